@@ -1,0 +1,67 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Dependencies point one way. Top to bottom, each target may use only those above it.
+let package = Package(
+  name: "tdm-filter",
+  products: [
+    .executable(name: "tdm-filter", targets: ["tdm-filter"]),
+    .executable(name: "tdm-bench", targets: ["tdm-bench"]),
+    .library(name: "Restoration", targets: ["Restoration"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+  ],
+  targets: [
+    // Libraries from the system.
+    .systemLibrary(
+      name: "CAVUtil", pkgConfig: "libavutil", providers: [.apt(["libavutil-dev"])]),
+    .systemLibrary(
+      name: "CSWScale", pkgConfig: "libswscale", providers: [.apt(["libswscale-dev"])]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    // What the libraries lack, in C: attention, normalization, element-wise work, each for the
+    // instruction sets that pay, chosen when the program starts.
+    .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
+    // The packed model that works without any file beside the program.
+    .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack"]),
+
+    .target(name: "TensorCore"),
+    .target(name: "Kernels", dependencies: ["TensorCore", "CKernels", "COneDNN", "COpenBLAS"]),
+    .target(name: "ModelFiles", dependencies: ["TensorCore", "CZstd", "CEmbeddedModel"]),
+    .target(name: "Networks", dependencies: ["TensorCore", "Kernels", "ModelFiles"]),
+    .target(name: "Diffusion", dependencies: ["TensorCore", "ModelFiles"]),
+    .target(name: "Video", dependencies: ["TensorCore", "CAVUtil", "CSWScale"]),
+    .target(
+      name: "Restoration",
+      dependencies: ["TensorCore", "Kernels", "ModelFiles", "Networks", "Diffusion"]),
+    .executableTarget(
+      name: "tdm-filter",
+      dependencies: [
+        "Restoration", "Video", "ModelFiles", "Kernels", "TensorCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(
+      name: "tdm-bench",
+      dependencies: [
+        "Restoration", "Networks", "Kernels", "ModelFiles", "TensorCore",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TensorCore"]),
+    .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "TensorCore"]),
+    .testTarget(
+      name: "NetworksTests", dependencies: ["Networks", "Kernels", "ModelFiles", "TensorCore"]),
+    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore"]),
+    .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
+    .testTarget(
+      name: "RestorationTests", dependencies: ["Restoration", "Networks", "Diffusion", "TensorCore"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["tdm-filter"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .gnu17
+)

@@ -1,0 +1,115 @@
+// What oneDNN 2.6 and OpenBLAS lack, for the processor: attention without a tokens x tokens matrix,
+// normalization with its activation, and the element-wise work between them.
+//
+// Activations are row-major, channels last: an image is [pixels, channels], a sequence [tokens, channels].
+// They are float32 or bfloat16; statistics, sums and parameters (weight, bias) are always float32.
+// Every function splits its work over `threads` threads of libgomp's team (the team that oneDNN uses
+// too, so that the two never fight) and gives the same bits for any number of threads.
+// Nothing here allocates; scratch memory is the caller's, 64-byte aligned.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { TDM_F32 = 0, TDM_BF16 = 1 } tdm_type;
+
+typedef enum {
+  TDM_NONE = 0,
+  TDM_RELU = 1,
+  TDM_SILU = 2,
+  TDM_GELU = 3,        // exact, with erf
+  TDM_QUICK_GELU = 4,  // x * sigmoid(1.702 x)
+} tdm_activation;
+
+// ---- Processor
+
+/// The instruction sets that kernels may use, from the least to the most capable.
+typedef enum {
+  TDM_ISA_PLAIN = 0,
+  TDM_ISA_AVX2 = 1,
+  TDM_ISA_AVX512 = 2,
+  TDM_ISA_AVX512_BF16 = 3,
+  TDM_ISA_AMX_BF16 = 4,
+} tdm_isa;
+
+/// The best set that this processor and kernel offer (asks the kernel for AMX tile data once).
+tdm_isa tdm_isa_detect(void);
+/// The set in use: the detected one unless limited.
+tdm_isa tdm_isa_current(void);
+/// Limits the set in use (for tests and comparisons); returns the set in use afterwards.
+tdm_isa tdm_isa_limit(tdm_isa most);
+
+// ---- Threads
+
+/// Runs body(context, index) for each index in 0..<count, spread over `threads` threads of libgomp's team.
+void tdm_parallel_for(int threads, size_t count, void (*body)(void *context, size_t index), void *context);
+
+// ---- Attention
+
+/// Bytes of scratch that tdm_attention needs.
+size_t tdm_attention_scratch(tdm_type type, size_t keys, size_t heads, size_t head_dimension, int threads);
+
+/// out = softmax(scale * q kᵀ) v for each head; head h of a token is the channels [h * head_dimension, (h + 1) * head_dimension).
+///
+/// Keys and values are the arithmetic means over `sources` frames' (sliding-window cross-frame attention): k[i] and v[i] are
+/// frame i's. With one source this is plain attention. Scores never leave the registers and caches: scratch holds packed keys and
+/// values and, for each thread, a block of scores.
+/// - q: [queries, q_stride], out: [queries, out_stride], k[i], v[i]: [keys, kv_stride]; strides in elements.
+/// - causal: query i sees keys 0...i only.
+void tdm_attention(
+    tdm_type type, void *out, const void *q, const void *const *k, const void *const *v, size_t sources, size_t queries, size_t keys,
+    size_t heads, size_t head_dimension, size_t q_stride, size_t kv_stride, size_t out_stride, float scale, int causal,
+    void *scratch, int threads);
+
+// ---- Normalization
+
+/// Bytes of scratch that tdm_group_norm needs.
+size_t tdm_group_norm_scratch(size_t pixels, size_t channels, size_t groups, int threads);
+
+/// out = activation((x - mean) / sqrt(variance + epsilon) * weight + bias), statistics over each group's channels and all pixels.
+/// out may be x.
+void tdm_group_norm(
+    tdm_type type, void *out, const void *x, size_t pixels, size_t channels, size_t groups, float epsilon, const float *weight,
+    const float *bias, tdm_activation activation, void *scratch, int threads);
+
+/// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, statistics over each row's channels. out may be x.
+void tdm_layer_norm(
+    tdm_type type, void *out, const void *x, size_t rows, size_t channels, float epsilon, const float *weight, const float *bias,
+    int threads);
+
+// ---- Element-wise
+
+/// out[i] = activation(x[i]). out may be x.
+void tdm_activate(tdm_type type, void *out, const void *x, size_t count, tdm_activation activation, int threads);
+
+/// out[i] = activation(a[i] + scale * b[i]). out may be a or b.
+void tdm_add(tdm_type type, void *out, const void *a, const void *b, float scale, size_t count, tdm_activation activation, int threads);
+
+/// out[i] = a * x[i] + b * y[i], float32. out may be x or y.
+void tdm_combine(float *out, float a, const float *x, float b, const float *y, size_t count, int threads);
+
+/// x: [rows, 2 * channels] -> out: [rows, channels], first half * gelu(second half), exact GELU.
+void tdm_geglu(tdm_type type, void *out, const void *x, size_t rows, size_t channels, int threads);
+
+/// out: [rows, a_channels + b_channels] = the rows of a and b side by side; where b_addend is not null, b + scale * b_addend.
+void tdm_concat(
+    tdm_type type, void *out, const void *a, size_t a_channels, const void *b, size_t b_channels, const void *b_addend, float scale,
+    size_t rows, int threads);
+
+/// Nearest-neighbour enlargement of [height, width, channels]: out pixel (i, j) is x's (i * height / out_height, j * width / out_width).
+void tdm_upsample_nearest(
+    tdm_type type, void *out, const void *x, size_t height, size_t width, size_t channels, size_t out_height, size_t out_width,
+    int threads);
+
+/// out[i] = limit * tanh(x[i] / limit).
+void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
+
+/// out[i] = scale * x[i] + offset, between any two types. With scale 1 and offset 0 it is a conversion (round to nearest even).
+void tdm_affine(tdm_type out_type, void *out, tdm_type x_type, const void *x, float scale, float offset, size_t count, int threads);
+
+/// [rows, channels] -> [rows, out_channels], further channels zero (or dropped, where out_channels is smaller), between any two types.
+void tdm_pad_channels(
+    tdm_type out_type, void *out, size_t out_channels, tdm_type x_type, const void *x, size_t channels, size_t rows, int threads);
+
+/// IEEE half precision to float32.
+void tdm_f16_to_f32(float *out, const uint16_t *x, size_t count, int threads);

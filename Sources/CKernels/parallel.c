@@ -1,0 +1,30 @@
+// libgomp's own entry points: the threads that oneDNN's OpenMP regions run on are then the ones that these kernels run on.
+#include "CKernels.h"
+
+extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num(void);
+extern int omp_get_num_threads(void);
+
+typedef struct {
+  size_t count;
+  void (*body)(void *, size_t);
+  void *context;
+} loop;
+
+static void run(void *data) {
+  const loop *l = data;
+  size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
+  // Contiguous shares keep each thread in its own part of memory.
+  size_t from = l->count * thread / threads, to = l->count * (thread + 1) / threads;
+  for (size_t i = from; i < to; i++) l->body(l->context, i);
+}
+
+void tdm_parallel_for(int threads, size_t count, void (*body)(void *, size_t), void *context) {
+  loop l = {count, body, context};
+  if ((size_t)threads > count) threads = (int)count;
+  if (threads <= 1) {
+    for (size_t i = 0; i < count; i++) body(context, i);
+    return;
+  }
+  GOMP_parallel(run, &l, (unsigned)threads, 0);
+}
