@@ -1,0 +1,70 @@
+import TensorCore
+
+/// The element type that activations and weights are kept in. Sums are always float32.
+public enum Precision: String, Sendable, CaseIterable {
+  case f32, bf16
+}
+
+/// What runs graphs. The only door from the networks to a processor: another kind of processor is another `Device`.
+///
+/// A device and all that comes from it are used by one thread at a time.
+public protocol Device: AnyObject {
+  var precision: Precision { get }
+
+  /// Memory for a tensor that outlives a run, all zero.
+  func makeTensor(_ shape: Shape, storage: Storage) -> any DeviceTensor
+
+  /// Makes everything that running the graph needs: weights reordered (shared with other plans of this device),
+  /// primitives, one layout of all activations. Afterwards a run allocates nothing.
+  /// - Throws: ``KernelError`` where the device cannot run an operation.
+  func plan(_ graph: Graph) throws -> any Plan
+
+  /// out = a · x + b · y, all exact and alike in shape. `out` may be `x` or `y`.
+  func combine(
+    into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float,
+    _ y: any DeviceTensor)
+}
+
+/// A tensor that a device keeps between runs.
+public protocol DeviceTensor: AnyObject {
+  var shape: Shape { get }
+  var storage: Storage { get }
+  /// Takes the elements, which are as many as `shape` says.
+  func load(_ elements: [Float])
+  /// Gives the elements to an array that has as many as `shape` says.
+  func store(into elements: inout [Float])
+}
+
+/// What a graph computed from the prompt, kept for the runs that follow.
+public protocol PreparedContext: AnyObject {}
+
+/// A graph made ready to run.
+///
+/// Inputs and outputs stay bound, scalars and parameters stay set, until they are given anew.
+public protocol Plan: AnyObject {
+  /// Bytes of activations that a run holds for each of its frames.
+  var bytesPerFrame: Int { get }
+
+  /// Computes what depends on the prompt only.
+  /// - Parameter values: a tensor for each input of the prompt's scope.
+  func prepareContext(_ values: [Value: Tensor]) throws -> any PreparedContext
+
+  /// Has `value`, an input or output, read from or written to `tensor` for one frame of the runs that follow.
+  func bind(_ value: Value, frame: Int, to tensor: any DeviceTensor)
+  func set(_ scalar: Value, to number: Float)
+  func set(_ parameter: Parameter, to number: Float)
+
+  /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
+  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache
+
+  /// Computes all outputs of frames 0..<frames, side by side.
+  /// - Parameter window: nil has every frame's attention read that frame alone.
+  func run(frames: Int, context: (any PreparedContext)?, window: WindowPass?) throws
+}
+
+/// The device cannot do what a graph asks for, or a library failed. One line.
+public struct KernelError: Error, CustomStringConvertible {
+  public let description: String
+
+  public init(_ description: String) { self.description = description }
+}

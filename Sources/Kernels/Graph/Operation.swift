@@ -1,0 +1,105 @@
+import TensorCore
+
+/// An element-wise function that follows an operation.
+public enum Activation: Sendable {
+  case none, relu, silu
+  /// Exact, with the error function.
+  case gelu
+  /// x · sigmoid(1.702 x), CLIP's.
+  case quickGELU
+}
+
+/// Zeros around an image, in pixels.
+public struct Padding: Hashable, Sendable {
+  public let top, left, bottom, right: Int
+
+  public init(top: Int, left: Int, bottom: Int, right: Int) {
+    self.top = top
+    self.left = left
+    self.bottom = bottom
+    self.right = right
+  }
+
+  public init(_ all: Int) { self.init(top: all, left: all, bottom: all, right: all) }
+}
+
+/// What a node of a graph computes. Its inputs' order is said at each case.
+enum Operation: Sendable {
+  /// A value from outside.
+  case input(Storage)
+  /// A single number from outside, the same for all frames of a run.
+  case scalar
+  /// Inputs: image, then where they are there: a bias of the step, a residual.
+  case convolution(Convolution)
+  /// Inputs: sequence, then where it is there: a residual.
+  case linear(Linear)
+  /// Input: image.
+  case groupNorm(GroupNorm)
+  /// Input: sequence.
+  case layerNorm(LayerNorm)
+  /// Inputs: queries, keys, values.
+  case attention(Attention)
+  /// Input: any.
+  case activation(Activation)
+  /// Inputs: two alike. activation(first + scale · second).
+  case add(scale: Parameter?, Activation)
+  /// Input: [T, 2C]. First half · gelu(second half).
+  case gatedGELU
+  /// Inputs: two images or sequences with the same rows, then, where it is there, an addend of the second.
+  case concatenation(scale: Parameter?)
+  /// Input: image. Nearest neighbour.
+  case upsampling
+  /// Input: any. limit · tanh(x / limit).
+  case softClamp(limit: Float)
+  /// Input: any. scale · x + offset.
+  case affine(scale: Float, offset: Float)
+  /// Input: scalar.
+  case timestepEmbedding(TimestepEmbedding)
+}
+
+struct Convolution: Sendable {
+  /// [Cout, Cin, height, width]
+  let weight: WeightTensor
+  let bias: WeightTensor?
+  let stride: Int
+  let padding: Padding
+  let hasStepBias: Bool
+  let hasResidual: Bool
+  /// After all additions.
+  let activation: Activation
+}
+
+struct Linear: Sendable {
+  /// [Cout, Cin]
+  let weight: WeightTensor
+  let bias: WeightTensor?
+  let hasResidual: Bool
+  /// After all additions.
+  let activation: Activation
+}
+
+struct GroupNorm: Sendable {
+  let groupCount: Int
+  let epsilon: Float
+  let weight, bias: WeightTensor
+  let activation: Activation
+}
+
+struct LayerNorm: Sendable {
+  let epsilon: Float
+  let weight, bias: WeightTensor
+}
+
+struct Attention: Sendable {
+  let headCount: Int
+  let headDimension: Int
+  let scale: Float
+  let isCausal: Bool
+  /// The number of this layer among those that read a window of frames; nil where a frame reads only itself.
+  let site: Int?
+}
+
+struct TimestepEmbedding: Sendable {
+  let flipsSineToCosine: Bool
+  let frequencyShift: Float
+}
