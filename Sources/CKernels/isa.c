@@ -1,0 +1,64 @@
+// Which instruction sets this processor and kernel offer, and which of them are in use.
+#include "CKernels.h"
+#include "targets.h"
+
+#include <stdatomic.h>
+
+#if TDM_X86
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Linux keeps the tile registers' data area from a process until it asks for it.
+static int amx_permitted(void) {
+#if defined(__linux__)
+  const long request_permission = 0x1023, tile_data = 18;
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return 0;
+#endif
+}
+
+static int amx_offered(void) {
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  const unsigned bf16 = 1u << 22, tile = 1u << 24;
+  return (d & bf16) && (d & tile);
+}
+
+static tdm_isa detect(void) {
+  __builtin_cpu_init();
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return TDM_ISA_PLAIN;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
+    return TDM_ISA_AVX2;
+  if (!__builtin_cpu_supports("avx512bf16")) return TDM_ISA_AVX512;
+  return amx_offered() && amx_permitted() ? TDM_ISA_AMX_BF16 : TDM_ISA_AVX512_BF16;
+}
+#else
+static tdm_isa detect(void) { return TDM_ISA_PLAIN; }
+#endif
+
+// Holds the set plus one, so that zero means "not yet asked"; two threads that ask at once find the same.
+static _Atomic int detected;
+static _Atomic int limit = TDM_ISA_AMX_BF16;
+
+tdm_isa tdm_isa_detect(void) {
+  int known = atomic_load_explicit(&detected, memory_order_relaxed);
+  if (known == 0) {
+    known = (int)detect() + 1;
+    atomic_store_explicit(&detected, known, memory_order_relaxed);
+  }
+  return (tdm_isa)(known - 1);
+}
+
+tdm_isa tdm_isa_current(void) {
+  int best = (int)tdm_isa_detect();
+  int most = atomic_load_explicit(&limit, memory_order_relaxed);
+  return (tdm_isa)(most < best ? most : best);
+}
+
+tdm_isa tdm_isa_limit(tdm_isa most) {
+  atomic_store_explicit(&limit, (int)most, memory_order_relaxed);
+  return tdm_isa_current();
+}

@@ -1,0 +1,123 @@
+// Work that goes row by row through channels: gating, joining, padding and enlarging.
+#include "scalar.h"
+
+// Elements in one piece of work, about: whole rows, so that small tensors stay on the caller's thread.
+enum { PIECE = 16384 };
+
+typedef struct {
+  tdm_type type, x_type;
+  void *out;
+  const void *x, *y, *addend;
+  float scale;
+  size_t rows, channels, other_channels;  // of x, and of y or out
+  size_t height, width, out_height, out_width;
+  size_t piece;  // rows in a piece of work
+} job;
+
+// ---- The loops
+
+TDM_INLINE void geglu_body(const job *j, size_t from, size_t to) {
+  size_t channels = j->channels;
+  TDM_FOR_TYPE(j->type, T, for (size_t row = from; row < to; row++) {
+    void *out = tdm_out(T, j->out, row * channels);
+    const void *x = tdm_at(T, j->x, 2 * row * channels);
+    const void *gate = tdm_at(T, x, channels);
+    TDM_LANES
+    for (size_t i = 0; i < channels; i++)
+      tdm_store(T, out, i, tdm_load(T, x, i) * tdm_activation_of(TDM_GELU, tdm_load(T, gate, i)));
+  })
+}
+TDM_DISPATCH(geglu, (const job *j, size_t from, size_t to), (j, from, to))
+
+TDM_INLINE void concat_body(const job *j, size_t from, size_t to) {
+  size_t a = j->channels, b = j->other_channels;
+  float scale = j->scale;
+  TDM_FOR_TYPE(j->type, T, for (size_t row = from; row < to; row++) {
+    void *out = tdm_out(T, j->out, row * (a + b));
+    memcpy(out, tdm_at(T, j->x, row * a), a * tdm_size(T));
+    out = tdm_out(T, out, a);
+    const void *y = tdm_at(T, j->y, row * b);
+    if (!j->addend) {
+      memcpy(out, y, b * tdm_size(T));
+      continue;
+    }
+    const void *addend = tdm_at(T, j->addend, row * b);
+    TDM_LANES
+    for (size_t i = 0; i < b; i++)
+      tdm_store(T, out, i, tdm_load(T, y, i) + scale * tdm_load(T, addend, i));
+  })
+}
+TDM_DISPATCH(concat, (const job *j, size_t from, size_t to), (j, from, to))
+
+TDM_INLINE void pad_body(const job *j, size_t from, size_t to) {
+  size_t channels = j->channels, out_channels = j->other_channels;
+  size_t kept = channels < out_channels ? channels : out_channels;
+  TDM_FOR_TYPE(j->type, T, TDM_FOR_TYPE(j->x_type, X, for (size_t row = from; row < to; row++) {
+    void *out = tdm_out(T, j->out, row * out_channels);
+    const void *x = tdm_at(X, j->x, row * channels);
+    TDM_LANES
+    for (size_t i = 0; i < kept; i++) tdm_store(T, out, i, tdm_load(X, x, i));
+    memset(tdm_out(T, out, kept), 0, (out_channels - kept) * tdm_size(T));
+  }))
+}
+TDM_DISPATCH(pad, (const job *j, size_t from, size_t to), (j, from, to))
+
+static void enlarge(const job *j, size_t from, size_t to) {
+  size_t pixel = j->channels * tdm_size(j->type);
+  for (size_t i = from; i < to; i++) {
+    char *out = (char *)j->out + i * j->out_width * pixel;
+    const char *x = (const char *)j->x + i * j->height / j->out_height * j->width * pixel;
+    for (size_t k = 0; k < j->out_width; k++)
+      memcpy(out + k * pixel, x + k * j->width / j->out_width * pixel, pixel);
+  }
+}
+
+// ---- Spread over the threads
+
+#define TDM_PIECES(name) \
+  static void name##_piece(void *context, size_t index) { \
+    const job *j = context; \
+    size_t from = index * j->piece, to = from + j->piece; \
+    name(j, from, to < j->rows ? to : j->rows); \
+  }
+
+TDM_PIECES(geglu)
+TDM_PIECES(concat)
+TDM_PIECES(pad)
+TDM_PIECES(enlarge)
+
+static void run(job j, size_t row, void (*piece)(void *, size_t), int threads) {
+  if (row == 0 || j.rows == 0) return;
+  j.piece = (PIECE + row - 1) / row;
+  tdm_parallel_for(threads, (j.rows + j.piece - 1) / j.piece, piece, &j);
+}
+
+void tdm_geglu(
+    tdm_type type, void *out, const void *x, size_t rows, size_t channels, int threads) {
+  job j = {.type = type, .out = out, .x = x, .rows = rows, .channels = channels};
+  run(j, channels, geglu_piece, threads);
+}
+
+void tdm_concat(
+    tdm_type type, void *out, const void *a, size_t a_channels, const void *b, size_t b_channels,
+    const void *b_addend, float scale, size_t rows, int threads) {
+  job j = {.type = type, .out = out, .x = a, .y = b, .addend = b_addend, .scale = scale,
+           .rows = rows, .channels = a_channels, .other_channels = b_channels};
+  run(j, a_channels + b_channels, concat_piece, threads);
+}
+
+void tdm_upsample_nearest(
+    tdm_type type, void *out, const void *x, size_t height, size_t width, size_t channels,
+    size_t out_height, size_t out_width, int threads) {
+  job j = {.type = type, .out = out, .x = x, .rows = out_height, .channels = channels,
+           .height = height, .width = width, .out_height = out_height, .out_width = out_width};
+  run(j, out_width * channels, enlarge_piece, threads);
+}
+
+void tdm_pad_channels(
+    tdm_type out_type, void *out, size_t out_channels, tdm_type x_type, const void *x,
+    size_t channels, size_t rows, int threads) {
+  job j = {.type = out_type, .x_type = x_type, .out = out, .x = x, .rows = rows,
+           .channels = channels, .other_channels = out_channels};
+  run(j, out_channels, pad_piece, threads);
+}
