@@ -4,6 +4,8 @@
 extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsigned flags);
 extern int omp_get_thread_num(void);
 extern int omp_get_num_threads(void);
+extern int omp_get_num_procs(void);
+extern void omp_set_num_threads(int threads);
 
 typedef struct {
   size_t count;
@@ -28,3 +30,7 @@ void tdm_parallel_for(int threads, size_t count, void (*body)(void *, size_t), v
   }
   GOMP_parallel(run, &l, (unsigned)threads, 0);
 }
+
+int tdm_processor_count(void) { return omp_get_num_procs(); }
+
+void tdm_set_team_size(int threads) { omp_set_num_threads(threads); }

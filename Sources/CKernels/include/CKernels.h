@@ -41,6 +41,11 @@ tdm_isa tdm_isa_limit(tdm_isa most);
 
 // ---- Threads
 
+/// The processors that this process may run on.
+int tdm_processor_count(void);
+/// How many threads the parallel regions of the calling thread use from now on, oneDNN's among them.
+void tdm_set_team_size(int threads);
+
 /// Runs body(context, index) for each index in 0..<count, spread over `threads` threads of libgomp's team.
 void tdm_parallel_for(int threads, size_t count, void (*body)(void *context, size_t index), void *context);
 

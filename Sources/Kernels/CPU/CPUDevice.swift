@@ -1,0 +1,89 @@
+import CKernels
+import COneDNN
+import COpenBLAS
+import TensorCore
+
+/// The processor: convolutions and products by oneDNN (float32 products by OpenBLAS where it has the better code),
+/// the rest by this package's own kernels, all on one team of threads.
+public final class CPUDevice: Device {
+  public let precision: Precision
+  public let threadCount: Int
+
+  let engine: OneDNNEngine
+  let weights: WeightStore
+  let workspace = Workspace()
+  /// Where set, every operation's time is added up in it.
+  public var profile: OperationTimes?
+
+  /// Whether the processor computes in bfloat16 faster than in float32.
+  public static var favoursBF16: Bool { tdm_isa_detect().rawValue >= TDM_ISA_AVX512_BF16.rawValue }
+
+  /// The instruction sets that kernels use here: `amx-bf16`, `avx512-bf16`, `avx512`, `avx2` or `plain`.
+  public static var instructionSet: String {
+    switch tdm_isa_current() {
+    case TDM_ISA_AMX_BF16: "amx-bf16"
+    case TDM_ISA_AVX512_BF16: "avx512-bf16"
+    case TDM_ISA_AVX512: "avx512"
+    case TDM_ISA_AVX2: "avx2"
+    default: "plain"
+    }
+  }
+
+  /// - Parameter threads: how many compute; nil for one a processor.
+  public init(precision: Precision, threads: Int? = nil) throws(KernelError) {
+    self.precision = precision
+    threadCount = max(1, threads ?? Int(tdm_processor_count()))
+    engine = try OneDNNEngine()
+    weights = WeightStore(engine: engine, threads: Int32(threadCount))
+    // Products are cut into rows for libgomp's team: OpenBLAS's own threads would fight with it.
+    openblas_set_num_threads(1)
+  }
+
+  var threads: Int32 { Int32(threadCount) }
+  var activationType: ElementType { precision == .bf16 ? .bf16 : .f32 }
+
+  /// Has oneDNN's parallel regions, which ask the calling thread, use this device's number of threads.
+  func enter() { tdm_set_team_size(threads) }
+
+  /// Bytes of weights held in the primitives' layouts.
+  public var weightByteCount: Int { weights.byteCount }
+  /// Bytes that all plans share for activations.
+  public var workspaceByteCount: Int { workspace.byteCount }
+
+  public func makeTensor(_ shape: Shape, storage: Storage) -> any DeviceTensor {
+    let type = storage == .exact ? ElementType.f32 : activationType
+    return CPUTensor(shape, storage: storage, type: type, threads: threads)
+  }
+
+  public func plan(_ graph: Graph) throws -> any Plan {
+    enter()
+    return try CPUPlan(graph, on: self)
+  }
+
+  public func combine(
+    into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float,
+    _ y: any DeviceTensor
+  ) {
+    precondition(out.storage == .exact && x.storage == .exact && y.storage == .exact)
+    precondition(x.shape.count == out.shape.count && y.shape.count == out.shape.count)
+    let floats = { (tensor: any DeviceTensor) in
+      (tensor as! CPUTensor).pointer.assumingMemoryBound(to: Float.self)
+    }
+    tdm_combine(floats(out), a, floats(x), b, floats(y), out.shape.count, threads)
+  }
+}
+
+/// The memory that the activations of a run lie in, shared by all plans of a device since only one runs at a time.
+final class Workspace {
+  private var memory = AlignedMemory(byteCount: 0)
+  var byteCount: Int { memory.byteCount }
+
+  /// Memory of at least `byteCount` bytes, with whatever the last run left in it.
+  func reserve(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    if memory.byteCount < byteCount {
+      memory = AlignedMemory(byteCount: 0)  // the old block goes before the new one comes
+      memory = AlignedMemory(byteCount: byteCount)
+    }
+    return memory.pointer
+  }
+}

@@ -1,0 +1,298 @@
+import CKernels
+import COneDNN
+import TensorCore
+
+#if canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// Turns a graph's operations into steps on buffers: chooses element types, adds conversions, and lets a result take
+/// the place of an operand that nobody reads any more.
+struct Lowering {
+  private let graph: Graph
+  private let device: CPUDevice
+  private(set) var steps: [(step: any Step, scope: Scope)] = []
+  private(set) var buffers: [Buffer] = []
+  /// Rows of bound tensors: the buffer of each, in the order of inputs and outputs.
+  private(set) var bound: [(value: Value, buffer: Buffer)] = []
+  /// Buffers of the prompt's inputs and of the step's scalars.
+  private(set) var contextInputs: [(value: Value, buffer: Buffer)] = []
+  private(set) var scalars: [Value] = []
+
+  private var placed: [Int: Buffer] = [:]
+  private var converted: [Conversion: Buffer] = [:]
+  private var lastUse: [Int: Int] = [:]
+  private var useCount: [Int: Int] = [:]
+  /// Outputs that their operation can write straight to the bound tensor.
+  private var direct: [Int: Storage] = [:]
+
+  private struct Conversion: Hashable {
+    let value: Int
+    let type: ElementType
+  }
+
+  init(_ graph: Graph, _ device: CPUDevice) throws(KernelError) {
+    self.graph = graph
+    self.device = device
+    for (index, node) in graph.nodes.enumerated() {
+      for input in node.inputs {
+        lastUse[input.index] = index
+        useCount[input.index, default: 0] += 1
+      }
+    }
+    for (value, storage) in graph.outputs {
+      if useCount[value.index] == nil && direct[value.index] == nil && canWriteDirectly(value, storage)
+      {
+        direct[value.index] = storage
+      }
+      lastUse[value.index] = .max
+    }
+    for (index, node) in graph.nodes.enumerated() { try lower(node, at: index) }
+    for (value, storage) in graph.outputs where direct[value.index] == nil {
+      let target = bind(value, storage)
+      convert(placed[value.index]!, to: target, count: value.shape.count, scope: .frame)
+    }
+  }
+
+  private func type(_ storage: Storage) -> ElementType {
+    storage == .exact ? .f32 : device.activationType
+  }
+
+  private func canWriteDirectly(_ value: Value, _ storage: Storage) -> Bool {
+    switch graph.nodes[value.index].operation {
+    case .input, .scalar: false
+    case .convolution, .linear, .affine: true
+    default: type(storage) == device.activationType
+    }
+  }
+
+  // MARK: Buffers
+
+  private mutating func makeBuffer(_ place: Buffer.Place, _ type: ElementType, count: Int) -> Buffer
+  {
+    let buffer = Buffer(
+      index: buffers.count, place: place, type: type, byteCount: count * type.byteCount)
+    buffers.append(buffer)
+    return buffer
+  }
+
+  private mutating func bind(_ value: Value, _ storage: Storage) -> Buffer {
+    let buffer = makeBuffer(.bound, type(storage), count: value.shape.count)
+    bound.append((value, buffer))
+    return buffer
+  }
+
+  /// The buffer that an operation's result goes to.
+  private mutating func target(
+    _ value: Value, inPlaceOf operand: Value? = nil, at index: Int
+  ) -> Buffer {
+    if let storage = direct[value.index] {
+      let buffer = bind(value, storage)
+      placed[value.index] = buffer
+      return buffer
+    }
+    let type = value.scope == .step ? ElementType.f32 : device.activationType
+    if let operand, let buffer = placed[operand.index], lastUse[operand.index] == index,
+      buffer.place == .frame, buffer.type == type, value.scope == .frame
+    {
+      placed[value.index] = buffer
+      return buffer
+    }
+    let place: Buffer.Place =
+      switch value.scope {
+      case .context: .context
+      case .step: .step
+      case .frame: .frame
+      }
+    let buffer = makeBuffer(place, type, count: value.shape.count)
+    placed[value.index] = buffer
+    return buffer
+  }
+
+  /// A value's buffer in the element type that an operation reads.
+  private mutating func operand(_ value: Value, as type: ElementType) -> Buffer {
+    let buffer = placed[value.index]!
+    if buffer.type == type { return buffer }
+    let key = Conversion(value: value.index, type: type)
+    if let known = converted[key] { return known }
+    let place = buffer.place == .bound ? Buffer.Place.frame : buffer.place
+    let result = makeBuffer(place, type, count: value.shape.count)
+    convert(buffer, to: result, count: value.shape.count, scope: value.scope)
+    converted[key] = result
+    return result
+  }
+
+  private mutating func convert(_ source: Buffer, to target: Buffer, count: Int, scope: Scope) {
+    affine(source, to: target, scale: 1, offset: 0, count: count, scope: scope)
+  }
+
+  private mutating func affine(
+    _ source: Buffer, to target: Buffer, scale: Float, offset: Float, count: Int, scope: Scope
+  ) {
+    let step = ElementwiseStep("conversion", [source], to: target) { execution, sources, output in
+      tdm_affine(
+        target.type.kernel, output, source.type.kernel, sources(0), scale, offset, count,
+        execution.threads)
+    }
+    steps.append((step, scope))
+  }
+
+  // MARK: Operations
+
+  private mutating func lower(_ node: Graph.Node, at index: Int) throws(KernelError) {
+    let value = node.output
+    let inputs = node.inputs
+    let count = value.shape.count
+    let type = device.activationType
+
+    switch node.operation {
+    case .input(let storage):
+      if value.scope == .context {
+        let buffer = makeBuffer(.context, .f32, count: count)
+        contextInputs.append((value, buffer))
+        placed[value.index] = buffer
+      } else {
+        placed[value.index] = bind(value, storage)
+      }
+
+    case .scalar:
+      scalars.append(value)
+
+    case .timestepEmbedding(let settings):
+      let row = scalars.firstIndex(of: inputs[0])!
+      append(value, [], at: index, "time embedding") { execution, _, output in
+        settings.write(
+          to: output.assumingMemoryBound(to: Float.self), channels: count,
+          timestep: execution.scalars[row])
+      }
+
+    case .convolution(let settings):
+      let source = operand(inputs[0], as: type)
+      let stepBias = settings.hasStepBias ? operand(inputs[1], as: .f32) : nil
+      let residual = settings.hasResidual ? inputs.last! : nil
+      let output = target(value, inPlaceOf: residual == inputs[0] ? nil : residual, at: index)
+      let step = try ConvolutionStep(
+        settings, source: source, sourceShape: inputs[0].shape, stepBias: stepBias,
+        residual: residual.map { operand($0, as: output.type) }, target: output,
+        targetShape: value.shape, device)
+      steps.append((step, value.scope))
+
+    case .linear(let settings):
+      let source = operand(inputs[0], as: type)
+      let residual = settings.hasResidual ? inputs[1] : nil
+      let output = target(value, inPlaceOf: residual == inputs[0] ? nil : residual, at: index)
+      let step = try LinearStep(
+        settings, rows: value.shape.rows, source: source,
+        residual: residual.map { operand($0, as: output.type) }, target: output, device)
+      steps.append((step, value.scope))
+
+    case .groupNorm(let settings):
+      let source = operand(inputs[0], as: type)
+      let step = GroupNormStep(
+        settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
+        shape: value.shape, device)
+      steps.append((step, value.scope))
+
+    case .layerNorm(let settings):
+      let source = operand(inputs[0], as: type)
+      let step = LayerNormStep(
+        settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
+        shape: value.shape, device)
+      steps.append((step, value.scope))
+
+    case .attention(let settings):
+      let operands = inputs.map { operand($0, as: type) }
+      let step = AttentionStep(
+        settings, queries: operands[0], keys: operands[1], values: operands[2],
+        target: target(value, at: index), queryCount: value.shape.rows,
+        keyCount: inputs[1].shape.rows, device)
+      steps.append((step, value.scope))
+
+    case .activation(let activation):
+      append(value, inputs, inPlace: true, at: index, "activation") { execution, sources, output in
+        tdm_activate(
+          execution.type(of: value, else: type), output, sources(0), count, activation.kernel,
+          execution.threads)
+      }
+
+    case .add(let scale, let activation):
+      append(value, inputs, inPlace: true, at: index, "addition") { execution, sources, output in
+        tdm_add(
+          execution.type(of: value, else: type), output, sources(0), sources(1),
+          execution.factor(scale), count, activation.kernel, execution.threads)
+      }
+
+    case .gatedGELU:
+      append(value, inputs, at: index, "gated GELU") { execution, sources, output in
+        tdm_geglu(
+          type.kernel, output, sources(0), value.shape.rows, value.shape.channels,
+          execution.threads)
+      }
+
+    case .concatenation(let scale):
+      let (a, b) = (inputs[0].shape.channels, inputs[1].shape.channels)
+      append(value, inputs, at: index, "concatenation") { execution, sources, output in
+        tdm_concat(
+          type.kernel, output, sources(0), a, sources(1), b, inputs.count > 2 ? sources(2) : nil,
+          execution.factor(scale), value.shape.rows, execution.threads)
+      }
+
+    case .upsampling:
+      let from = inputs[0].shape
+      append(value, inputs, at: index, "upsampling") { execution, sources, output in
+        tdm_upsample_nearest(
+          type.kernel, output, sources(0), from[0], from[1], from[2], value.shape[0],
+          value.shape[1], execution.threads)
+      }
+
+    case .softClamp(let limit):
+      append(value, inputs, inPlace: true, at: index, "soft clamp") { execution, sources, output in
+        tdm_soft_clamp(type.kernel, output, sources(0), limit, count, execution.threads)
+      }
+
+    case .affine(let scale, let offset):
+      // Reads and writes any element type: no conversion beside it.
+      let source = placed[inputs[0].index]!
+      let output = target(value, inPlaceOf: inputs[0], at: index)
+      affine(source, to: output, scale: scale, offset: offset, count: count, scope: value.scope)
+    }
+  }
+
+  private mutating func append(
+    _ value: Value, _ inputs: [Value], inPlace: Bool = false, at index: Int, _ label: String,
+    _ kernel: @escaping ElementwiseStep.Kernel
+  ) {
+    let type = value.scope == .step ? ElementType.f32 : device.activationType
+    let sources = inputs.map { operand($0, as: type) }
+    let output = target(value, inPlaceOf: inPlace ? inputs.first : nil, at: index)
+    steps.append((ElementwiseStep(label, sources, to: output, kernel), value.scope))
+  }
+}
+
+extension Execution {
+  fileprivate func factor(_ parameter: Parameter?) -> Float {
+    parameter.map { parameters[$0.index] } ?? 1
+  }
+
+  /// What depends on the timestep alone is kept in float32.
+  fileprivate func type(of value: Value, else type: ElementType) -> tdm_type {
+    value.scope == .step ? TDM_F32 : type.kernel
+  }
+}
+
+extension TimestepEmbedding {
+  /// In float32 throughout, as the networks were trained.
+  /// Reference: Vaswani et al. 2017, section 3.5.
+  fileprivate func write(to output: UnsafeMutablePointer<Float>, channels: Int, timestep: Float) {
+    let half = channels / 2
+    for i in 0..<half {
+      let exponent = -Float(log(10000.0)) * Float(i) / (Float(half) - frequencyShift)
+      let angle = timestep * expf(exponent)
+      output[flipsSineToCosine ? i : half + i] = cosf(angle)
+      output[flipsSineToCosine ? half + i : i] = sinf(angle)
+    }
+    if channels % 2 == 1 { output[channels - 1] = 0 }
+  }
+}

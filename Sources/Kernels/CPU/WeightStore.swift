@@ -1,0 +1,103 @@
+import CKernels
+import COneDNN
+import TensorCore
+
+/// Weights in the layouts that primitives want, each made once and shared by all plans of a device.
+final class WeightStore {
+  private struct Key: Hashable {
+    let storage: ObjectIdentifier
+    let range: Range<Int>
+  }
+
+  private var matrices: [Key: [(descriptor: MemoryDescriptor, memory: AlignedMemory)]] = [:]
+  private var vectors: [Key: AlignedMemory] = [:]
+  private var checkpoints: [ObjectIdentifier: any WeightStorage] = [:]  // identifiers stay unique while these live
+  private let engine: OneDNNEngine
+  private let threads: Int32
+  private(set) var byteCount = 0
+
+  init(engine: OneDNNEngine, threads: Int32) {
+    self.engine = engine
+    self.threads = threads
+  }
+
+  private func key(_ tensor: WeightTensor) -> Key {
+    let identifier = ObjectIdentifier(tensor.storage)
+    checkpoints[identifier] = tensor.storage
+    return Key(storage: identifier, range: tensor.range)
+  }
+
+  /// The tensor as float32, row-major: norms' parameters, biases, operands of sgemm.
+  func floats(_ tensor: WeightTensor) -> AlignedMemory {
+    let key = key(tensor)
+    if let memory = vectors[key] { return memory }
+    let memory = AlignedMemory(byteCount: tensor.shape.count * 4)
+    convert(tensor, into: memory.pointer)
+    tensor.storage.discard(tensor.range)
+    byteCount += memory.byteCount
+    vectors[key] = memory
+    return memory
+  }
+
+  /// The tensor in a primitive's layout.
+  /// - Parameters:
+  ///   - extents: as the primitive sees them, with `tag` the checkpoint's layout of them.
+  ///   - descriptor: the layout wanted.
+  func reordered(
+    _ tensor: WeightTensor, extents: [Int], tag: dnnl_format_tag_t, to descriptor: MemoryDescriptor
+  ) throws(KernelError) -> AlignedMemory {
+    let key = key(tensor)
+    if let found = matrices[key]?.first(where: { $0.descriptor == descriptor }) {
+      return found.memory
+    }
+    let plain = AlignedMemory(byteCount: tensor.shape.count * 4)
+    convert(tensor, into: plain.pointer)
+    let source = try OneDNNMemory(MemoryDescriptor(extents, .f32, tag), engine)
+    source.pointer = plain.pointer
+    let result = AlignedMemory(byteCount: descriptor.byteCount)
+    let target = try OneDNNMemory(descriptor, engine)
+    target.pointer = result.pointer
+    try reorder(source, to: target, tensor.name)
+    tensor.storage.discard(tensor.range)
+    byteCount += result.byteCount
+    matrices[key, default: []].append((descriptor, result))
+    return result
+  }
+
+  private func reorder(
+    _ source: OneDNNMemory, to target: OneDNNMemory, _ name: String
+  ) throws(KernelError) {
+    var from: UnsafePointer<dnnl_memory_desc_t>?
+    var to: UnsafePointer<dnnl_memory_desc_t>?
+    try check(dnnl_memory_get_memory_desc(source.handle, &from), name)
+    try check(dnnl_memory_get_memory_desc(target.handle, &to), name)
+    var description: dnnl_primitive_desc_t?
+    try check(
+      dnnl_reorder_primitive_desc_create(
+        &description, from, engine.engine, to, engine.engine, nil), "reordering \(name)")
+    defer { dnnl_primitive_desc_destroy(description) }
+    var primitive: dnnl_primitive_t?
+    try check(dnnl_primitive_create(&primitive, description), "reordering \(name)")
+    defer { dnnl_primitive_destroy(primitive) }
+    let arguments = [
+      dnnl_exec_arg_t(arg: DNNL_ARG_FROM, memory: source.handle),
+      dnnl_exec_arg_t(arg: DNNL_ARG_TO, memory: target.handle),
+    ]
+    try check(
+      dnnl_primitive_execute(primitive, engine.stream, 2, arguments), "reordering \(name)")
+  }
+
+  private func convert(_ tensor: WeightTensor, into floats: UnsafeMutableRawPointer) {
+    let count = tensor.shape.count
+    tensor.storage.withBytes(in: tensor.range) { bytes in
+      switch tensor.elementType {
+      case .f32: floats.copyMemory(from: bytes.baseAddress!, byteCount: count * 4)
+      case .bf16: tdm_affine(TDM_F32, floats, TDM_BF16, bytes.baseAddress, 1, 0, count, threads)
+      case .f16:
+        tdm_f16_to_f32(
+          floats.assumingMemoryBound(to: Float.self),
+          bytes.baseAddress!.assumingMemoryBound(to: UInt16.self), count, threads)
+      }
+    }
+  }
+}
