@@ -51,16 +51,20 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
+    // Small random models with what the reference computes with them, for the tests of several targets.
+    .target(name: "FixtureSupport", dependencies: ["TensorCore"], path: "Tests/FixtureSupport"),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TensorCore"]),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "TensorCore"]),
     .testTarget(
-      name: "NetworksTests", dependencies: ["Networks", "Kernels", "ModelFiles", "TensorCore"]),
+      name: "NetworksTests",
+      dependencies: ["Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport"]),
     .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore"]),
     .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
     .testTarget(
-      name: "RestorationTests", dependencies: ["Restoration", "Networks", "Diffusion", "TensorCore"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["tdm-filter"]),
+      name: "RestorationTests",
+      dependencies: ["Restoration", "Networks", "Diffusion", "TensorCore", "FixtureSupport"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["tdm-filter", "FixtureSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17

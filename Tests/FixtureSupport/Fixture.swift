@@ -1,0 +1,155 @@
+import Foundation
+import Synchronization
+import TensorCore
+
+/// A small model with random weights and what the reference computes with it. `Tests/Fixtures/make.py` makes them.
+public enum Fixture: String, CaseIterable, Sendable {
+  /// AutoencoderKL of factor 4, three resolutions, attention in the two finest, epsilon.
+  case small
+  /// AutoencoderKL of factor 8, two layers a block, eight latent channels, v-prediction.
+  case wide
+  /// AutoencoderTiny, one resolution with attention, v-prediction.
+  case thin
+
+  private static let root = URL(filePath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures")
+  private static let written = Mutex<[Fixture: String]>([:])
+
+  private var folder: URL { Self.root.appending(path: rawValue) }
+
+  /// What the networks give for given inputs, images as [height, width, channels]:
+  ///
+  /// - `token_ids` -> `text` [77, C];
+  /// - `picture` [32, 48, 3] in [-1, 1] -> `latent`, VAE latent × scaling factor; picture · 0.5 + 0.5 is the condition;
+  /// - `given`, a latent -> `decoded`; with the text at `timestep` -> `unet`, `controlled`, `controlled_0.3` (control scale
+  ///   1 and 0.3), `controlnet.mid`, the small ones among `controlnet.down.N`;
+  /// - condition -> `condition_embedding`;
+  /// - `clip` [3, h, w, C] at `clip_timestep` -> `windowed`, the UNet with a window of radius 1.
+  public func networks() throws -> [String: Tensor] {
+    try SafetensorsData.read(Data(contentsOf: folder.appending(path: "networks.safetensors")))
+  }
+
+  /// What the whole pipeline gives for ``clip()``.
+  public func cases() throws -> [PipelineCase] {
+    let file = try Data(contentsOf: folder.appending(path: "cases.json"))
+    return try JSONDecoder().decode(CaseList.self, from: file).cases.map {
+      PipelineCase(name: $0.name, options: $0.options, tensorFiles: $0.tensors, folder: folder)
+    }
+  }
+
+  /// The frames that enter every case: rgb24, frames back to back.
+  public static func clip() throws -> Clip {
+    let list = try JSONDecoder().decode(
+      CaseList.self, from: Data(contentsOf: root.appending(path: "small/cases.json")))
+    let bytes = try Data(contentsOf: root.appending(path: "clip.rgb"))
+    return Clip(
+      width: list.width, height: list.height, frameCount: list.frames, bytes: [UInt8](bytes))
+  }
+
+  /// A model folder as diffusers writes it, in the temporary directory until the program ends.
+  public func modelFolder() throws -> String {
+    try Self.written.withLock { written in
+      if let path = written[self] { return path }
+      if written.isEmpty { atexit { Fixture.removeAll() } }
+      let path = FileManager.default.temporaryDirectory
+        .appending(path: "tdm-fixture-\(getpid())-\(rawValue)")
+      try writeModel(to: path)
+      written[self] = path.path
+      return path.path
+    }
+  }
+
+  /// Writes a model folder of the caller's own, to be changed or broken.
+  public func writeModel(to path: URL) throws {
+    let files = FileManager.default
+    try? files.removeItem(at: path)
+    try files.copyItem(at: folder.appending(path: "model"), to: path)
+    try files.copyItem(
+      at: Self.root.appending(path: "tokenizer"), to: path.appending(path: "tokenizer"))
+    let table = try JSONDecoder().decode(
+      [String: WeightRecipe].self, from: Data(contentsOf: folder.appending(path: "weights.json")))
+    for (part, names) in Dictionary(grouping: table.keys, by: { $0.prefix { $0 != "/" } }) {
+      let tensors = names.map {
+        (String($0.dropFirst(part.count + 1)), table[$0]!.tensor(named: $0))
+      }
+      let file = part == "text_encoder" ? "model" : "diffusion_pytorch_model"
+      try SafetensorsData.write(Dictionary(uniqueKeysWithValues: tensors))
+        .write(to: path.appending(path: "\(part)/\(file).safetensors"))
+    }
+  }
+
+  private static func removeAll() {
+    written.withLock { written in
+      for path in written.values { try? FileManager.default.removeItem(atPath: path) }
+      written = [:]
+    }
+  }
+}
+
+/// Frames of 8-bit samples.
+public struct Clip: Sendable {
+  public let width, height, frameCount: Int
+  /// [frameCount, height, width, 3]
+  public let bytes: [UInt8]
+
+  public func frame(_ index: Int) -> ArraySlice<UInt8> {
+    let size = width * height * 3
+    return bytes[index * size..<(index + 1) * size]
+  }
+}
+
+/// One set of options and what the reference's pipeline gives under them.
+public struct PipelineCase: Sendable, CustomStringConvertible {
+  public let name: String
+  /// As on the command line: `["--chunk", "1", …]`.
+  public let options: [String]
+  let tensorFiles: [String: String]
+  let folder: URL
+
+  public var description: String { name }
+
+  /// The restored frames, rgb24, frames back to back.
+  public func output() throws -> [UInt8] {
+    try [UInt8](Data(contentsOf: folder.appending(path: "\(name).rgb")))
+  }
+
+  /// What was kept on the way, [frames, height, width, channels]: `latent`, `inverted`; in some cases `sampled`,
+  /// and `first_output`, the network's first answer in the first chunk.
+  public func tensors() throws -> [String: Tensor] {
+    var result: [String: Tensor] = [:]
+    for (name, file) in tensorFiles {
+      result[name] = try SafetensorsData.read(
+        Data(contentsOf: folder.appending(path: "\(file).safetensors")))[name]
+    }
+    return result
+  }
+}
+
+private struct CaseList: Decodable {
+  struct Case: Decodable {
+    var name: String
+    var options: [String]
+    var tensors: [String: String]
+  }
+  var width, height, frames: Int
+  var cases: [Case]
+}
+
+/// A line of `weights.json`: [shape, standard deviation, mean].
+private struct WeightRecipe: Decodable {
+  let shape: [Int]
+  let deviation, mean: Float
+
+  init(from decoder: any Decoder) throws {
+    var fields = try decoder.unkeyedContainer()
+    shape = try fields.decode([Int].self)
+    deviation = try fields.decode(Float.self)
+    mean = try fields.decode(Float.self)
+  }
+
+  func tensor(named name: String) -> Tensor {
+    let shape = Shape(shape)
+    let normals = seededNormals(seed: seed(of: name), count: shape.count)
+    return Tensor(shape, normals.map { mean + deviation * $0 })
+  }
+}
