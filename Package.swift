@@ -55,7 +55,9 @@ let package = Package(
     .target(name: "FixtureSupport", dependencies: ["TensorCore"], path: "Tests/FixtureSupport"),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TensorCore"]),
-    .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles", "TensorCore"]),
+    .testTarget(
+      name: "ModelFilesTests", dependencies: ["ModelFiles", "TensorCore", "CZstd"],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "NetworksTests",
       dependencies: ["Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport"]),

@@ -1,0 +1,36 @@
+/// The configuration of whichever autoencoder `vae/config.json` describes.
+public enum AutoencoderConfig: Sendable, Equatable {
+  case kl(AutoencoderKLConfig)
+  case tiny(AutoencoderTinyConfig)
+
+  /// Channels of a latent.
+  public var latentChannels: Int {
+    switch self {
+    case .kl(let config): config.latentChannels
+    case .tiny(let config): config.latentChannels
+    }
+  }
+
+  /// What the encoder's output is multiplied by to become a latent.
+  public var scalingFactor: Float {
+    switch self {
+    case .kl(let config): config.scalingFactor
+    case .tiny(let config): config.scalingFactor
+    }
+  }
+
+  /// A latent pixel covers factor x factor pixels of the picture.
+  public var factor: Int {
+    switch self {
+    case .kl(let config): 1 << (config.blockOutChannels.count - 1)
+    case .tiny(let config): 1 << (config.encoderBlockOutChannels.count - 1)
+    }
+  }
+
+  init(_ reader: ConfigReader) throws(ModelError) {
+    try reader.requireClass(.vae)
+    self =
+      reader.members["_class_name"] == .string("AutoencoderTiny")
+      ? .tiny(try AutoencoderTinyConfig(reader)) : .kl(try AutoencoderKLConfig(reader))
+  }
+}

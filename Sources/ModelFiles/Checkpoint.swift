@@ -1,0 +1,100 @@
+import TensorCore
+
+/// One tensor of a part, wherever its file lies.
+struct CheckpointTensor: Sendable {
+  let stored: StoredTensor
+  let storage: any WeightStorage
+}
+
+/// A safetensors file that is open, its header checked.
+struct SafetensorsFile: Sendable {
+  let name: String
+  let storage: any WeightStorage
+  let header: SafetensorsHeader
+
+  init(name: String, storage: any WeightStorage, header: SafetensorsHeader) {
+    self.name = name
+    self.storage = storage
+    self.header = header
+  }
+
+  init(_ file: StoredFile) throws(ModelError) {
+    let read: Result<SafetensorsHeader, ModelError> = file.storage.withBytes(in: file.range) {
+      bytes in
+      do throws(ModelError) {
+        return .success(
+          try SafetensorsHeader(file: file.name, prefix: bytes, fileSize: bytes.count))
+      } catch { return .failure(error) }
+    }
+    let header = try read.get()
+    let start = file.range.lowerBound
+    name = file.name
+    storage = file.storage
+    // Offsets count from the start of the file; what the file lies in may hold others before it.
+    self.header =
+      start == 0
+      ? header
+      : SafetensorsHeader(
+        tensors: header.tensors.map {
+          StoredTensor(
+            name: $0.name, dtype: $0.dtype, extents: $0.extents,
+            range: start + $0.range.lowerBound..<start + $0.range.upperBound)
+        }, dataOffset: start + header.dataOffset)
+  }
+}
+
+extension SafetensorsHeader {
+  init(tensors: [StoredTensor], dataOffset: Int) {
+    self.tensors = tensors
+    self.dataOffset = dataOffset
+  }
+}
+
+/// The tensors of one part of a model, by canonical name, and which of them were asked for.
+///
+/// Used by one thread: the one that builds the networks.
+final class Checkpoint {
+  let part: ModelPart
+  /// What errors call it: the file, or the folder of the shards.
+  let place: String
+  private let tensors: [String: CheckpointTensor]
+  private var used: Set<String> = []
+
+  init(part: ModelPart, place: String, files: [SafetensorsFile]) throws(ModelError) {
+    var tensors: [String: CheckpointTensor] = [:]
+    for file in files {
+      for stored in file.header.tensors {
+        let name = WeightNames.canonical(stored.name, part: part)
+        let tensor = CheckpointTensor(stored: stored, storage: file.storage)
+        if let other = tensors.updateValue(tensor, forKey: name) {
+          throw ModelError(
+            "\(file.name): tensor \(stored.name.quoted) is there twice"
+              + (other.stored.name == stored.name ? "" : ", also as \(other.stored.name.quoted)")
+              + ": one of the two must go")
+        }
+      }
+    }
+    self.part = part
+    self.place = place
+    self.tensors = tensors
+  }
+
+  /// Marks the tensor as used.
+  func take(_ name: String) -> CheckpointTensor? {
+    let name = WeightNames.canonical(name, part: part)
+    guard let tensor = tensors[name] else { return nil }
+    used.insert(name)
+    return tensor
+  }
+
+  func contains(_ name: String) -> Bool {
+    tensors[WeightNames.canonical(name, part: part)] != nil
+  }
+
+  /// The file's own names, sorted, known leftovers aside.
+  var unused: [String] {
+    tensors.filter {
+      !used.contains($0.key) && !WeightNames.isKnownLeftover($0.key, part: part)
+    }.map(\.value.stored.name).sorted()
+  }
+}

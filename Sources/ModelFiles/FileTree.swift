@@ -1,0 +1,98 @@
+import TensorCore
+
+#if canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// A file of a model, ready to be read.
+struct StoredFile: Sendable {
+  /// What errors call it.
+  let name: String
+  let storage: any WeightStorage
+  /// Its bytes in `storage`.
+  let range: Range<Int>
+
+  func json() throws(ModelError) -> JSON {
+    let parsed: Result<JSON, JSONError> = storage.withBytes(in: range) { bytes in
+      do throws(JSONError) {
+        return .success(try JSONParser.parse(bytes))
+      } catch { return .failure(error) }
+    }
+    do throws(JSONError) {
+      return try parsed.get()
+    } catch {
+      throw ModelError("\(name): not valid JSON: \(error): copy the file again")
+    }
+  }
+
+  func object() throws(ModelError) -> [String: JSON] {
+    let value = try json()
+    guard let object = value.object else {
+      throw ModelError("\(name): expected a JSON object, found \(value.summary)")
+    }
+    return object
+  }
+
+  func bytes() -> [UInt8] { storage.withBytes(in: range) { [UInt8]($0) } }
+}
+
+/// Where a model's files lie: a folder, or a packed model. Paths are relative, with `/`.
+protocol FileTree: Sendable {
+  /// What errors call it.
+  var name: String { get }
+
+  /// - Returns: nil where there is no such file.
+  func file(_ path: String) throws(ModelError) -> StoredFile?
+
+  /// The names of the files in a folder, sorted; none where there is no such folder.
+  func names(in folder: String) -> [String]
+}
+
+extension FileTree {
+  /// What errors call a file of the tree.
+  func place(_ path: String) -> String { "\(name)/\(path)" }
+
+  func required(_ path: String, _ advice: String) throws(ModelError) -> StoredFile {
+    guard let file = try file(path) else {
+      throw ModelError("\(place(path)): missing: \(advice)")
+    }
+    return file
+  }
+}
+
+/// A folder of the file system.
+struct DirectoryTree: FileTree {
+  let name: String
+
+  func file(_ path: String) throws(ModelError) -> StoredFile? {
+    guard let mapped = try MappedFile.open(place(path)) else { return nil }
+    return StoredFile(name: mapped.path, storage: mapped, range: 0..<mapped.byteCount)
+  }
+
+  func names(in folder: String) -> [String] {
+    guard let directory = opendir(folder.isEmpty ? name : place(folder)) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+}
+
+/// A tree seen from one of its folders.
+struct Subtree: FileTree {
+  let base: any FileTree
+  let folder: String
+
+  var name: String { base.place(folder) }
+  func file(_ path: String) throws(ModelError) -> StoredFile? { try base.file("\(folder)/\(path)") }
+  func names(in folder: String) -> [String] {
+    base.names(in: folder.isEmpty ? self.folder : "\(self.folder)/\(folder)")
+  }
+}

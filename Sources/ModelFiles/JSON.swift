@@ -1,0 +1,44 @@
+/// A JSON value (RFC 8259). No object holds a key twice: such a text is refused.
+enum JSON: Equatable, Sendable {
+  case null
+  case bool(Bool)
+  /// A number without fraction and exponent that fits an `Int`.
+  case integer(Int)
+  /// Every other number.
+  case number(Double)
+  case string(String)
+  case array([JSON])
+  case object([String: JSON])
+
+  /// What a user would call it, for errors.
+  var summary: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): "\(value)"
+    case .integer(let value): "\(value)"
+    case .number(let value): "\(value)"
+    case .string(let value): value.quoted
+    case .array(let values):
+      values.count > 8
+        ? "a list of \(values.count)"
+        : "[" + values.map(\.summary).joined(separator: ", ") + "]"
+    case .object: "an object"
+    }
+  }
+
+  var string: String? {
+    if case .string(let value) = self { value } else { nil }
+  }
+
+  var integer: Int? {
+    if case .integer(let value) = self { value } else { nil }
+  }
+
+  var object: [String: JSON]? {
+    if case .object(let value) = self { value } else { nil }
+  }
+
+  var array: [JSON]? {
+    if case .array(let value) = self { value } else { nil }
+  }
+}

@@ -1,0 +1,103 @@
+import TensorCore
+
+/// A model in the layout that diffusers writes: a folder for each part, with its configuration and its weights.
+///
+/// It may lie in a folder, in a packed file (tdm-model(5)) or in the program itself. A ControlNet may lie in a folder of its
+/// own, because it is usually published apart from the model that it steers. Nothing is read before it is asked for.
+public struct ModelFolder: Sendable {
+  /// What messages call it: its path, or "the embedded model".
+  public let name: String
+  private let tree: any FileTree
+  /// The ControlNet's own folder, where it is not a part of `tree`.
+  private let controlNet: (any FileTree)?
+  /// The class of each part, by `model_index.json`; empty where there is none.
+  private let classNames: [String: String]
+
+  /// - Parameters:
+  ///   - path: a diffusers folder, or a packed model.
+  ///   - controlNet: a ControlNet's folder (with its `config.json`), or one with a folder `controlnet`.
+  /// - Throws: `ModelError` where there is no model at `path`.
+  public init(path: String, controlNet: String? = nil) throws(ModelError) {
+    var steering: (any FileTree)?
+    if let controlNet {
+      let tree = try Self.tree(at: controlNet)
+      let below = Subtree(base: tree, folder: ModelPart.controlnet.rawValue)
+      steering = try below.file(ModelPart.controlnet.configFile) == nil ? tree : below
+    }
+    try self.init(tree: try Self.tree(at: path), controlNet: steering)
+  }
+
+  init(tree: any FileTree, controlNet: (any FileTree)? = nil) throws(ModelError) {
+    name = tree.name
+    self.tree = tree
+    self.controlNet = controlNet
+    var classNames: [String: String] = [:]
+    if let index = try tree.file("model_index.json") {
+      for (part, value) in try index.object() {
+        if let pair = value.array, pair.count == 2 { classNames[part] = pair[1].string }
+      }
+    } else if try tree.file("unet/config.json") == nil {
+      throw ModelError(
+        "\(tree.place("model_index.json")): missing: expected a model's folder as diffusers writes it"
+      )
+    }
+    self.classNames = classNames
+  }
+
+  private static func tree(at path: String) throws(ModelError) -> any FileTree {
+    let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    return DirectoryTree(name: path)
+  }
+
+  private func folder(of part: ModelPart) -> any FileTree {
+    if part == .controlnet, let controlNet { return controlNet }
+    return Subtree(base: tree, folder: part.rawValue)
+  }
+
+  /// Whether the part is there, by its configuration.
+  public func hasPart(_ part: ModelPart) -> Bool {
+    ((try? folder(of: part).file(part.configFile)) ?? nil) != nil
+  }
+
+  /// - Throws: `ModelError` where `model_index.json` gives the part a class that cannot be run.
+  private func requireClass(_ part: ModelPart) throws(ModelError) {
+    guard !(part == .controlnet && controlNet != nil), let found = classNames[part.rawValue],
+      !part.classNames.contains(found)
+    else { return }
+    throw ModelError(
+      "\(tree.place("model_index.json")): \(part.rawValue): expected "
+        + "\(ConfigReader.list(part.classNames)), found \(found.quoted): such models cannot be run")
+  }
+
+  private func reader(_ part: ModelPart) throws(ModelError) -> ConfigReader {
+    try requireClass(part)
+    let advice =
+      part == .controlnet
+      ? "the model has no ControlNet: give one in a folder of its own"
+      : "the part \(part.rawValue) of the model has to be complete"
+    return try ConfigReader(try folder(of: part).required(part.configFile, advice))
+  }
+
+  public func unetConfig() throws(ModelError) -> UNetConfig { try UNetConfig(reader(.unet)) }
+
+  public func controlNetConfig() throws(ModelError) -> ControlNetConfig {
+    try ControlNetConfig(reader(.controlnet))
+  }
+
+  public func autoencoderConfig() throws(ModelError) -> AutoencoderConfig {
+    try AutoencoderConfig(reader(.vae))
+  }
+
+  public func textConfig() throws(ModelError) -> CLIPTextConfig {
+    try CLIPTextConfig(reader(.textEncoder))
+  }
+
+  public func schedulerConfig() throws(ModelError) -> SchedulerConfig {
+    try SchedulerConfig(reader(.scheduler))
+  }
+
+  /// The weights of a part, checked for form; what they belong to, the networks check as they ask for them.
+  public func weights(of part: ModelPart) throws(ModelError) -> WeightScope {
+    WeightScope(checkpoint: try PartWeights.checkpoint(part, in: folder(of: part)))
+  }
+}

@@ -1,0 +1,60 @@
+/// UNet2DConditionModel's configuration: `unet/config.json`.
+@dynamicMemberLookup
+public struct UNetConfig: Sendable, Equatable {
+  public var trunk: UNetTrunkConfig
+  public var outChannels: Int
+  /// Coarsest first.
+  public var upBlockTypes: [UpBlockType]
+  /// Width of the square kernel of the first convolution, odd; its padding keeps the size.
+  public var convInKernel: Int
+  public var convOutKernel: Int
+  /// Whether the latent is first taken to 2x - 1.
+  public var centerInputSample: Bool
+
+  public subscript<T>(dynamicMember path: KeyPath<UNetTrunkConfig, T>) -> T {
+    trunk[keyPath: path]
+  }
+
+  init(_ reader: ConfigReader) throws(ModelError) {
+    try reader.requireClass(.unet)
+    try Self.requireSupported(reader)
+    trunk = try UNetTrunkConfig(reader)
+    outChannels = try reader.int("out_channels", default: 4)
+    upBlockTypes = try reader.choices(
+      "up_block_types",
+      default: [.upBlock2D, .crossAttnUpBlock2D, .crossAttnUpBlock2D, .crossAttnUpBlock2D])
+    try reader.requireCount(
+      "up_block_types", upBlockTypes.count, as: "block_out_channels", trunk.blockOutChannels.count)
+    convInKernel = try Self.odd(reader, "conv_in_kernel")
+    convOutKernel = try Self.odd(reader, "conv_out_kernel")
+    centerInputSample = try reader.bool("center_input_sample", default: false)
+    for (block, channels) in trunk.blockOutChannels.reversed().enumerated()
+    where upBlockTypes[block].hasAttention {
+      try reader.requireDivisible(
+        "block_out_channels", channels, by: "the number of heads",
+        Array(trunk.headCounts.reversed())[block])
+    }
+  }
+
+  private static func odd(_ reader: ConfigReader, _ key: String) throws(ModelError) -> Int {
+    let width = try reader.int(key, default: 3, in: 1...31)
+    guard width % 2 == 1 else { throw reader.error(key, expected: "an odd number") }
+    return width
+  }
+
+  private static func requireSupported(_ reader: ConfigReader) throws(ModelError) {
+    for key in [
+      "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act", "time_cond_proj_dim",
+      "cross_attention_norm", "reverse_transformer_layers_per_block",
+    ] {
+      try reader.require(key, oneOf: .null)
+    }
+    for key in ["dual_cross_attention", "resnet_skip_time_act", "class_embeddings_concat"] {
+      try reader.require(key, oneOf: .bool(false))
+    }
+    try reader.require("mid_block_only_cross_attention", oneOf: .null, .bool(false))
+    try reader.require("time_embedding_type", oneOf: .string("positional"))
+    try reader.require("attention_type", oneOf: .string("default"))
+    try reader.require("resnet_out_scale_factor", oneOf: .integer(1))
+  }
+}

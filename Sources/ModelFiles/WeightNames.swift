@@ -1,0 +1,43 @@
+/// The names that checkpoints of different ages give to one tensor, and the tensors that no network asks for.
+enum WeightNames {
+  /// The one name under which a tensor is looked up, whatever the library that wrote the checkpoint calls it.
+  static func canonical(_ name: String, part: ModelPart) -> String {
+    switch part {
+    case .textEncoder:
+      // transformers writes CLIPTextModel without this prefix since version 5.
+      return name.hasPrefix("text_model.") ? String(name.dropFirst("text_model.".count)) : name
+    case .vae:
+      return currentAttentionName(name)
+    default:
+      return name
+    }
+  }
+
+  /// Autoencoders saved before diffusers 0.18 (all of SD 1.5's) name their attention's projections otherwise.
+  private static func currentAttentionName(_ name: String) -> String {
+    guard name.contains(".attentions.") else { return name }
+    var components = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard components.count >= 2 else { return name }
+    let last = components.count - 2
+    switch components[last] {
+    case "query": components[last] = "to_q"
+    case "key": components[last] = "to_k"
+    case "value": components[last] = "to_v"
+    case "proj_attn": components[last] = "to_out.0"
+    default: return name
+    }
+    return components.joined(separator: ".")
+  }
+
+  /// Whether a tensor that no network asked for may stay unused. By its canonical name.
+  static func isKnownLeftover(_ name: String, part: ModelPart) -> Bool {
+    switch part {
+    case .textEncoder:
+      // The positions 0, 1, 2 ... that transformers saved before version 4.31; the projection and temperature that
+      // CLIP trained with, which come after the last hidden state that diffusion models read.
+      ["embeddings.position_ids", "position_ids", "text_projection.weight", "logit_scale"]
+        .contains(name)
+    default: false
+    }
+  }
+}
