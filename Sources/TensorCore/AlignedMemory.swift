@@ -22,7 +22,9 @@ public final class AlignedMemory: @unchecked Sendable {
     mapped = size >= Self.mappedFrom
     if mapped {
       let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-      guard let memory, memory != MAP_FAILED else { fatalError("out of memory: \(size) bytes wanted") }
+      guard let memory, memory != MAP_FAILED else {
+        fatalError("out of memory: \(size) bytes wanted")
+      }
       // Networks walk through megabytes at a time: larger pages save translation misses.
       madvise(memory, size, MADV_HUGEPAGE)
       pointer = memory

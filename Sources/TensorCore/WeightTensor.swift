@@ -1,7 +1,8 @@
 /// Where a checkpoint's bytes lie: a mapped file, or memory that was unpacked.
 public protocol WeightStorage: AnyObject, Sendable {
   /// Calls `body` with the storage's bytes in `range`.
-  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R
+  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows
+    -> R
 
   /// Tells that the bytes in `range` were copied elsewhere and need not stay in memory. They can still be read.
   func discard(_ range: Range<Int>)

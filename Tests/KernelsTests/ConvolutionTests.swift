@@ -44,7 +44,8 @@ struct ConvolutionTests {
     #expect(largestDifference(found, expected.elements) < (precision == .f32 ? 1e-5 : 1e-2))
   }
 
-  @Test("adds a residual that is still needed afterwards without harming it", arguments: [false, true])
+  @Test(
+    "adds a residual that is still needed afterwards without harming it", arguments: [false, true])
   func residual(_ neededLater: Bool) throws {
     var numbers = Numbers(seed: 2)
     let image = numbers.tensor([6, 6, 16])

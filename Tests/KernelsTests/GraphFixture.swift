@@ -29,7 +29,8 @@ final class WeightsInMemory: WeightStorage {
 
   init(_ elements: [Float]) { bytes = elements.withUnsafeBytes { Array($0) } }
 
-  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R
+  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows
+    -> R
   {
     try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
@@ -60,10 +61,16 @@ struct GraphRun {
   private let result: Value
   private let storage: Storage
 
-  init(_ precision: Precision, storage: Storage = .exact, _ describe: (Graph) -> ([Value], Value))
-    throws
-  {
-    device = try CPUDevice(precision: precision, threads: 2)
+  init(
+    _ precision: Precision, storage: Storage = .exact, _ describe: (Graph) -> ([Value], Value)
+  ) throws {
+    try self.init(on: CPUDevice(precision: precision, threads: 2), storage: storage, describe)
+  }
+
+  init(
+    on device: CPUDevice, storage: Storage = .exact, _ describe: (Graph) -> ([Value], Value)
+  ) throws {
+    self.device = device
     let graph = Graph(name: "test")
     (inputs, result) = describe(graph)
     self.storage = storage

@@ -5,24 +5,29 @@ import Testing
 
 @Suite("A plan")
 struct PlanTests {
-  @Test("computes linear layers as their definition says", arguments: Precision.allCases)
-  func linear(_ precision: Precision) throws {
+  @Test(
+    "computes linear layers as their definition says",
+    arguments: [(Precision.f32, false), (.f32, true), (.bf16, false)])
+  func linear(_ precision: Precision, _ byOpenBLAS: Bool) throws {
     var numbers = Numbers(seed: 4)
-    for (rows, inputs, outputs) in [(1, 8, 8), (77, 48, 32), (13, 33, 65), (200, 64, 512)] {
+    for (rows, inputs, outputs) in [(1, 8, 8), (77, 48, 32), (13, 33, 65), (300, 64, 512)] {
       let x = numbers.tensor([rows, inputs])
       let weight = numbers.tensor([outputs, inputs])
       let bias = numbers.tensor([outputs])
       let residual = numbers.tensor([rows, outputs])
-      let run = try GraphRun(precision) { graph in
+      let device = try CPUDevice(precision: precision, threads: 2)
+      device.favoursSgemm = byOpenBLAS
+      let run = try GraphRun(on: device) { graph in
         let input = graph.input(x.shape)
         let other = graph.input(residual.shape)
         return (
           [input, other],
-          graph.linear(input, weight: weight.weight(), bias: bias.weight(), adding: other)
+          graph.linear(
+            input, weight: weight.weight(), bias: bias.weight(), adding: other, activation: .relu)
         )
       }
       let product = Plain.linear(x, weight, bias: bias.elements)
-      let expected = zip(product.elements, residual.elements).map { $0 + $1 }
+      let expected = zip(product.elements, residual.elements).map { max(0, $0 + $1) }
       let found = try run([[x, residual]])[0]
       #expect(largestDifference(found, expected) < (precision == .f32 ? 1e-5 : 1e-2))
     }

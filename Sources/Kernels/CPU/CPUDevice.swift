@@ -12,6 +12,8 @@ public final class CPUDevice: Device {
   let engine: OneDNNEngine
   let weights: WeightStore
   let workspace = Workspace()
+  /// Whether float32 products are computed by OpenBLAS. Set before planning.
+  var favoursSgemm = SgemmStep.isFaster
   /// Where set, every operation's time is added up in it.
   public var profile: OperationTimes?
 

@@ -41,11 +41,15 @@ struct Execution {
     case .frame: frameBase + frame * frameStride + offsets[buffer.index]
     case .step: stepBase + offsets[buffer.index]
     case .context:
-      if let contextBase { contextBase + offsets[buffer.index] } else {
+      if let contextBase {
+        contextBase + offsets[buffer.index]
+      } else {
         preconditionFailure("a run without the context that the graph reads")
       }
     case .bound:
-      if let pointer = bound[offsets[buffer.index]][frame] { pointer } else {
+      if let pointer = bound[offsets[buffer.index]][frame] {
+        pointer
+      } else {
         preconditionFailure("an input or output without a tensor bound for frame \(frame)")
       }
     }

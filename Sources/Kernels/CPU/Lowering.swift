@@ -43,7 +43,8 @@ struct Lowering {
       }
     }
     for (value, storage) in graph.outputs {
-      if useCount[value.index] == nil && direct[value.index] == nil && canWriteDirectly(value, storage)
+      if useCount[value.index] == nil && direct[value.index] == nil
+        && canWriteDirectly(value, storage)
       {
         direct[value.index] = storage
       }
@@ -183,9 +184,14 @@ struct Lowering {
       let source = operand(inputs[0], as: type)
       let residual = settings.hasResidual ? inputs[1] : nil
       let output = target(value, inPlaceOf: residual == inputs[0] ? nil : residual, at: index)
-      let step = try LinearStep(
-        settings, rows: value.shape.rows, source: source,
-        residual: residual.map { operand($0, as: output.type) }, target: output, device)
+      let addend = residual.map { operand($0, as: output.type) }
+      let rows = value.shape.rows
+      let step: any Step =
+        device.precision == .f32 && device.favoursSgemm
+        ? SgemmStep(
+          settings, rows: rows, source: source, residual: addend, target: output, device)
+        : try LinearStep(
+          settings, rows: rows, source: source, residual: addend, target: output, device)
       steps.append((step, value.scope))
 
     case .groupNorm(let settings):

@@ -11,7 +11,8 @@ final class WeightStore {
 
   private var matrices: [Key: [(descriptor: MemoryDescriptor, memory: AlignedMemory)]] = [:]
   private var vectors: [Key: AlignedMemory] = [:]
-  private var checkpoints: [ObjectIdentifier: any WeightStorage] = [:]  // identifiers stay unique while these live
+  /// Kept, so that their identifiers stay unique.
+  private var checkpoints: [ObjectIdentifier: any WeightStorage] = [:]
   private let engine: OneDNNEngine
   private let threads: Int32
   private(set) var byteCount = 0

@@ -26,8 +26,11 @@ public final class Graph {
 
   public init(name: String) { self.name = name }
 
-  func append(_ operation: Operation, _ inputs: [Value], shape: Shape, scope: Scope? = nil) -> Value {
-    let joined = inputs.dropFirst().reduce(inputs.first?.scope ?? .frame) { $0.joined(with: $1.scope) }
+  func append(_ operation: Operation, _ inputs: [Value], shape: Shape, scope: Scope? = nil) -> Value
+  {
+    let joined = inputs.dropFirst().reduce(inputs.first?.scope ?? .frame) {
+      $0.joined(with: $1.scope)
+    }
     let value = Value(index: nodes.count, shape: shape, scope: scope ?? joined)
     nodes.append(Node(operation: operation, inputs: inputs, output: value))
     return value
