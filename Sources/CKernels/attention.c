@@ -27,6 +27,7 @@ typedef struct {
 static const tdm_tile_kernel *kernel_for(tdm_type type) {
 #if TDM_X86
   tdm_isa isa = tdm_isa_current();
+  if (type == TDM_BF16 && isa >= TDM_ISA_AMX_BF16) return &tdm_tile_amx_bf16;
   if (type == TDM_BF16 && isa >= TDM_ISA_AVX512_BF16) return &tdm_tile_avx512_bf16;
   if (isa >= TDM_ISA_AVX512) return &tdm_tile_avx512;
   if (isa >= TDM_ISA_AVX2) return &tdm_tile_avx2;
@@ -61,7 +62,7 @@ static size_t own_bytes(const tdm_tile_kernel *kernel, size_t d) {
   return query_bytes(kernel, d) + (scores + rows + out) * sizeof(float);
 }
 
-static size_t scratch_bytes(
+size_t tdm_attention_scratch_for(
     const tdm_tile_kernel *kernel, size_t keys, size_t heads, size_t d, int threads) {
   return heads * (key_bytes(kernel, keys, d) + value_bytes(kernel, keys, d)) +
          (size_t)(threads > 1 ? threads : 1) * own_bytes(kernel, d);
@@ -69,7 +70,7 @@ static size_t scratch_bytes(
 
 size_t tdm_attention_scratch(
     tdm_type type, size_t keys, size_t heads, size_t head_dimension, int threads) {
-  return scratch_bytes(kernel_for(type), keys, heads, head_dimension, threads);
+  return tdm_attention_scratch_for(kernel_for(type), keys, heads, head_dimension, threads);
 }
 
 // ---- Packing
@@ -185,24 +186,36 @@ static void run(job *j, void *scratch, int threads) {
   tdm_parallel_for(threads, workers, attend_share, j);
 }
 
-void tdm_attention(
-    tdm_type type, void *out, const void *q, const void *const *k, const void *const *v,
-    size_t sources, size_t queries, size_t keys, size_t heads, size_t head_dimension,
-    size_t q_stride, size_t kv_stride, size_t out_stride, float scale, int causal, void *scratch,
-    int threads) {
+void tdm_attention_by(
+    const tdm_tile_kernel *kernel, tdm_type type, void *out, const void *q, const void *const *k,
+    const void *const *v, size_t sources, size_t queries, size_t keys, size_t heads,
+    size_t head_dimension, size_t q_stride, size_t kv_stride, size_t out_stride, float scale,
+    int causal, void *scratch, int threads) {
   if (queries == 0 || heads == 0 || head_dimension == 0) return;
   if (keys == 0 || sources == 0) {
     for (size_t i = 0; i < queries; i++)
       memset(tdm_out(type, out, i * out_stride), 0, heads * head_dimension * tdm_size(type));
     return;
   }
+  // Zero would not keep a masked score at minus infinity; keys of zero do the same.
+  float magnitude = scale == 0 ? 1.0f : fabsf(scale);
   job j = {
       .packing = {.type = type, .k = k, .v = v, .sources = sources, .keys = keys,
-                  .head_dimension = head_dimension, .kv_stride = kv_stride, .negate = scale < 0},
-      .kernel = kernel_for(type),
-      .out = out, .q = q, .queries = queries, .heads = heads,
+                  .head_dimension = head_dimension, .kv_stride = kv_stride,
+                  .sign = scale < 0 ? -1.0f : scale > 0 ? 1.0f : 0.0f},
+      .kernel = kernel, .out = out, .q = q, .queries = queries, .heads = heads,
       .q_stride = q_stride, .out_stride = out_stride,
-      .scale = fabsf(scale) * 1.44269504088896341f, .causal = causal,
+      .scale = magnitude * 1.44269504088896341f, .causal = causal,
   };
   run(&j, scratch, threads);
+}
+
+void tdm_attention(
+    tdm_type type, void *out, const void *q, const void *const *k, const void *const *v,
+    size_t sources, size_t queries, size_t keys, size_t heads, size_t head_dimension,
+    size_t q_stride, size_t kv_stride, size_t out_stride, float scale, int causal, void *scratch,
+    int threads) {
+  tdm_attention_by(
+      kernel_for(type), type, out, q, k, v, sources, queries, keys, heads, head_dimension, q_stride,
+      kv_stride, out_stride, scale, causal, scratch, threads);
 }

@@ -23,10 +23,10 @@ typedef struct {
   size_t groups;           // of 16 keys, in the block
   size_t depth, width;     // a head's channels, padded for the keys and for the values
   const int32_t *visible;  // [rows]: how many of the block's keys a row sees
-  float scale;             // of the scores, for powers of two: scale * log2 e, not negative
+  float scale;             // of the scores, for powers of two: |scale| * log2 e, above zero
   int first;               // the rows' first block: out, largest and sum are not yet set
   float *scores;           // [rows, TDM_KEY_BLOCK]
-  float *largest;          // [rows]: the reference score that exponents are relative to, times scale
+  float *largest;          // [rows]: the reference that scores' exponents are relative to
   float *sum;              // [rows]
   float *out;              // [rows, width], not yet divided by sum
 } tdm_tile;
@@ -42,11 +42,21 @@ typedef struct {
   void (*end)(void);
 } tdm_tile_kernel;
 
-extern const tdm_tile_kernel tdm_tile_plain, tdm_tile_avx2, tdm_tile_avx512, tdm_tile_avx512_bf16;
+extern const tdm_tile_kernel tdm_tile_plain, tdm_tile_avx2, tdm_tile_avx512, tdm_tile_avx512_bf16,
+    tdm_tile_amx_bf16;
 
-/// A score this much (in powers of two) above a row's reference moves the reference. Below that, exponentials stay well within
-/// range, and nothing that has been summed needs rescaling.
+/// A score this much (in powers of two) above a row's reference moves the reference. Below that,
+/// exponentials stay well within range, and nothing that has been summed needs rescaling.
 #define TDM_SLACK 8.0f
+
+/// tdm_attention_scratch and tdm_attention by a given kernel.
+size_t tdm_attention_scratch_for(
+    const tdm_tile_kernel *kernel, size_t keys, size_t heads, size_t head_dimension, int threads);
+void tdm_attention_by(
+    const tdm_tile_kernel *kernel, tdm_type type, void *out, const void *q, const void *const *k,
+    const void *const *v, size_t sources, size_t queries, size_t keys, size_t heads,
+    size_t head_dimension, size_t q_stride, size_t kv_stride, size_t out_stride, float scale,
+    int causal, void *scratch, int threads);
 
 /// Where, how much and which of the call's inputs to pack.
 typedef struct {
@@ -55,7 +65,7 @@ typedef struct {
   size_t sources, keys, head_dimension, kv_stride;
   size_t depth, width, group_unit;
   int paired;
-  int negate;  // packs -k, for scales below zero
+  float sign;  // keys are packed times -1, 0 or 1, the sign of the scale
 } tdm_packing;
 
 /// Packs block `block` of `head`: means over the sources, rounded once.

@@ -1,8 +1,6 @@
 // The tile kernel in float32, for every processor. Vectors of 16 floats become one, two or four
 // registers; how many rows and vectors of sums are held at a time follows from the registers there are.
-#include <math.h>
-
-#include "attention.h"
+#include "attention_softmax.h"
 
 enum { ROWS = 8 };
 
@@ -56,45 +54,6 @@ TDM_INLINE void multiply_values(
       memcpy(out + (size_t)r * t->width + g * 16, &sum[r][g], sizeof sum[r][g]);
 }
 
-// Turns a row's scores into probabilities relative to its reference.
-TDM_INLINE void soften(const tdm_tile *t, size_t row) {
-  float *scores = t->scores + row * TDM_KEY_BLOCK;
-  size_t keys = t->groups * 16;
-  for (size_t i = (size_t)t->visible[row]; i < keys; i++) scores[i] = -INFINITY;
-  tdm_v16 best = -INFINITY, x;
-  for (size_t i = 0; i < keys; i += 16) {
-    memcpy(&x, scores + i, sizeof x);
-    best = x > best ? x : best;
-  }
-  float top = best[0];
-  for (int i = 1; i < 16; i++) top = best[i] > top ? best[i] : top;
-  top *= t->scale;
-
-  float reference = t->largest[row], sum = t->sum[row];
-  if (t->first) {
-    reference = top, sum = 0;
-  } else if (top > reference + TDM_SLACK) {
-    float shrink = tdm_exp2(reference - top);
-    float *out = t->out + row * t->width;
-    for (size_t i = 0; i < t->width; i++) out[i] *= shrink;
-    reference = top, sum *= shrink;
-  }
-  float scale = t->scale;
-  TDM_LANES
-  for (size_t i = 0; i < keys; i++) {
-    float y = scores[i] * scale - reference;
-    // Far below the reference is nothing at all, so that keys that are not seen weigh nothing.
-    scores[i] = y < -126.0f ? 0.0f : tdm_exp2(y);
-  }
-  tdm_v16 total = 0;
-  for (size_t i = 0; i < keys; i += 16) {
-    memcpy(&x, scores + i, sizeof x);
-    total += x;
-  }
-  t->largest[row] = reference;
-  t->sum[row] = (float)((double)sum + tdm_sum16(&total));
-}
-
 // `rows` and `groups` say how many sums are held in registers.
 TDM_INLINE void tile_body(const tdm_tile *t, const int rows, const int groups) {
   for (size_t r = 0; r < ROWS; r += (size_t)rows) {
@@ -103,7 +62,7 @@ TDM_INLINE void tile_body(const tdm_tile *t, const int rows, const int groups) {
       multiply_keys(t, r, g, rows, groups);
     for (; g < t->groups; g++) multiply_keys(t, r, g, rows, 1);
   }
-  for (size_t r = 0; r < ROWS; r++) soften(t, r);
+  for (size_t r = 0; r < ROWS; r++) tdm_soften(t, r);
   for (size_t r = 0; r < ROWS; r += (size_t)rows) {
     size_t g = 0;
     for (; g + (size_t)groups <= t->width / 16; g += (size_t)groups)

@@ -28,7 +28,7 @@ TDM_INLINE void keys_body(const tdm_packing *p, uint32_t *packed, size_t head, s
   size_t first = block * TDM_KEY_BLOCK;
   size_t count = tdm_least(p->keys - first, TDM_KEY_BLOCK);
   size_t padded = tdm_block_groups(p->keys, block, p->group_unit) * 16;
-  float sign = p->negate ? -1.0f : 1.0f, strip[STRIP];
+  float sign = p->sign, strip[STRIP];
   memset(packed, 0, padded * words * sizeof *packed);
   for (size_t key = 0; key < count; key++) {
     uint32_t *out = packed + key / 16 * words * 16 + key % 16;

@@ -41,7 +41,7 @@ static tdm_isa detect(void) { return TDM_ISA_PLAIN; }
 
 // Holds the set plus one, so that zero means "not yet asked"; two threads that ask at once find the same.
 static _Atomic int detected;
-static _Atomic int limit = TDM_ISA_AMX_BF16;
+static _Thread_local tdm_isa limit = TDM_ISA_AMX_BF16;
 
 tdm_isa tdm_isa_detect(void) {
   int known = atomic_load_explicit(&detected, memory_order_relaxed);
@@ -53,12 +53,11 @@ tdm_isa tdm_isa_detect(void) {
 }
 
 tdm_isa tdm_isa_current(void) {
-  int best = (int)tdm_isa_detect();
-  int most = atomic_load_explicit(&limit, memory_order_relaxed);
-  return (tdm_isa)(most < best ? most : best);
+  tdm_isa best = tdm_isa_detect();
+  return limit < best ? limit : best;
 }
 
 tdm_isa tdm_isa_limit(tdm_isa most) {
-  atomic_store_explicit(&limit, (int)most, memory_order_relaxed);
+  limit = most;
   return tdm_isa_current();
 }

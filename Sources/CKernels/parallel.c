@@ -11,10 +11,12 @@ typedef struct {
   size_t count;
   void (*body)(void *, size_t);
   void *context;
+  tdm_isa limit;  // the caller's
 } loop;
 
 static void run(void *data) {
   const loop *l = data;
+  tdm_isa_limit(l->limit);
   size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
   // Contiguous shares keep each thread in its own part of memory.
   size_t from = l->count * thread / threads, to = l->count * (thread + 1) / threads;
@@ -22,8 +24,8 @@ static void run(void *data) {
 }
 
 void tdm_parallel_for(int threads, size_t count, void (*body)(void *, size_t), void *context) {
-  loop l = {count, body, context};
-  if ((size_t)threads > count) threads = (int)count;
+  loop l = {count, body, context, tdm_isa_current()};
+  if (threads > 1 && (size_t)threads > count) threads = (int)count;
   if (threads <= 1) {
     for (size_t i = 0; i < count; i++) body(context, i);
     return;

@@ -36,7 +36,8 @@ typedef enum {
 tdm_isa tdm_isa_detect(void);
 /// The set in use: the detected one unless limited.
 tdm_isa tdm_isa_current(void);
-/// Limits the set in use (for tests and comparisons); returns the set in use afterwards.
+/// Limits the set that the calling thread uses, and those that it hands work to (for tests and comparisons); returns the set in
+/// use afterwards.
 tdm_isa tdm_isa_limit(tdm_isa most);
 
 // ---- Threads
