@@ -1,0 +1,57 @@
+import Glibc
+
+/// Bytes to a file descriptor: short, interrupted and would-block writes are continued until all is
+/// written.
+///
+/// A reader that has gone is an error of its own kind, provided that the program ignores SIGPIPE.
+/// One thread at a time uses it.
+public final class ByteSink: @unchecked Sendable {
+  // Sendable: it has no lock; its writer's thread alone uses it.
+  /// Bytes written so far.
+  public private(set) var position = 0
+  private let descriptor: Int32
+
+  /// - Parameter descriptor: stays the caller's to close.
+  public init(descriptor: Int32) { self.descriptor = descriptor }
+
+  /// - Throws: ``VideoError`` of kind `readerGone` for EPIPE, else of kind `transfer`.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws(VideoError) {
+    guard let base = bytes.baseAddress else { return }
+    var written = 0
+    while written < bytes.count {
+      let count = Glibc.write(descriptor, base + written, bytes.count - written)
+      if count >= 0 {
+        written += count
+        position += count
+        continue
+      }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN, EWOULDBLOCK: try waitForRoom()
+      case EPIPE:
+        throw VideoError(
+          .readerGone,
+          "writing output at byte \(position): whoever read it has closed it; see what ended "
+            + "that program"
+        )
+      default: throw VideoError.system("writing output at byte \(position)", errno)
+      }
+    }
+  }
+
+  public func write(_ text: String) throws(VideoError) {
+    let bytes = Array(text.utf8)
+    // The closure's own errors are what comes out of it: a typed result carries them.
+    try bytes.withUnsafeBytes { bytes in Result { () throws(VideoError) in try write(bytes) } }
+      .get()
+  }
+
+  private func waitForRoom() throws(VideoError) {
+    var waited = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    while poll(&waited, 1, -1) < 0 {
+      guard errno == EINTR else {
+        throw VideoError.system("waiting to write output at byte \(position)", errno)
+      }
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import Synchronization
+import TensorCore
+
+/// One picture in memory, byte for byte as the stream has it, and what its stream said about it.
+///
+/// Whoever holds a frame may read it; only its maker writes it, before handing it on.
+public final class Frame: @unchecked Sendable {
+  // Sendable: the bytes are written by the maker alone, before anyone else has the frame.
+  public let layout: FrameLayout
+  /// Counted from 0 through the whole stream.
+  public let number: Int
+  /// What stood behind `FRAME` in its line, without the first space; empty where nothing did.
+  public let parameters: String
+  /// Whether it is the first one behind a stream header: what came before is another clip.
+  public let beginsSequence: Bool
+
+  private let memory: AlignedMemory
+  private let pool: FramePool
+
+  fileprivate init(
+    layout: FrameLayout, number: Int, parameters: String, beginsSequence: Bool,
+    memory: AlignedMemory, pool: FramePool
+  ) {
+    self.layout = layout
+    self.number = number
+    self.parameters = parameters
+    self.beginsSequence = beginsSequence
+    self.memory = memory
+    self.pool = pool
+  }
+
+  deinit { pool.takeBack(memory) }
+
+  public func withBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R
+  {
+    try body(UnsafeRawBufferPointer(start: memory.pointer, count: layout.byteCount))
+  }
+
+  /// For the frame's maker, before it is handed on.
+  public func withMutableBytes<R, E: Error>(
+    _ body: (UnsafeMutableRawBufferPointer) throws(E) -> R
+  ) throws(E) -> R {
+    try body(UnsafeMutableRawBufferPointer(start: memory.pointer, count: layout.byteCount))
+  }
+}
+
+/// Makes frames of one layout, and uses the memory of those that are gone again: there is never
+/// more of it than frames were alive at once.
+public final class FramePool: Sendable {
+  public let layout: FrameLayout
+  private let spare = Mutex<[AlignedMemory]>([])
+
+  public init(_ layout: FrameLayout) { self.layout = layout }
+
+  /// A frame whose bytes are yet to be written.
+  public func frame(number: Int, parameters: String = "", beginsSequence: Bool = false) -> Frame {
+    let memory = spare.withLock { $0.popLast() } ?? AlignedMemory(byteCount: layout.byteCount)
+    return Frame(
+      layout: layout, number: number, parameters: parameters, beginsSequence: beginsSequence,
+      memory: memory, pool: self)
+  }
+
+  fileprivate func takeBack(_ memory: AlignedMemory) { spare.withLock { $0.append(memory) } }
+}

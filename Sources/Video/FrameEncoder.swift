@@ -1,0 +1,142 @@
+/// Turns RGB pictures into frames of a stream. One thread at a time uses it.
+///
+/// Matrix, range and siting are the stream's. Buffers are made once, and frames' memory is used
+/// again.
+public final class FrameEncoder: @unchecked Sendable {
+  // Sendable: one thread at a time uses it.
+  /// The pictures' size.
+  public let size: PictureSize
+  private let format: StreamFormat
+  private let pool: FramePool
+  private let arithmetic: ColorArithmetic
+  private let rows: [SampleRows]
+  private let across: ResamplingFilter?
+  private let down: ResamplingFilter?
+  /// [2][height, colour samples a line]
+  private var differences: [[Float]] = []
+  /// [3][width]
+  private var lines: [Float]
+  private let alpha: AlphaTransfer?
+  private let conversion: SwscaleConversion?
+
+  /// - Parameters:
+  ///   - stream: the frames that are made.
+  ///   - source: the frames that the pictures come from, which give the alpha; its pixel format is
+  ///     the same.
+  public init(_ stream: StreamFormat, from source: StreamFormat) {
+    precondition(
+      stream.pixelFormat == source.pixelFormat, "the output has the input's pixel format")
+    let conversion = SwscaleConversion(stream)
+    let format = conversion?.inner ?? stream
+    self.conversion = conversion
+    self.format = format
+    size = format.size
+    pool = FramePool(stream.layout)
+    arithmetic = ColorArithmetic(format.effectiveMatrix)
+    let layout = format.layout
+    rows = format.pixelFormat.components.prefix(format.pixelFormat.family == .gray ? 1 : 3).map {
+      let codes = ColorArithmetic.codes(format, component: $0)
+      return SampleRows(layout, component: $0.index, zero: codes.zero, scale: codes.scale)
+    }
+    alpha =
+      stream.pixelFormat.hasAlpha ? AlphaTransfer(from: source.layout, to: stream.layout) : nil
+    lines = [Float](repeating: 0, count: 3 * size.width)
+    guard format.pixelFormat.family == .yuv else {
+      across = nil
+      down = nil
+      return
+    }
+    across = ChromaResampling.down(
+      from: size.width, log2: format.pixelFormat.log2ChromaWidth,
+      cosited: format.chromaSiting.isHorizontallyCosited)
+    down = ChromaResampling.down(
+      from: size.height, log2: format.pixelFormat.log2ChromaHeight,
+      cosited: format.chromaSiting.isVerticallyCosited)
+    differences = [[Float]](
+      repeating: [Float](repeating: 0, count: rows[1].width * size.height), count: 2)
+  }
+
+  /// Encodes a picture.
+  ///
+  /// 8-bit RGB is floor(value + 0.5), clamped to 0...255; all else is rounded in the same way to
+  /// its own codes.
+  /// - Parameters:
+  ///   - rgb: [height, width, 3], 0...255.
+  ///   - source: the frame that the picture was made of, which gives number, parameters and alpha.
+  ///     Alpha is copied; where the picture is larger than the frame, it is enlarged bicubically.
+  public func encode(_ rgb: [Float], from source: Frame) -> Frame {
+    precondition(rgb.count == 3 * size.pixelCount, "\(rgb.count) values for a picture of \(size)")
+    let frame = pool.frame(
+      number: source.number, parameters: source.parameters, beginsSequence: source.beginsSequence)
+    rgb.withUnsafeBufferPointer { rgb in
+      let rgb = rgb.baseAddress!
+      frame.withMutableBytes { bytes in
+        if let filler = format.pixelFormat.filler {
+          bytes.withMemoryRebound(to: UInt8.self) { $0.update(repeating: filler) }
+        }
+        if let conversion {
+          conversion.scratch.withMutableBytes { encode(rgb, into: $0.baseAddress!) }
+          conversion.fromInner(into: bytes.baseAddress!)
+        } else {
+          encode(rgb, into: bytes.baseAddress!)
+        }
+        source.withBytes { alpha?.transfer(from: $0.baseAddress!, to: bytes.baseAddress!) }
+      }
+    }
+    return frame
+  }
+
+  private func encode(_ rgb: UnsafePointer<Float>, into frame: UnsafeMutableRawPointer) {
+    switch format.pixelFormat.family {
+    case .rgb, .xyz:
+      for y in 0..<size.height {
+        for (channel, row) in rows.enumerated() {
+          row.write(rgb + 3 * y * size.width + channel, stride: 3, to: frame, line: y)
+        }
+      }
+    case .gray, .yuv:
+      for y in 0..<size.height { encodeLine(rgb + 3 * y * size.width, y, into: frame) }
+      if format.pixelFormat.family == .yuv { encodeDifferences(into: frame) }
+    }
+  }
+
+  /// Writes a line of luma, and keeps the line's colour differences, already as few as the format
+  /// has.
+  private func encodeLine(
+    _ rgb: UnsafePointer<Float>, _ y: Int, into frame: UnsafeMutableRawPointer
+  ) {
+    let width = size.width
+    let arithmetic = arithmetic
+    lines.withUnsafeMutableBufferPointer { lines in
+      let luma = lines.baseAddress!
+      let (cb, cr) = (luma + width, luma + 2 * width)
+      for x in 0..<width {
+        let (r, g, b) = (clamped(rgb[3 * x]), clamped(rgb[3 * x + 1]), clamped(rgb[3 * x + 2]))
+        let y = arithmetic.red * r + arithmetic.green * g + arithmetic.blue * b
+        luma[x] = y
+        cb[x] = (b - y) / arithmetic.blueFromCb
+        cr[x] = (r - y) / arithmetic.redFromCr
+      }
+      rows[0].write(luma, to: frame, line: y)
+      guard let across else { return }
+      for (channel, line) in [cb, cr].enumerated() {
+        differences[channel].withUnsafeMutableBufferPointer {
+          across.resampleLine(line, into: $0.baseAddress! + y * across.outputCount)
+        }
+      }
+    }
+  }
+
+  private func encodeDifferences(into frame: UnsafeMutableRawPointer) {
+    lines.withUnsafeMutableBufferPointer { lines in
+      let line = lines.baseAddress!
+      for channel in 0..<2 {
+        let row = rows[1 + channel]
+        for y in 0..<row.height {
+          down!.combineLines(differences[channel], lineCount: row.width, at: y, into: line)
+          row.write(line, to: frame, line: y)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/// A stream of frames that is read. One thread at a time uses it.
+public protocol FrameReader: AnyObject, Sendable {
+  /// What is known of the stream; it does not change.
+  var format: StreamFormat { get }
+
+  /// Waits for the next frame.
+  /// - Returns: nil at the end of the stream, and where reading was interrupted.
+  /// - Throws: ``VideoError`` where the stream is damaged or cannot be read. All whole frames
+  ///   before that were returned.
+  func next() throws(VideoError) -> Frame?
+}
+
+/// What the user says of an input.
+public struct InputDescription: Sendable {
+  /// Nil: Y4M where the stream begins as one, else raw if size and pixel format are given.
+  public var container: Container?
+  /// Raw only.
+  public var size: PictureSize?
+  /// Raw only.
+  public var pixelFormat: PixelFormat?
+  /// Raw: the rate. Y4M: the rate of a stream that does not say one.
+  public var frameRate: Ratio?
+  /// Y4M cannot say; raw neither.
+  public var matrix: ColorMatrix?
+  /// Stands above what a Y4M header says.
+  public var range: ColorRange?
+  /// Stands above what a Y4M header says; nil for raw: left.
+  public var chromaSiting: ChromaSiting?
+
+  public init(
+    container: Container? = nil, size: PictureSize? = nil, pixelFormat: PixelFormat? = nil,
+    frameRate: Ratio? = nil, matrix: ColorMatrix? = nil, range: ColorRange? = nil,
+    chromaSiting: ChromaSiting? = nil
+  ) {
+    self.container = container
+    self.size = size
+    self.pixelFormat = pixelFormat
+    self.frameRate = frameRate
+    self.matrix = matrix
+    self.range = range
+    self.chromaSiting = chromaSiting
+  }
+
+  /// Reads as much of `source` as tells what the stream is.
+  /// - Throws: ``VideoError``: `usage` where raw lacks its size or pixel format, `badStream` for a
+  ///   header that is none.
+  public func open(_ source: ByteSource) throws(VideoError) -> any FrameReader {
+    let known: Container
+    if let container { known = container } else { known = try recognized(source) }
+    switch known {
+    case .y4m: return try Y4MReader(source, overriding: self)
+    case .raw:
+      guard let size, let pixelFormat else {
+        let missing =
+          size == nil
+          ? "--size, as in --size 1920x1080" : "--pixel-format, as in --pixel-format yuv420p"
+        throw VideoError(.usage, "raw input does not say how its frames look: give \(missing)")
+      }
+      return RawReader(
+        source,
+        StreamFormat(
+          container: .raw, size: size, pixelFormat: pixelFormat,
+          chromaSiting: chromaSiting ?? .left,
+          matrix: matrix, range: range, frameRate: frameRate))
+    }
+  }
+
+  /// Whatever is no Y4M and was not said to be raw is given to the Y4M reader, whose error says
+  /// what it found.
+  private func recognized(_ source: ByteSource) throws(VideoError) -> Container {
+    guard size != nil, pixelFormat != nil else { return .y4m }
+    let beginning = try source.peek(Y4MHeader.magic.utf8.count)
+    return beginning.elementsEqual(Y4MHeader.magic.utf8) ? .y4m : .raw
+  }
+}

@@ -1,0 +1,61 @@
+import Testing
+
+@testable import Video
+
+@Suite("Pixel formats and sizes") struct FormatTests {
+  @Test(
+    "a frame has the bytes that ffmpeg writes for it",
+    arguments: [
+      ("yuv420p", 17 * 33 + 2 * 9 * 17), ("nv12", 17 * 33 + 2 * 9 * 17),
+      ("yuv422p", 17 * 33 + 2 * 9 * 33),
+      ("yuv444p10le", 17 * 33 * 6), ("p010le", 2 * (17 * 33 + 2 * 9 * 17)), ("gray", 17 * 33),
+      ("gray16le", 17 * 33 * 2), ("rgb24", 17 * 33 * 3), ("bgr0", 17 * 33 * 4),
+      ("gbrp", 17 * 33 * 3),
+      ("yuva420p", 2 * 17 * 33 + 2 * 9 * 17), ("monob", 3 * 33), ("yuv411p", 17 * 33 + 2 * 5 * 33),
+    ])
+  func frameSizes(name: String, byteCount: Int) throws {
+    let layout = FrameLayout(
+      size: try PictureSize(width: 17, height: 33), pixelFormat: try PixelFormat(named: name))
+    #expect(layout.byteCount == byteCount)
+  }
+
+  @Test(
+    "a format that cannot be used says why",
+    arguments: [
+      ("yuv421p", "unknown"), ("", "unknown"), ("vaapi", "live on a device"), ("pal8", "palette"),
+      ("bayer_rggb8", "mosaic"), ("uyyvyy411", "cannot be both read and written"),
+    ])
+  func refused(name: String, reason: String) {
+    let error = #expect(throws: VideoError.self) { try PixelFormat(named: name) }
+    #expect(error?.kind == .usage)
+    #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+  }
+
+  @Test("sizes and rates are read as people write them")
+  func parsing() throws {
+    #expect(try PictureSize(parsing: "1920x1080").description == "1920x1080")
+    #expect(try Ratio(parsing: "30000/1001") == Ratio(30000, 1001))
+    #expect(try Ratio(parsing: "25:1") == Ratio(25, 1))
+    #expect(try Ratio(parsing: "25") == Ratio(25, 1))
+    for text in [
+      "", "x", "10", "10x", "10x10x10", "0x4", "-1x4", "1920 x1080", "99999x1", "+4x4", "٣x4",
+    ] {
+      #expect(throws: VideoError.self, "\(text)") { try PictureSize(parsing: text) }
+    }
+    for text in ["", "0", "25/0", "1/2/3", "a", "25.0", "-25"] {
+      #expect(throws: VideoError.self, "\(text)") { try Ratio(parsing: text) }
+    }
+  }
+
+  @Test("the memory of frames that are gone is used again")
+  func pool() throws {
+    let pool = FramePool(
+      FrameLayout(
+        size: try PictureSize(width: 64, height: 64), pixelFormat: try PixelFormat(named: "gray")))
+    func address(_ frame: Frame) -> Int { frame.withBytes { Int(bitPattern: $0.baseAddress!) } }
+    let first = address(pool.frame(number: 0))
+    #expect(address(pool.frame(number: 1)) == first)
+    let (one, other) = (pool.frame(number: 2), pool.frame(number: 3))
+    #expect(address(one) != address(other))
+  }
+}

@@ -1,0 +1,91 @@
+import Testing
+
+@testable import Video
+
+@Suite("Streams that are written") struct WritingTests {
+  @Test("what is read is written again byte for byte, parameters and all")
+  func roundTrip() throws {
+    let streams = [
+      y4m(
+        "W16 H16 F30000:1001 Im A1:1 C420mpeg2 XCOLORRANGE=FULL XMINE=1", frames: 2, byteCount: 384,
+        frameLine: "FRAME Ipp XTIME=7"),
+      y4m("W16 H16 C444p10", frames: 0, byteCount: 0),
+    ]
+    for bytes in streams {
+      #expect(try copied(bytes) == bytes)
+    }
+  }
+
+  @Test("a written header has at most 79 bytes, whatever was read")
+  func headerLength() throws {
+    let longest = "W32768 H4096 F2147483647:2147483646 Im A2147483647:2147483646 C420paldv"
+    for rest in [
+      "", " XYSCSS=420PALDV", " XCOLORRANGE=FULL", " XCOLORRANGE=LIMITED XA=1 XB=2",
+      " X" + String(repeating: "y", count: 3000),
+    ] {
+      let format = try withSource(y4m(longest + rest, frames: 0, byteCount: 0)) {
+        try Y4MReader($0).format
+      }
+      let line = try Y4MHeader.line(for: format)
+      #expect(line.utf8.count <= 79, "\(line)")
+      #expect(line.contains("C420paldv") && line.hasSuffix("\n"))
+      if rest.contains("FULL") { #expect(line.contains("XCOLORRANGE=FULL")) }
+    }
+    // What ffmpeg writes at 1080p29.97, 86 bytes.
+    let usual = "W1920 H1080 F30000:1001 Ip A1:1 C420mpeg2 XYSCSS=420MPEG2 XCOLORRANGE=LIMITED"
+    let bytes = try copied(y4m(usual, frames: 0, byteCount: 0))
+    #expect(
+      String(decoding: bytes, as: UTF8.self)
+        == "YUV4MPEG2 W1920 H1080 F30000:1001 Ip A1:1 C420mpeg2 XCOLORRANGE=LIMITED\n")
+  }
+
+  @Test("tags of others go from the last one where the header would be too long")
+  func droppedTags() throws {
+    let bytes = try copied(
+      y4m(
+        "W1920 H1080 F25:1 C420mpeg2 XFIRST=1 XSECOND=22222222222222 XTHIRD=33333333", frames: 0,
+        byteCount: 0))
+    #expect(
+      String(decoding: bytes, as: UTF8.self)
+        == "YUV4MPEG2 W1920 H1080 F25:1 C420mpeg2 XFIRST=1 XSECOND=22222222222222\n")
+  }
+
+  @Test("a long FRAME line loses its last parameters")
+  func longParameters() throws {
+    let long = "FRAME Ipp XA=1 X" + String(repeating: "b", count: 100)
+    let bytes = try copied(y4m("W1 H1 Cmono", frames: 1, byteCount: 1, frameLine: long))
+    #expect(bytes == y4m("W1 H1 Cmono", frames: 1, byteCount: 1, frameLine: "FRAME Ipp XA=1"))
+  }
+
+  @Test("an enlarged stream says its size and keeps its aspect")
+  func enlarged() throws {
+    let format = try withSource(y4m("W100 H50 F25:1 A4:3 C420mpeg2", frames: 0, byteCount: 0)) {
+      try Y4MReader($0).format.enlarged(by: 4)
+    }
+    #expect(try Y4MHeader.line(for: format) == "YUV4MPEG2 W400 H200 F25:1 A4:3 C420mpeg2\n")
+  }
+
+  @Test("Y4M has no name for every pixel format")
+  func nameless() throws {
+    let format = StreamFormat(
+      container: .y4m, size: try PictureSize(width: 2, height: 2),
+      pixelFormat: try PixelFormat(named: "rgb24"))
+    let error = #expect(throws: VideoError.self) {
+      try FrameWriter(ByteSink(descriptor: -1), format)
+    }
+    #expect(error?.kind == .usage)
+    #expect(error?.description.contains("Y4M has no name for it") == true)
+  }
+
+  /// The stream, read and written.
+  private func copied(_ bytes: [UInt8]) throws -> [UInt8] {
+    try withSource(bytes) { source in
+      let reader = try InputDescription().open(source)
+      return try written { sink in
+        let writer = try FrameWriter(sink, reader.format)
+        while let frame = try reader.next() { try writer.write(frame) }
+        try writer.finish()
+      }
+    }
+  }
+}
