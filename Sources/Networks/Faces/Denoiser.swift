@@ -1,0 +1,107 @@
+import Kernels
+import ModelFiles
+import TensorCore
+
+/// Predicts what a sampler needs from noisy latents of one size: the UNet, steered by a ControlNet where wanted.
+public final class Denoiser {
+  /// A prompt's share of the work, done once: for each of the two ways to run, when that is first needed.
+  public final class Context {
+    let text: Tensor
+    var alone, controlled: (any PreparedContext)?
+
+    init(_ text: Tensor) { self.text = text }
+  }
+
+  /// [height, width, channels]
+  public let latentShape: Shape
+  private let alone: DenoiserGraph
+  private let controlled: DenoiserGraph?
+  private let windowInControlNet: Bool
+  private let contextShape: Shape
+
+  /// - Parameters:
+  ///   - controlNet: nil for a model without.
+  ///   - latentShape: [height, width, channels]
+  ///   - tokenCount: of a prompt.
+  ///   - windowInControlNet: whether the ControlNet's attention reads the window, too.
+  /// - Throws: `ModelError` where UNet and ControlNet do not belong together, `KernelError` where the device cannot run
+  ///   them.
+  public init(
+    _ unet: UNet2DConditionModel, controlNet: ControlNetModel?, latentShape: Shape,
+    tokenCount: Int = 77, windowInControlNet: Bool = false, on device: any Device
+  ) throws {
+    self.latentShape = latentShape
+    self.windowInControlNet = windowInControlNet && controlNet != nil
+    contextShape = [tokenCount, unet.contextChannels]
+    alone = try DenoiserGraph(
+      unet, nil, latentShape: latentShape, contextShape: contextShape, windowInControlNet: false,
+      on: device)
+    if let controlNet {
+      try controlNet.requireFit(to: unet)
+      controlled = try DenoiserGraph(
+        unet, controlNet, latentShape: latentShape, contextShape: contextShape,
+        windowInControlNet: windowInControlNet, on: device)
+    } else {
+      controlled = nil
+    }
+  }
+
+  /// Bytes of activations for each frame that runs beside others.
+  public var bytesPerFrame: Int {
+    max(alone.plan.bytesPerFrame, controlled?.plan.bytesPerFrame ?? 0)
+  }
+
+  /// - Parameter text: a prompt's features, [77, C].
+  public func prepare(_ text: Tensor) -> Context { Context(text) }
+
+  /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
+  public func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
+    (windowInControlNet ? controlled! : alone).plan.makeFeatureCache(passes: passes, slots: slots)
+  }
+
+  /// Predicts for frames side by side.
+  /// - Parameters:
+  ///   - latents: xₜ of each frame, ``latentShape``, exact.
+  ///   - conditions: of each frame, as ``ConditionEmbedding`` gives it; nil: without ControlNet.
+  ///   - timestep: 0..<1000.
+  ///   - context: of this denoiser.
+  ///   - controlScale: what the ControlNet's output is multiplied by; at 0 it is not run.
+  ///   - window: whose features each frame's attention reads; nil: its own.
+  ///   - outputs: take the model's output, shaped as the latents; not the latents' own memory.
+  public func predict(
+    _ latents: [any DeviceTensor], conditions: [any DeviceTensor]? = nil, timestep: Int,
+    context: Context, controlScale: Float = 1, window: WindowPass? = nil,
+    into outputs: [any DeviceTensor]
+  ) throws {
+    precondition(latents.count == outputs.count && !latents.isEmpty)
+    // Windows in the ControlNet need its features even of a pass that its output does not enter.
+    let steers = controlScale != 0 || (windowInControlNet && window != nil)
+    let graph: DenoiserGraph
+    if let conditions, let controlled, steers {
+      precondition(conditions.count == latents.count)
+      graph = controlled
+      for (frame, condition) in conditions.enumerated() {
+        graph.plan.bind(graph.condition!, frame: frame, to: condition)
+      }
+      graph.plan.set(graph.controlScale!, to: controlScale)
+    } else {
+      graph = alone
+    }
+    for frame in latents.indices {
+      graph.plan.bind(graph.latent, frame: frame, to: latents[frame])
+      graph.plan.bind(graph.output, frame: frame, to: outputs[frame])
+    }
+    graph.plan.set(graph.timestep, to: Float(timestep))
+    try graph.plan.run(
+      frames: latents.count, context: prepared(context, for: graph), window: window)
+  }
+
+  private func prepared(
+    _ context: Context, for graph: DenoiserGraph
+  ) throws -> any PreparedContext {
+    if let ready = graph === alone ? context.alone : context.controlled { return ready }
+    let ready = try graph.plan.prepareContext([graph.context: context.text])
+    if graph === alone { context.alone = ready } else { context.controlled = ready }
+    return ready
+  }
+}

@@ -1,0 +1,27 @@
+import Kernels
+import TensorCore
+
+/// A network from one image to another, ready to run on a device.
+final class ImageNetwork {
+  let outputShape: Shape
+  private let plan: any Plan
+  private let input, output: Value
+
+  init(
+    name: String, input shape: Shape, output storage: Storage, on device: any Device,
+    _ describe: (Value, Graph) -> Value
+  ) throws {
+    let graph = Graph(name: name)
+    input = graph.input(shape)
+    output = describe(input, graph)
+    outputShape = output.shape
+    graph.output(output, storage: storage)
+    plan = try device.plan(graph)
+  }
+
+  func run(_ x: any DeviceTensor, into result: any DeviceTensor) throws {
+    plan.bind(input, frame: 0, to: x)
+    plan.bind(output, frame: 0, to: result)
+    try plan.run(frames: 1, context: nil, window: nil)
+  }
+}

@@ -1,0 +1,65 @@
+import TensorCore
+
+extension WeightTensor {
+  /// The first `count` slices along the outermost axis: the same bytes, fewer of them.
+  func prefix(_ count: Int) -> WeightTensor {
+    precondition(count <= shape[0])
+    let slice = range.count / shape[0]
+    return WeightTensor(
+      name: name, shape: Shape([count] + shape.extents.dropFirst()), elementType: elementType,
+      storage: storage, range: range.lowerBound..<range.lowerBound + count * slice)
+  }
+
+  /// A copy with the second axis (a convolution's input channels) in reverse order.
+  func reversingSecondAxis() -> WeightTensor {
+    let slice = shape.extents.dropFirst(2).reduce(elementType.byteCount, *)
+    let row = shape[1] * slice
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(range.count)
+    storage.withBytes(in: range) { source in
+      for start in stride(from: 0, to: source.count, by: row) {
+        for channel in (0..<shape[1]).reversed() {
+          bytes += source[start + channel * slice..<start + (channel + 1) * slice]
+        }
+      }
+    }
+    return WeightTensor(
+      name: name, shape: shape, elementType: elementType, storage: OwnedBytes(bytes),
+      range: 0..<bytes.count)
+  }
+
+  /// One row of a matrix [rows, channels] as float32.
+  func row(_ index: Int) -> [Float] {
+    let channels = shape[1]
+    let start = range.lowerBound + index * channels * elementType.byteCount
+    return storage.withBytes(in: start..<start + channels * elementType.byteCount) { bytes in
+      (0..<channels).map { channel in
+        switch elementType {
+        case .f32:
+          bytes.loadUnaligned(fromByteOffset: 4 * channel, as: Float.self)
+        case .f16:
+          Float(bytes.loadUnaligned(fromByteOffset: 2 * channel, as: Float16.self))
+        case .bf16:
+          Float(
+            bitPattern: UInt32(bytes.loadUnaligned(fromByteOffset: 2 * channel, as: UInt16.self))
+              << 16)
+        }
+      }
+    }
+  }
+}
+
+/// Weights that were rearranged and lie in no file.
+private final class OwnedBytes: WeightStorage {
+  private let bytes: [UInt8]
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows
+    -> R
+  {
+    try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+  }
+
+  func discard(_ range: Range<Int>) {}
+}

@@ -1,0 +1,35 @@
+import Kernels
+import ModelFiles
+import TensorCore
+
+/// Brings the degraded frame to the latent's resolution and the UNet's width.
+public struct ControlNetConditioningEmbedding {
+  let convIn: Conv2d
+  let blocks: [Conv2d]
+  let convOut: Conv2d
+  /// A pixel of the result covers factor x factor pixels of the picture.
+  public let factor: Int
+
+  init(_ scope: WeightScope, _ config: ControlNetConfig) throws(ModelError) {
+    let widths = config.conditioningEmbeddingOutChannels
+    let first = try Conv2d(scope["conv_in"], config.conditioningChannels, widths[0])
+    convIn = config.conditioningChannelOrder == .bgr ? first.reversingInputs() : first
+    var blocks: [Conv2d] = []
+    for (from, to) in zip(widths, widths.dropFirst()) {
+      blocks.append(try Conv2d(scope["blocks", blocks.count], from, from))
+      blocks.append(try Conv2d(scope["blocks", blocks.count], from, to, stride: 2))
+    }
+    self.blocks = blocks
+    convOut = try Conv2d(scope["conv_out"], widths.last!, config.trunk.blockOutChannels[0])
+    factor = 1 << (widths.count - 1)
+  }
+
+  /// - Parameter picture: the degraded frame, [H, W, 3], RGB in [-1, 1]. The convolutions see it in [0, 1].
+  /// - Returns: [H / factor, W / factor, blockOutChannels[0]]
+  public func callAsFunction(_ picture: Value, in graph: Graph) -> Value {
+    var h = graph.affine(picture, scale: 0.5, offset: 0.5)
+    h = convIn(h, activation: .silu, in: graph)
+    for block in blocks { h = block(h, activation: .silu, in: graph) }
+    return convOut(h, in: graph)
+  }
+}
