@@ -16,9 +16,9 @@ import Testing
     _ actual: Tensor, is expected: Tensor, _ precision: Precision,
     sourceLocation: SourceLocation = #_sourceLocation
   ) {
-    let comparison = compare(actual, with: expected, tolerance: precision == .f32 ? 1e-4 : 0.2)
+    let comparison = compare(actual, with: expected, tolerance: precision == .f32 ? 2e-5 : 0.2)
     #expect(
-      comparison.firstBad == nil && comparison.relativeL2 <= (precision == .f32 ? 1e-4 : 0.05),
+      comparison.firstBad == nil && comparison.relativeL2 <= (precision == .f32 ? 1e-5 : 0.05),
       "\(comparison)", sourceLocation: sourceLocation)
   }
 
