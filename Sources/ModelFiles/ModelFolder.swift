@@ -96,6 +96,11 @@ public struct ModelFolder: Sendable {
     try SchedulerConfig(reader(.scheduler))
   }
 
+  public func tokenizer() throws(ModelError) -> CLIPTokenizer {
+    try requireClass(.tokenizer)
+    return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)))
+  }
+
   /// The weights of a part, checked for form; what they belong to, the networks check as they ask for them.
   public func weights(of part: ModelPart) throws(ModelError) -> WeightScope {
     WeightScope(checkpoint: try PartWeights.checkpoint(part, in: folder(of: part)))

@@ -1,0 +1,101 @@
+import Foundation
+import Testing
+
+@testable import ModelFiles
+
+@Suite("The tokenizer")
+struct TokenizerTests {
+  static let expected = try! JSONParser.parse(Fixtures.bytes("tokenizer/expected.json")).object!
+  static let layouts = expected.keys.filter { $0 != "texts" }.sorted()
+
+  /// One of the layouts that the fixtures describe, with the vocabulary that they share.
+  private func files(_ layout: String) throws -> TokenizerFiles {
+    let folder = TemporaryFolder()
+    let tree = DirectoryTree(name: "\(Fixtures.path)/tokenizer/\(layout)")
+    for name in tree.names(in: "") {
+      folder.write(name, Fixtures.bytes("tokenizer/\(layout)/\(name)"))
+    }
+    if layout != "single-file" {
+      for name in ["vocab.json", "merges.txt"] {
+        folder.write(name, Fixtures.bytes("tokenizer/\(name)"))
+      }
+    }
+    return try TokenizerFiles(DirectoryTree(name: folder.path))
+  }
+
+  private func tokenizer(_ layout: String = "end-padded") throws -> CLIPTokenizer {
+    try CLIPTokenizer(files(layout))
+  }
+
+  @Test("every text has the tokens that transformers gives it", arguments: layouts)
+  func golden(_ layout: String) throws {
+    let texts = try #require(Self.expected["texts"]?.array).map { $0.string! }
+    let rows = try #require(Self.expected[layout]?.array)
+    #expect(rows.count >= 50 && rows.count <= texts.count)
+    let tokenizer = try tokenizer(layout)
+    for (text, row) in zip(texts, rows) {
+      var ids = row.array!.map { Int32($0.integer!) }
+      ids += Array(repeating: ids.last!, count: 77 - ids.count)
+      #expect(tokenizer.encode(text) == ids, "\(text.debugDescription)")
+    }
+  }
+
+  @Test("a prompt has 77 tokens, however long it is")
+  func length() throws {
+    let tokenizer = try tokenizer()
+    for text in ["", "rain", String(repeating: "rain ", count: 1000)] {
+      #expect(tokenizer.encode(text).count == 77)
+    }
+    #expect(tokenizer.length == 77)
+    #expect(tokenizer.encode("").allSatisfy { $0 <= tokenizer.largestID })
+  }
+
+  @Test("a prompt that is one long word takes no quadratic time", .timeLimit(.minutes(1)))
+  func hostile() throws {
+    let tokenizer = try tokenizer()
+    for text in ["a", "noise", "!", "\u{0301}", "<|", "日", " "] {
+      let prompt = String(repeating: text, count: 30_000 / text.utf8.count)
+      #expect(tokenizer.encode(prompt).count == 77)
+    }
+  }
+
+  private func refusal(_ files: [String: String]) -> String {
+    let folder = TemporaryFolder()
+    for (name, text) in files { folder.write(name, text) }
+    do {
+      _ = try CLIPTokenizer(TokenizerFiles(DirectoryTree(name: folder.path)))
+    } catch {
+      return "\(error)".replacingOccurrences(of: folder.path + "/", with: "")
+    }
+    return ""
+  }
+
+  @Test("files that are missing, damaged or do not belong together are refused by name")
+  func unfit() {
+    let vocabulary = #"{"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}"#
+    #expect(refusal([:]).hasPrefix("vocab.json: missing"))
+    #expect(refusal(["vocab.json": vocabulary]).hasPrefix("merges.txt: missing"))
+    #expect(refusal(["vocab.json": vocabulary, "merges.txt": "#version: 0.2\n"]) == "")
+    #expect(
+      refusal(["vocab.json": vocabulary, "merges.txt": "#version: 0.2\na b\n"])
+        .hasPrefix("merges.txt: pair 1, \"a b\": the vocabulary lacks"))
+    #expect(
+      refusal(["vocab.json": vocabulary, "merges.txt": "#version: 0.2\n\na b c\n"])
+        .hasPrefix("merges.txt: line 3: expected two symbols"))
+    #expect(
+      refusal(["vocab.json": #"{"a": 0, "b": 0}"#, "merges.txt": ""]).contains("is another's, too"))
+    #expect(
+      refusal(["vocab.json": #"{"a": -1}"#, "merges.txt": ""]).contains("expected a whole number"))
+    #expect(
+      refusal(["vocab.json": #"{"a": 0}"#, "merges.txt": ""])
+        .contains("bos_token \"<|startoftext|>\": expected a token of the vocabulary"))
+    #expect(
+      refusal([
+        "vocab.json": vocabulary, "merges.txt": "",
+        "tokenizer_config.json": "{\"pad_token\": \"<pad>\"}",
+      ])
+      .contains("tokenizer_config.json: pad_token \"<pad>\""))
+    #expect(refusal(["vocab.json": "{", "merges.txt": ""]).hasPrefix("vocab.json: not valid JSON"))
+    #expect(refusal(["tokenizer.json": "{}"]).hasPrefix("tokenizer.json: expected an object model"))
+  }
+}
