@@ -1,0 +1,42 @@
+#if canImport(Musl)
+  import Musl
+#else
+  import Glibc
+#endif
+
+/// Standard normal numbers that any language can make again: SplitMix64, 53-bit uniforms, Box-Muller pairs.
+///
+/// Reference: Steele, Lea, Flood 2014 (SplitMix64); Box, Muller 1958.
+public struct GaussianNoise: Sendable {
+  private var generator: SplitMix64
+  private var spare: Double?
+
+  public init(seed: UInt64) { generator = SplitMix64(state: seed) }
+
+  public mutating func next() -> Float {
+    if let second = spare {
+      spare = nil
+      return Float(second)
+    }
+    let radius = (-2 * log(1 - generator.nextUniform())).squareRoot()
+    let angle = 2 * Double.pi * generator.nextUniform()
+    spare = radius * sin(angle)
+    return Float(radius * cos(angle))
+  }
+}
+
+/// Steele, Lea, Flood 2014.
+struct SplitMix64: Sendable {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// 53 bits in [0, 1).
+  mutating func nextUniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+}
