@@ -1,0 +1,41 @@
+import Diffusion
+import Kernels
+
+/// DDIM inversion: from a frame's own latent up to the noisiest level, each frame by itself.
+///
+/// What the network finds in the frame is so written into the noise that sampling starts from; that is what keeps
+/// neighbouring frames alike.
+///
+/// Reference: TDM, section 3.3, eq. 3.
+struct Inversion {
+  /// A move up, with the timestep at which the network is asked: that of the level it leads to.
+  let moves: [(timestep: Int, move: Move)]
+  let context: any PromptContext
+  let controlScale: Float
+
+  init(_ options: RestorationOptions, schedule: NoiseSchedule, context: any PromptContext) {
+    let levels = schedule.levels(options.inversionSteps, strength: options.strength)
+    moves = zip([-1] + levels, levels).map { from, to in
+      (timestep: to, move: schedule.move(from: from, to: to))
+    }
+    self.context = context
+    controlScale = Float(options.inversionControlScale)
+  }
+
+  /// Takes `latent` to the noisiest level, in place.
+  /// - Parameters:
+  ///   - condition: nil where the ControlNet is left out.
+  ///   - output: scratch, shaped as `latent`.
+  func run(
+    _ networks: any PipelineNetworks, latent: any DeviceTensor, condition: (any DeviceTensor)?,
+    output: any DeviceTensor
+  ) throws {
+    for (timestep, move) in moves {
+      try networks.predict(
+        [latent], conditions: controlScale == 0 ? [] : [condition].compactMap { $0 },
+        timestep: timestep, context: context, controlScale: controlScale, window: nil,
+        into: [output])
+      networks.combine(into: latent, move.latentFactor, latent, move.outputFactor, output)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Kernels
+import TensorCore
+
+/// What the pipeline asks of the networks, for frames of one size.
+///
+/// Pictures are [height, width, 3], of the size of a ``Canvas``; the other tensors stay where the device keeps them.
+/// One thread.
+protocol PipelineNetworks: AnyObject {
+  /// [height / factor, width / factor, C]
+  var latentShape: Shape { get }
+  var memory: NetworkMemory { get }
+
+  /// [paddedHeight, paddedWidth, 3]
+  func makePicture() -> any DeviceTensor
+  func makeLatent() -> any DeviceTensor
+  /// For what ``embed(_:into:)`` makes.
+  func makeCondition() -> any DeviceTensor
+  /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
+  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache
+
+  /// out = a · x + b · y
+  func combine(
+    into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float, _ y: any DeviceTensor
+  )
+
+  /// Computes what depends on the prompt only.
+  func prepare(prompt: String) throws -> any PromptContext
+
+  /// A picture, RGB in [-1, 1], to the mean of its latent, times the scaling factor.
+  func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws
+
+  /// A latent times the scaling factor to a picture, RGB about [-1, 1].
+  func decode(_ latent: any DeviceTensor, into picture: any DeviceTensor) throws
+
+  /// A degraded picture, RGB in [-1, 1], to what the ControlNet adds to its first layer.
+  func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws
+
+  /// Evaluates the U-Net, and before it the ControlNet unless `controlScale` is 0.
+  /// - Parameters:
+  ///   - latents: of the frames side by side.
+  ///   - conditions: as many, or none where `controlScale` is 0.
+  ///   - timestep: training timestep, 0..<1000.
+  ///   - window: nil has every frame read itself alone.
+  func predict(
+    _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
+    context: any PromptContext, controlScale: Float, window: WindowPass?,
+    into outputs: [any DeviceTensor]) throws
+}
+
+/// What networks computed from a prompt.
+protocol PromptContext: AnyObject {}
+
+/// Bytes that the networks hold.
+struct NetworkMemory: Sendable, Equatable {
+  /// Activations of a run, for each frame of the group.
+  var activationsPerFrame: Int
+  /// One frame's latent.
+  var latent: Int
+  /// One frame's embedded condition.
+  var condition: Int
+}

@@ -1,0 +1,137 @@
+/// How frames are restored: everything that the pipeline can be told.
+///
+/// The names are those of the command line.
+public struct RestorationOptions: Sendable, Equatable {
+  /// Whose keys and values a frame's self-attention reads.
+  public enum Attention: String, CaseIterable, Sendable {
+    /// The mean over the frames within ``RestorationOptions/radius`` (sliding-window cross-frame attention).
+    case window
+    /// Those of the first frame since the last cut.
+    case first
+    /// Its own.
+    case `self`
+  }
+
+  /// Where sampling starts from.
+  public enum Start: String, CaseIterable, Sendable {
+    /// The frame's own latent, inverted up to the noisiest level.
+    case inversion
+    /// Gaussian noise from ``RestorationOptions/seed`` + the frame's number.
+    case noise
+  }
+
+  public enum InversionPrompt: String, CaseIterable, Sendable { case empty, task }
+
+  /// Whether frames before a scene cut are kept from those after it.
+  public enum SceneCut: String, CaseIterable, Sendable { case auto, off }
+
+  public enum ColorFix: String, CaseIterable, Sendable {
+    case none
+    /// The coarse colours of the restored frame are replaced by those of its input.
+    case wavelet
+  }
+
+  public var task = RestorationTask.denoise
+  /// In place of the task's prompt.
+  public var prompt: String?
+  /// What guidance leads away from.
+  public var negativePrompt = ""
+  /// Frames on either side whose features are read.
+  public var radius: Int
+  /// Frames sampled in lockstep and emitted together; 0 is the whole clip (or the whole scene).
+  public var chunk: Int
+  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk.
+  public var lookahead: Int
+  public var inversionSteps: Int
+  public var steps: Int
+  /// The share of the noise levels that is gone through, 0 < strength <= 1.
+  public var strength = 1.0
+  /// Classifier-free guidance; 1 is off and costs nothing.
+  public var guidance = 1.0
+  /// Factor of the ControlNet's residuals in sampling; 0 leaves the network out.
+  public var controlScale = 1.0
+  /// The same in inversion.
+  public var inversionControlScale = 0.0
+  public var inversionPrompt = InversionPrompt.empty
+  /// The ControlNet's self-attentions read the window too.
+  public var windowInControlNet = false
+  public var attention = Attention.window
+  public var start = Start.inversion
+  public var seed: UInt64 = 0
+  public var sceneCut = SceneCut.auto
+  public var colorFix = ColorFix.none
+
+  public init(preset: Preset = .balanced) {
+    radius = preset.radius
+    chunk = preset.chunk
+    lookahead = preset.lookahead
+    inversionSteps = preset.inversionSteps
+    steps = preset.steps
+  }
+
+  /// The prompt that sampling follows.
+  public var taskPrompt: String { prompt ?? task.prompt }
+
+  /// The prompt of the inversion.
+  var promptOfInversion: String { inversionPrompt == .task ? taskPrompt : "" }
+
+  var isGuided: Bool { guidance != 1 }
+
+  var usesControl: Bool {
+    controlScale != 0 || (inversionControlScale != 0 && start == .inversion)
+  }
+}
+
+/// An option's value cannot be. One line: which, what was found, what is expected.
+public struct OptionError: Error, Equatable, CustomStringConvertible {
+  public let description: String
+
+  init(_ option: String, _ found: some CustomStringConvertible, expected: String) {
+    description = "\(option) \(found): expected \(expected)"
+  }
+}
+
+extension RestorationOptions {
+  /// Checks every value by itself.
+  ///
+  /// - Throws: the first that is out of its range.
+  public func validate() throws(OptionError) {
+    try check("--radius", radius, in: 0...64, note: "frames on either side")
+    try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
+    try check("--lookahead", lookahead, in: 0...4096, note: "frames")
+    try check("--inversion-steps", inversionSteps, in: 1...1000, note: "moves")
+    try check("--steps", steps, in: 1...1000, note: "moves")
+    guard strength > 0, strength <= 1 else {
+      throw OptionError(
+        "--strength", strength, expected: "above 0, at most 1 (1 goes through all noise levels)")
+    }
+    try check("--guidance", guidance, in: 0...100, note: "where 1 is no guidance")
+    try check(
+      "--control-scale", controlScale, in: 0...10, note: "where 0 leaves the ControlNet out")
+    try check(
+      "--inversion-control-scale", inversionControlScale, in: 0...10,
+      note: "where 0 leaves the ControlNet out")
+  }
+
+  /// Checks the numbers of moves against the levels that a model's noise schedule has.
+  func validate(trainStepCount: Int) throws(OptionError) {
+    let available = Int(strength * Double(trainStepCount) + 0.5)
+    guard available >= 1 else {
+      throw OptionError(
+        "--strength", strength,
+        expected: "\(0.5 / Double(trainStepCount)) or more, the model's first noise level")
+    }
+    let note = "noise levels that the model has at --strength \(strength)"
+    try check("--inversion-steps", inversionSteps, in: 1...available, note: note)
+    try check("--steps", steps, in: 1...available, note: note)
+  }
+
+  private func check<Number: Comparable & CustomStringConvertible>(
+    _ option: String, _ value: Number, in range: ClosedRange<Number>, note: String
+  ) throws(OptionError) {
+    guard range.contains(value) else {
+      throw OptionError(
+        option, value, expected: "\(range.lowerBound) to \(range.upperBound) (\(note))")
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/// What is wrong with the frames. The model is told by the task's prompt ("task prompt guidance").
+///
+/// Reference: TDM, section 3.2; the prompts of the last three tasks follow the form of the paper's two.
+public enum RestorationTask: String, CaseIterable, Sendable {
+  case denoise, derain, dehaze, deartifact, superres
+
+  public var prompt: String {
+    switch self {
+    case .denoise: "remove the noise"
+    case .derain: "remove the rain"
+    case .dehaze: "remove the fog"
+    case .deartifact: "remove the compression artifacts"
+    case .superres: "recover the high resolution details"
+    }
+  }
+
+  /// Other names for it on the command line.
+  public var aliases: [String] {
+    switch self {
+    case .deartifact: ["mp4"]
+    case .superres: ["sr"]
+    case .denoise, .derain, .dehaze: []
+    }
+  }
+
+  /// How many times wider and higher the output is than the source. Whoever feeds a ``Restorer`` enlarges the frames
+  /// bicubically by this factor first.
+  public var enlargement: Int { self == .superres ? 4 : 1 }
+
+  /// The task with this name or alias.
+  public init?(name: String) {
+    guard
+      let task = Self.allCases.first(where: { $0.rawValue == name || $0.aliases.contains(name) })
+    else { return nil }
+    self = task
+  }
+}

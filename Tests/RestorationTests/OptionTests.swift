@@ -1,0 +1,87 @@
+import Testing
+
+@testable import Restoration
+
+@Suite struct OptionTests {
+  @Test("Every preset's options are valid", arguments: Preset.allCases)
+  func presetsAreValid(_ preset: Preset) throws {
+    let options = RestorationOptions(preset: preset)
+    try options.validate()
+    try options.validate(trainStepCount: 1000)
+    for name in ["--inversion-steps", "--steps", "--radius", "--chunk", "--lookahead"] {
+      #expect(preset.summary.contains("\(name) "))
+    }
+  }
+
+  @Test("The paper's preset has the paper's numbers")
+  func paper() {
+    let options = RestorationOptions(preset: .paper)
+    #expect(options.inversionSteps == 10 && options.steps == 32)
+    #expect(options.radius == 3 && options.lookahead == 3)
+    #expect(options.guidance == 1 && options.strength == 1)
+  }
+
+  @Test("The live preset waits for no later frame")
+  func live() {
+    let options = RestorationOptions(preset: .live)
+    #expect(options.chunk == 1 && options.lookahead == 0)
+  }
+
+  @Test("Tasks are known by name and alias")
+  func tasks() {
+    for task in RestorationTask.allCases {
+      for name in [task.rawValue] + task.aliases { #expect(RestorationTask(name: name) == task) }
+    }
+    #expect(RestorationTask(name: "mp4") == .deartifact)
+    #expect(RestorationTask(name: "sr") == .superres)
+    #expect(RestorationTask(name: "Denoise") == nil && RestorationTask(name: "") == nil)
+    #expect(RestorationTask.superres.enlargement == 4 && RestorationTask.denoise.enlargement == 1)
+  }
+
+  @Test("A prompt by hand stands in place of the task's")
+  func prompts() {
+    var options = RestorationOptions()
+    options.task = .dehaze
+    #expect(options.taskPrompt == "remove the fog" && options.promptOfInversion == "")
+    options.prompt = ""
+    #expect(options.taskPrompt == "")
+    options.prompt = "a cat"
+    options.inversionPrompt = .task
+    #expect(options.taskPrompt == "a cat" && options.promptOfInversion == "a cat")
+  }
+
+  @Test(
+    "A value out of its range is refused with the option's name",
+    arguments: [
+      OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
+      OptionCase("--chunk") { $0.chunk = -1 }, OptionCase("--lookahead") { $0.lookahead = -2 },
+      OptionCase("--inversion-steps") { $0.inversionSteps = 0 },
+      OptionCase("--steps") { $0.steps = 1001 }, OptionCase("--strength") { $0.strength = 0 },
+      OptionCase("--strength") { $0.strength = 1.01 },
+      OptionCase("--strength") { $0.strength = .nan },
+      OptionCase("--guidance") { $0.guidance = .infinity },
+      OptionCase("--guidance") { $0.guidance = -1 },
+      OptionCase("--control-scale") { $0.controlScale = .nan },
+      OptionCase("--inversion-control-scale") { $0.inversionControlScale = -0.1 },
+    ])
+  func rangesAreChecked(_ option: OptionCase) {
+    var options = RestorationOptions()
+    option.change(&options)
+    let error = #expect(throws: OptionError.self) { try options.validate() }
+    #expect(error?.description.hasPrefix("\(option.testDescription) ") == true)
+    #expect(error?.description.contains("expected") == true)
+    #expect(error?.description.contains("\n") == false)
+  }
+
+  @Test("More moves than the model has noise levels are refused")
+  func levelsAreChecked() throws {
+    var options = RestorationOptions(preset: .paper)
+    options.strength = 0.02
+    #expect(throws: OptionError.self) { try options.validate(trainStepCount: 1000) }
+    options.steps = 20
+    try options.validate(trainStepCount: 1000)
+    options.strength = 0.0004
+    let error = #expect(throws: OptionError.self) { try options.validate(trainStepCount: 1000) }
+    #expect(error?.description.hasPrefix("--strength 0.0004: expected 0.0005") == true)
+  }
+}

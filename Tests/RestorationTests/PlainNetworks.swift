@@ -1,0 +1,193 @@
+import Foundation
+import Kernels
+import TensorCore
+
+@testable import Restoration
+
+/// Networks in a few lines of arithmetic: linear in the latent, in the mean of what the window reads, in the condition.
+/// A pipeline that mixes up frames, windows, passes, timesteps or prompts gives other numbers.
+final class PlainNetworks: PipelineNetworks {
+  static let multiple = 4
+
+  let latentShape: Shape
+  private let canvas: Canvas
+  /// Evaluations: the frames of each run.
+  private(set) var groupSizes: [Int] = []
+  private(set) var encodeCount = 0
+  private(set) var tensorCount = 0
+  private(set) var prompts: [String] = []
+
+  init(_ canvas: Canvas) {
+    self.canvas = canvas
+    latentShape = [
+      canvas.paddedHeight / Self.multiple, canvas.paddedWidth / Self.multiple, 3,
+    ]
+  }
+
+  var memory: NetworkMemory {
+    NetworkMemory(
+      activationsPerFrame: 1000, latent: latentShape.count * 4, condition: latentShape.count * 4)
+  }
+
+  func makePicture() -> any DeviceTensor {
+    PlainTensor([canvas.paddedHeight, canvas.paddedWidth, 3])
+  }
+
+  func makeLatent() -> any DeviceTensor {
+    tensorCount += 1
+    return PlainTensor(latentShape)
+  }
+
+  func makeCondition() -> any DeviceTensor { makeLatent() }
+
+  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
+    PlainCache(passes: passes, slots: slots)
+  }
+
+  func combine(
+    into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float, _ y: any DeviceTensor
+  ) {
+    out.load(zip(x.elements, y.elements).map { a * $0 + b * $1 })
+  }
+
+  func prepare(prompt: String) throws -> any PromptContext {
+    prompts.append(prompt)
+    return PlainContext(prompt)
+  }
+
+  func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws {
+    encodeCount += 1
+    latent.load(Self.reduced(picture.elements, canvas))
+  }
+
+  func decode(_ latent: any DeviceTensor, into picture: any DeviceTensor) throws {
+    picture.load(Self.enlarged(latent.elements, canvas))
+  }
+
+  func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws {
+    condition.load(Self.reduced(picture.elements.map { ($0 + 1) / 2 }, canvas))
+  }
+
+  func predict(
+    _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
+    context: any PromptContext, controlScale: Float, window: WindowPass?,
+    into outputs: [any DeviceTensor]
+  ) throws {
+    precondition(outputs.count == latents.count)
+    precondition(conditions.count == (controlScale == 0 ? 0 : latents.count))
+    groupSizes.append(latents.count)
+    let model = PlainModel(timestep: timestep, prompt: (context as! PlainContext).prompt)
+    let latents = latents.map(\.elements)
+    let features = latents.map(model.feature)
+    let cache = window?.cache as? PlainCache
+    for place in latents.indices {
+      let read =
+        window?.sources[place].map { source in
+          switch source {
+          case .member(let member): features[member]
+          case .cached(let slot): cache!.features[window!.pass][slot]!
+          }
+        } ?? [features[place]]
+      outputs[place].load(
+        model.output(
+          latents[place], window: read,
+          condition: conditions.isEmpty ? nil : conditions[place].elements,
+          controlScale: controlScale))
+    }
+    for (member, slot) in window?.stores ?? [] {
+      cache!.features[window!.pass][slot] = features[member]
+    }
+  }
+
+  /// Means over cells of 4 x 4 pixels.
+  static func reduced(_ picture: [Float], _ canvas: Canvas) -> [Float] {
+    let columns = canvas.paddedWidth / multiple
+    var latent = [Float](repeating: 0, count: canvas.pictureCount / multiple / multiple)
+    for (index, value) in picture.enumerated() {
+      let pixel = index / 3
+      let row = pixel / canvas.paddedWidth / multiple
+      let column = pixel % canvas.paddedWidth / multiple
+      latent[(row * columns + column) * 3 + index % 3] += value / Float(multiple * multiple)
+    }
+    return latent
+  }
+
+  static func enlarged(_ latent: [Float], _ canvas: Canvas) -> [Float] {
+    let columns = canvas.paddedWidth / multiple
+    return (0..<canvas.pictureCount).map { index in
+      let pixel = index / 3
+      let row = pixel / canvas.paddedWidth / multiple
+      let column = pixel % canvas.paddedWidth / multiple
+      return latent[(row * columns + column) * 3 + index % 3]
+    }
+  }
+}
+
+/// The arithmetic of one evaluation.
+struct PlainModel {
+  let timestep: Int
+  let prompt: String
+
+  private var promptNumber: Float {
+    Float(prompt.utf8.reduce(0) { ($0 * 31 + Int($1)) % 1009 }) / 1009
+  }
+
+  func feature(_ latent: [Float]) -> [Float] {
+    let gain = 1 + 0.2 * sinf(Float(timestep) / 100)
+    return latent.map { $0 * gain + 0.1 * promptNumber }
+  }
+
+  func output(_ latent: [Float], window: [[Float]], condition: [Float]?, controlScale: Float)
+    -> [Float]
+  {
+    let drift = 0.3 * cosf(Float(timestep) / 50 + promptNumber)
+    return latent.indices.map { index in
+      let mean = window.reduce(0) { $0 + $1[index] } / Float(window.count)
+      return 0.2 * latent[index] + 0.4 * mean * promptNumber + drift
+        + 0.3 * controlScale * (condition?[index] ?? 0)
+    }
+  }
+}
+
+final class PlainTensor: DeviceTensor {
+  let shape: Shape
+  let storage = Storage.exact
+  private var values: [Float]
+
+  init(_ shape: Shape) {
+    self.shape = shape
+    values = Array(repeating: 0, count: shape.count)
+  }
+
+  func load(_ elements: [Float]) {
+    precondition(elements.count == shape.count)
+    values = elements
+  }
+
+  func store(into elements: inout [Float]) { elements = values }
+}
+
+extension DeviceTensor {
+  var elements: [Float] {
+    var elements = [Float](repeating: 0, count: shape.count)
+    store(into: &elements)
+    return elements
+  }
+}
+
+/// Reading a slot that nothing was stored in ends the test.
+final class PlainCache: FeatureCache {
+  var features: [[[Float]?]]
+  let byteCount: Int
+
+  init(passes: Int, slots: Int) {
+    features = Array(repeating: Array(repeating: nil, count: slots), count: passes)
+    byteCount = passes * slots * 8
+  }
+}
+
+final class PlainContext: PromptContext {
+  let prompt: String
+
+  init(_ prompt: String) { self.prompt = prompt }
+}

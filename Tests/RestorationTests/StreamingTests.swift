@@ -1,0 +1,240 @@
+import Kernels
+import TensorCore
+import Testing
+
+@testable import Diffusion
+@testable import Restoration
+
+/// A name and what it changes of the options.
+struct OptionCase: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  let change: @Sendable (inout RestorationOptions) -> Void
+
+  init(_ name: String, _ change: @escaping @Sendable (inout RestorationOptions) -> Void = { _ in })
+  {
+    testDescription = name
+    self.change = change
+  }
+
+  static let all = [
+    OptionCase("as it is"),
+    OptionCase("radius 0") { $0.radius = 0 },
+    OptionCase("radius 1") { $0.radius = 1 },
+    OptionCase("radius 5") { $0.radius = 5 },
+    OptionCase("own attention") { $0.attention = .self },
+    OptionCase("first frame's attention") { $0.attention = .first },
+    OptionCase("guidance") {
+      $0.guidance = 5
+      $0.negativePrompt = "fog"
+    },
+    OptionCase("strength 0.6") { $0.strength = 0.6 },
+    OptionCase("control and prompt in inversion") {
+      $0.inversionControlScale = 0.7
+      $0.inversionPrompt = .task
+    },
+    OptionCase("no control") { $0.controlScale = 0 },
+    OptionCase("noise") {
+      $0.start = .noise
+      $0.seed = 5
+    },
+  ]
+}
+
+@Suite struct StreamingTests {
+  static let canvas = Canvas(height: 6, width: 9, multiple: PlainNetworks.multiple)
+
+  static func schedule() throws -> NoiseSchedule {
+    try NoiseSchedule(
+      betas: Betas.make(.scaledLinear, from: 0.00085, to: 0.012, count: 1000), setAlphaToOne: true,
+      prediction: .vPrediction)
+  }
+
+  static func frames(_ count: Int, seed: UInt64 = 1) -> [[Float]] {
+    (0..<count).map { frame in
+      var noise = GaussianNoise(seed: seed + UInt64(frame))
+      return (0..<canvas.frameCount).map { _ in 128 + 40 * noise.next() }
+    }
+  }
+
+  static func options(_ change: (inout RestorationOptions) -> Void) -> RestorationOptions {
+    var options = RestorationOptions()
+    options.inversionSteps = 2
+    options.steps = 3
+    options.sceneCut = .off
+    change(&options)
+    return options
+  }
+
+  @Test(
+    "Every chunk and lookahead gives what the reference gives, frame by frame",
+    arguments: OptionCase.all)
+  func streamingEqualsTheReference(_ optionCase: OptionCase) throws {
+    for (chunk, lookahead) in [(0, 0), (1, 0), (1, 3), (2, 1), (4, 2), (5, 0), (7, 4)] {
+      for count in [0, 1, 2, 3, 6, 7, 11] {
+        var options = Self.options(optionCase.change)
+        options.chunk = chunk
+        options.lookahead = lookahead
+        let frames = Self.frames(count)
+        let restored = try restore(frames, options)
+        let reference = PlainReference(
+          options: options, schedule: try Self.schedule(), canvas: Self.canvas)
+        let expected = reference.restore(frames)
+        #expect(restored.count == count)
+        for (frame, (a, b)) in zip(restored, expected).enumerated() {
+          let difference = zip(a, b).map { abs($0 - $1) }.max()!
+          #expect(
+            difference < 0.05, "frame \(frame) of \(count), chunk \(chunk), lookahead \(lookahead)")
+        }
+      }
+    }
+  }
+
+  @Test("A frame leaves as soon as its chunk and lookahead are there")
+  func latency() throws {
+    for (chunk, lookahead) in [(1, 0), (1, 3), (4, 2)] {
+      let options = Self.options {
+        $0.chunk = chunk
+        $0.lookahead = lookahead
+      }
+      let restorer = try makeRestorer(options).restorer
+      #expect(restorer.latency == chunk + lookahead)
+      var left = 0
+      for (index, frame) in Self.frames(20).enumerated() {
+        try restorer.push(frame) { _ in left += 1 }
+        let expected = max(0, index + 1 - lookahead) / chunk * chunk
+        #expect(left == expected)
+        #expect(restorer.heldFrameCount == index + 1 - left)
+        #expect(restorer.heldFrameCount < chunk + lookahead)
+      }
+      try restorer.finish { _ in left += 1 }
+      #expect(left == 20)
+    }
+  }
+
+  @Test("Each frame is encoded and inverted once, on arrival")
+  func workIsDoneOnce() throws {
+    let options = Self.options {
+      $0.chunk = 2
+      $0.lookahead = 2
+    }
+    let (restorer, networks) = try makeRestorer(options)
+    let frames = Self.frames(3)
+    for (index, frame) in frames.enumerated() {
+      try restorer.push(frame) { _ in Issue.record("nothing can leave yet") }
+      #expect(networks.encodeCount == index + 1)
+      #expect(networks.groupSizes == Array(repeating: 1, count: 2 * (index + 1)))
+    }
+    try restorer.finish { _ in }
+    // Two moves up for each frame, three down for the group of 2 + 1 and three for the last frame.
+    #expect(networks.groupSizes.suffix(6) == [3, 3, 3, 1, 1, 1])
+    #expect(restorer.statistics.framesIn == 3 && restorer.statistics.framesOut == 3)
+    #expect(restorer.statistics.invert.count == 3 && restorer.statistics.decode.count == 3)
+  }
+
+  @Test("A running stream makes no new tensors")
+  func tensorsAreUsedAgain() throws {
+    let (restorer, networks) = try makeRestorer(
+      Self.options {
+        $0.chunk = 3
+        $0.lookahead = 2
+        $0.guidance = 2
+      })
+    let frames = Self.frames(40)
+    for frame in frames.prefix(10) { try restorer.push(frame) { _ in } }
+    let count = networks.tensorCount
+    for frame in frames.dropFirst(10) { try restorer.push(frame) { _ in } }
+    #expect(networks.tensorCount == count)
+  }
+
+  @Test("The same prompt is prepared once")
+  func promptsArePreparedOnce() throws {
+    let (_, networks) = try makeRestorer(
+      Self.options {
+        $0.guidance = 3
+        $0.task = .derain
+      })
+    #expect(networks.prompts == ["", "remove the rain"])
+  }
+
+  @Test("After the end another clip begins, which reads nothing of the first")
+  func clipsAreApart() throws {
+    let options = Self.options { $0.chunk = 2 }
+    let restorer = try makeRestorer(options).restorer
+    var joined: [[Float]] = []
+    for clip in [Self.frames(5), Self.frames(4, seed: 50)] {
+      for frame in clip { try restorer.push(frame) { joined.append($0) } }
+      try restorer.finish { joined.append($0) }
+    }
+    let apart =
+      try restore(Self.frames(5), options) + restore(Self.frames(4, seed: 50), options)
+    #expect(joined == apart)
+  }
+
+  @Test("A scene cut closes the chunk, and nothing is read across it")
+  func cutsEndTheWindow() throws {
+    for (chunk, lookahead) in [(0, 0), (1, 0), (4, 3), (1, 3)] {
+      for attention in [RestorationOptions.Attention.window, .first] {
+        let canvas = Canvas(height: 64, width: 96, multiple: PlainNetworks.multiple)
+        let scenes = [Scene(seed: 1), Scene(seed: 2), Scene(seed: 3)].map { scene in
+          (0..<5).map { scene.frame(canvas, movedBy: Float($0)) }
+        }
+        var options = Self.options {
+          $0.chunk = chunk
+          $0.lookahead = lookahead
+          $0.attention = attention
+        }
+        let apart = try scenes.flatMap { try restore($0, options, canvas) }
+        options.sceneCut = .auto
+        let (restorer, _) = try makeRestorer(options, canvas)
+        var joined: [[Float]] = []
+        for frame in scenes.joined() { try restorer.push(frame) { joined.append($0) } }
+        try restorer.finish { joined.append($0) }
+        #expect(joined == apart)
+        #expect(restorer.statistics.sceneCuts == 2)
+      }
+    }
+  }
+
+  @Test("Memory is known before the first frame and bounded by chunk, lookahead and radius")
+  func memoryIsBounded() throws {
+    func estimate(_ change: (inout RestorationOptions) -> Void) throws -> MemoryEstimate {
+      try makeRestorer(Self.options(change)).restorer.memory
+    }
+    let small = try estimate {
+      $0.chunk = 1
+      $0.lookahead = 0
+    }
+    let large = try estimate {
+      $0.chunk = 4
+      $0.lookahead = 4
+    }
+    #expect(large.activations == 8 * small.activations)
+    #expect(large.features == small.features)
+    #expect(large.frames > small.frames)
+    #expect(small.features == 3 * 3 * 8)
+    #expect(try estimate { $0.radius = 0 }.features == 0)
+    #expect(try estimate { $0.guidance = 2 }.features == 2 * small.features)
+    #expect(small.total == small.features + small.activations + small.frames)
+  }
+
+  // MARK: -
+
+  private func makeRestorer(
+    _ options: RestorationOptions, _ canvas: Canvas = canvas
+  ) throws -> (restorer: Restorer, networks: PlainNetworks) {
+    let networks = PlainNetworks(canvas)
+    let restorer = try Restorer(
+      networks: networks, schedule: try Self.schedule(), options: options, canvas: canvas)
+    return (restorer, networks)
+  }
+
+  private func restore(
+    _ frames: [[Float]], _ options: RestorationOptions, _ canvas: Canvas = canvas
+  ) throws -> [[Float]] {
+    let restorer = try makeRestorer(options, canvas).restorer
+    var restored: [[Float]] = []
+    for frame in frames { try restorer.push(frame) { restored.append($0) } }
+    try restorer.finish { restored.append($0) }
+    return restored
+  }
+}
