@@ -31,8 +31,8 @@ public final class ByteSink: @unchecked Sendable {
       case EPIPE:
         throw VideoError(
           .readerGone,
-          "writing output at byte \(position): whoever read it has closed it; see what ended "
-            + "that program"
+          "writing output at byte \(position): whoever read it has closed it; see what ended that "
+            + "program"
         )
       default: throw VideoError.system("writing output at byte \(position)", errno)
       }
@@ -40,10 +40,11 @@ public final class ByteSink: @unchecked Sendable {
   }
 
   public func write(_ text: String) throws(VideoError) {
-    let bytes = Array(text.utf8)
+    var text = text
     // The closure's own errors are what comes out of it: a typed result carries them.
-    try bytes.withUnsafeBytes { bytes in Result { () throws(VideoError) in try write(bytes) } }
-      .get()
+    try text.withUTF8 { utf8 in
+      Result { () throws(VideoError) in try write(UnsafeRawBufferPointer(utf8)) }
+    }.get()
   }
 
   private func waitForRoom() throws(VideoError) {

@@ -32,9 +32,9 @@ struct ColorArithmetic: Sendable {
   ) {
     let isDifference =
       format.pixelFormat.family == .yuv && (component.index == 1 || component.index == 2)
-    // Floating point has no codes to be limited to.
-    if case .floats = component.access { return (0, 255) }
-    let unit = Float(1 << component.depth) / 256
+    // Floating point has its white at 1, of which 8-bit codes are 255ths.
+    var unit = Float(1) / 255
+    if case .floats = component.access {} else { unit = Float(1 << component.depth) / 256 }
     switch format.effectiveRange {
     case .full:
       return (isDifference ? 128 * unit : 0, 255 / Float(component.largest))

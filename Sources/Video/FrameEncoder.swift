@@ -119,9 +119,10 @@ public final class FrameEncoder: @unchecked Sendable {
       }
       rows[0].write(luma, to: frame, line: y)
       guard let across else { return }
-      for (channel, line) in [cb, cr].enumerated() {
+      for channel in 0..<2 {
         differences[channel].withUnsafeMutableBufferPointer {
-          across.resampleLine(line, into: $0.baseAddress! + y * across.outputCount)
+          let line = $0.baseAddress! + y * across.outputCount
+          across.resampleLine(channel == 0 ? cb : cr, into: line)
         }
       }
     }

@@ -32,7 +32,7 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
   ///   that cannot be used.
   public init(named name: String) throws(VideoError) {
     let code = av_get_pix_fmt(name)
-    guard code != AV_PIX_FMT_NONE, let described = av_pix_fmt_desc_get(code) else {
+    guard code != AV_PIX_FMT_NONE, let described = PixelFormatDescription.of(code) else {
       throw VideoError(
         .usage,
         "pixel format \"\(name)\": unknown; `ffmpeg -pix_fmts` lists the names, as in yuv420p or "
@@ -91,6 +91,19 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
         nil
       }
   }
+
+  /// Every format that can be used.
+  public static let all: [PixelFormat] = {
+    var all: [PixelFormat] = []
+    var described: UnsafePointer<AVPixFmtDescriptor>?
+    while let next = av_pix_fmt_desc_next(described) {
+      if let format = try? PixelFormat(named: String(cString: next.pointee.name)) {
+        all.append(format)
+      }
+      described = next
+    }
+    return all
+  }()
 
   private static func isConvertible(_ code: AVPixelFormat) -> Bool {
     sws_isSupportedInput(code) > 0 && sws_isSupportedOutput(code) > 0

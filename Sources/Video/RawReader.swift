@@ -31,10 +31,9 @@ extension ByteSource {
     if wasInterrupted { return false }
     throw VideoError(
       .badStream,
-      "input at byte \(position): the stream ends inside frame \(frame.number): expected "
-        + "\(wanted) bytes of pixels "
-        + "(\(frame.layout.size) \(frame.layout.pixelFormat)), found \(found); the "
-        + "\(frame.number) frames before it "
-        + "are whole; check the size and pixel format, and what writes the stream")
+      "input at byte \(position): the stream ends inside frame \(frame.number): expected \(wanted) "
+        + "bytes of pixels (\(frame.layout.size) \(frame.layout.pixelFormat)), found \(found); the "
+        + "\(frame.number) frames before it are whole; check the size and pixel format, and what "
+        + "writes the stream")
   }
 }

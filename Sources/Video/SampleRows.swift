@@ -1,4 +1,5 @@
 import CAVUtil
+import TensorCore
 
 /// Reads and writes lines of one component of frames, as floats.
 ///
@@ -12,6 +13,8 @@ struct SampleRows {
   private let plane: FrameLayout.Plane
   private let zero: Float
   private let scale: Float
+  /// [width] 16-bit codes, where libavutil is to take lines apart.
+  private let scratch: AlignedMemory?
 
   /// - Parameters:
   ///   - zero: the code that means 0.
@@ -23,6 +26,7 @@ struct SampleRows {
     plane = layout.planes[component.plane]
     self.zero = zero
     self.scale = scale
+    scratch = component.access == .described ? AlignedMemory(byteCount: 2 * width) : nil
   }
 
   /// Writes the values of line `y` of `frame` to `output`, `stride` floats apart.
@@ -59,7 +63,8 @@ struct SampleRows {
       withCodes { codes in
         layout.withPlanes(frame) { planes, rowBytes in
           av_read_image_line2(
-            codes, planes, rowBytes, av_pix_fmt_desc_get(layout.pixelFormat.code), 0, Int32(y),
+            codes, planes, rowBytes, PixelFormatDescription.of(layout.pixelFormat.code), 0,
+            Int32(y),
             Int32(component.index), Int32(width), 0, 2)
         }
         for x in 0..<width {
@@ -113,17 +118,18 @@ struct SampleRows {
           codes[x] = component.inverted ? UInt16(component.largest) - code : code
         }
         layout.withPlanes(frame) { planes, rowBytes in
-          var mutable = (0..<4).map { UnsafeMutablePointer(mutating: planes[$0]) }
-          av_write_image_line2(
-            codes, &mutable, rowBytes, av_pix_fmt_desc_get(layout.pixelFormat.code), 0, Int32(y),
-            Int32(component.index), Int32(width), 2)
+          planes.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 4) {
+            av_write_image_line2(
+              codes, $0, rowBytes, PixelFormatDescription.of(layout.pixelFormat.code), 0, Int32(y),
+              Int32(component.index), Int32(width), 2)
+          }
         }
       }
     }
   }
 
   private func withCodes(_ body: (UnsafeMutablePointer<UInt16>) -> Void) {
-    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: width) { body($0.baseAddress!) }
+    if let scratch { body(scratch.pointer.assumingMemoryBound(to: UInt16.self)) }
   }
 }
 

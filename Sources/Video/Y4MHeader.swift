@@ -53,8 +53,7 @@ enum Y4MHeader {
     VideoError(
       .badStream,
       "input at byte \(byte + found): the stream ends inside the Y4M header, \(found) bytes long "
-        + "so far; expected "
-        + "\"\(magic)\", its tags and a newline; check what writes the stream")
+        + "so far; expected \"\(magic)\", its tags and a newline; check what writes the stream")
   }
 
   /// The most bytes a line that is written may have, newline included: GStreamer reads 80 and no
@@ -71,9 +70,8 @@ enum Y4MHeader {
     guard let tag = Y4MColorTag.tag(for: format.pixelFormat, format.chromaSiting) else {
       throw VideoError(
         .usage,
-        "pixel format \"\(format.pixelFormat)\": Y4M has no name for it; expected one like "
-          + "yuv420p or "
-          + "yuv444p10le; use raw")
+        "pixel format \"\(format.pixelFormat)\": Y4M has no name for it; expected one like yuv420p "
+          + "or yuv444p10le; use raw")
     }
     var tags = ["W\(format.size.width)", "H\(format.size.height)"]
     if let rate = format.frameRate { tags.append("F\(rate.numerator):\(rate.denominator)") }

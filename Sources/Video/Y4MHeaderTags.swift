@@ -43,9 +43,8 @@ struct Y4MHeaderTags {
     guard let width, let height else {
       throw VideoError(
         .badStream,
-        "Y4M header at byte \(byte): expected W and H, found no \(width == nil ? "W" : "H"); "
-          + "check what writes "
-          + "the stream")
+        "Y4M header at byte \(byte): expected W and H, found no \(width == nil ? "W" : "H"); check "
+          + "what writes the stream")
     }
     let size: PictureSize
     do { size = try PictureSize(width: width, height: height) } catch {
@@ -56,9 +55,8 @@ struct Y4MHeaderTags {
       let known = Y4MColorTag.all.map(\.tag).joined(separator: " ")
       throw VideoError(
         .badStream,
-        "Y4M header at byte \(stated.byte): unknown colour space \"\(stated.text)\"; expected "
-          + "one of \(known); "
-          + "convert the stream first, as in ffmpeg -pix_fmt yuv420p")
+        "Y4M header at byte \(stated.byte): unknown colour space \"\(stated.text)\"; expected one "
+          + "of \(known); convert the stream first, as in ffmpeg -pix_fmt yuv420p")
     }
     return StreamFormat(
       container: .y4m, size: size, pixelFormat: pixelFormat, chromaSiting: siting, range: range,
@@ -72,8 +70,7 @@ struct Y4MHeaderTags {
       throw VideoError(
         .badStream,
         "Y4M header at byte \(byte): found a second \(tag.prefix(1)), \"\(tag)\"; expected one; "
-          + "check what writes "
-          + "the stream")
+          + "check what writes the stream")
     }
     return value
   }

@@ -53,25 +53,23 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
         .badStream,
         "input at byte \(byte), before frame \(frameCount): expected \"FRAME\", found "
           + "\(VideoError.spelled(bytes)); bytes are missing or too many before here: check the "
-          + "size and colour "
-          + "space in the header and what writes the stream")
+          + "size and colour space in the header and what writes the stream")
     }
     guard isComplete else {
       guard bytes.count < Y4MHeader.longestLine else {
         throw VideoError(
           .badStream,
-          "input at byte \(byte), before frame \(frameCount): the FRAME line has no newline in "
-            + "its first "
-            + "\(Y4MHeader.longestLine) bytes; expected at most 80; check what writes the stream")
+          "input at byte \(byte), before frame \(frameCount): the FRAME line has no newline in its "
+            + "first \(Y4MHeader.longestLine) bytes; expected at most 80; check what writes the "
+            + "stream")
       }
       throw truncatedLine(bytes.count, at: byte)
     }
     if let odd = bytes.firstIndex(where: { !(0x20..<0x7f).contains($0) }) {
       throw VideoError(
         .badStream,
-        "input at byte \(byte + odd), before frame \(frameCount): expected printable ASCII in "
-          + "the FRAME line, "
-          + "found \(VideoError.spelled([bytes[odd]])); check what writes the stream")
+        "input at byte \(byte + odd), before frame \(frameCount): expected printable ASCII in the "
+          + "FRAME line, found \(VideoError.spelled([bytes[odd]])); check what writes the stream")
     }
     return String(decoding: bytes.dropFirst(marker.count + 1), as: UTF8.self)
   }
@@ -106,9 +104,8 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
       throw VideoError(
         .badStream,
         "input at byte \(byte), after \(frameCount) frames: another Y4M header follows with a "
-          + "different \(what): "
-          + "expected \(expected), found \(found); restore the streams one by one, or make them "
-          + "equal first"
+          + "different \(what): expected \(expected), found \(found); restore the streams one by "
+          + "one, or make them equal first"
       )
     }
     beginsSequence = true
@@ -118,7 +115,7 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
     VideoError(
       .badStream,
       "input at byte \(byte + found): the stream ends inside the FRAME line of frame "
-        + "\(frameCount); the "
-        + "\(frameCount) frames before it are whole; check what writes the stream")
+        + "\(frameCount); the \(frameCount) frames before it are whole; check what writes the "
+        + "stream")
   }
 }
