@@ -19,6 +19,9 @@ final class ImageNetwork {
     plan = try device.plan(graph)
   }
 
+  /// Bytes of activations while it runs.
+  var bytesPerFrame: Int { plan.bytesPerFrame }
+
   func run(_ x: any DeviceTensor, into result: any DeviceTensor) throws {
     plan.bind(input, frame: 0, to: x)
     plan.bind(output, frame: 0, to: result)
