@@ -22,7 +22,7 @@ public struct MemoryEstimate: Sendable, Equatable {
     let valueBytes = MemoryLayout<Float>.size
     if options.colorFix != .none { frame += canvas.frameCount * valueBytes }
     features = featureBytes
-    activations = held * networks.activationsPerFrame
+    activations = max(held * networks.activationsPerFrame, networks.activationsOfOneFrame)
     frames = held * frame + (2 * canvas.pictureCount + canvas.frameCount) * valueBytes
   }
 }

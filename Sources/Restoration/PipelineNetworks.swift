@@ -52,8 +52,10 @@ protocol PromptContext: AnyObject {}
 
 /// Bytes that the networks hold.
 struct NetworkMemory: Sendable, Equatable {
-  /// Activations of a run, for each frame of the group.
+  /// Activations of an evaluation, for each frame of the group.
   var activationsPerFrame: Int
+  /// Activations of the autoencoder, which sees one frame at a time. They share their memory with an evaluation's.
+  var activationsOfOneFrame: Int
   /// One frame's latent.
   var latent: Int
   /// One frame's embedded condition.

@@ -1,5 +1,6 @@
 import Diffusion
 import Kernels
+import ModelFiles
 import TensorCore
 
 /// Restores a stream of frames: one out for each in, in the same order.
@@ -39,6 +40,27 @@ public final class Restorer {
   private let picture: any DeviceTensor
   private var pixels: [Float]
   private var frame: [Float]
+
+  /// Loads a model and makes everything ready for frames of one size.
+  /// - Parameters:
+  ///   - width: of the frames that are pushed, in pixels, 1 or more: of the source times the task's
+  ///     ``RestorationTask/enlargement``.
+  ///   - height: likewise.
+  /// - Throws: ``OptionError`` where an option is out of its range or does not suit the model; `ModelError` where the
+  ///   model is missing or unfit; `KernelError` where the device cannot run it.
+  public convenience init(
+    model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device
+  ) throws {
+    // What is quickly told comes before anything large is read.
+    try options.validate()
+    let schedule = try NoiseSchedule(model.schedulerConfig())
+    try options.validate(trainStepCount: schedule.trainStepCount)
+    let canvas = Canvas(
+      height: height, width: width, multiple: try ModelNetworks.multiple(of: model))
+    try self.init(
+      networks: ModelNetworks(model, options: options, canvas: canvas, on: device),
+      schedule: schedule, options: options, canvas: canvas)
+  }
 
   /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule.
   init(

@@ -26,7 +26,8 @@ final class PlainNetworks: PipelineNetworks {
 
   var memory: NetworkMemory {
     NetworkMemory(
-      activationsPerFrame: 1000, latent: latentShape.count * 4, condition: latentShape.count * 4)
+      activationsPerFrame: 1000, activationsOfOneFrame: 500, latent: latentShape.count * 4,
+      condition: latentShape.count * 4)
   }
 
   func makePicture() -> any DeviceTensor {

@@ -1,0 +1,142 @@
+import Kernels
+import ModelFiles
+import Networks
+import TensorCore
+
+/// A model's networks on a device, planned for pictures of one size.
+final class ModelNetworks: PipelineNetworks {
+  private let model: ModelFolder
+  private let device: any Device
+  private let pictureShape: Shape
+  private let encoder: LatentEncoder
+  private let decoder: LatentDecoder
+  private let denoiser: Denoiser
+  /// Nil where the options leave the ControlNet out.
+  private let conditionEmbedding: ConditionEmbedding?
+  /// Made for the first prompt.
+  private var text: (tokenizer: CLIPTokenizer, encoder: TextEncoder)?
+
+  /// By how many pixels a picture's height and width have to be divisible: the autoencoder's factor, and a halving for
+  /// every level of the U-Net but one.
+  static func multiple(of model: ModelFolder) throws(ModelError) -> Int {
+    try model.autoencoderConfig().factor
+      << (model.unetConfig().trunk.blockOutChannels.count - 1)
+  }
+
+  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where
+  ///   the device cannot run them.
+  init(
+    _ model: ModelFolder, options: RestorationOptions, canvas: Canvas, on device: any Device
+  ) throws {
+    self.model = model
+    self.device = device
+    let height = canvas.paddedHeight
+    let width = canvas.paddedWidth
+    pictureShape = [height, width, 3]
+
+    let autoencoder = try model.autoencoder()
+    encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
+    decoder = try LatentDecoder(autoencoder, height: height, width: width, on: device)
+
+    let unet = try UNet2DConditionModel(model)
+    try Self.requireFit(unet.config, latentChannels: autoencoder.latentChannels)
+    let controlNet = options.usesControl ? try ControlNetModel(model) : nil
+    denoiser = try Denoiser(
+      unet, controlNet: controlNet, latentShape: encoder.latentShape,
+      tokenCount: try model.textConfig().maxPositionCount,
+      // Without a ControlNet in sampling there is nothing whose window it could read.
+      windowInControlNet: options.windowInControlNet && options.controlScale != 0, on: device)
+    conditionEmbedding = try controlNet.map {
+      try ConditionEmbedding($0, height: height, width: width, on: device)
+    }
+    if let found = conditionEmbedding?.shape,
+      found.extents.dropLast() != latentShape.extents.dropLast()
+    {
+      throw ModelError(
+        "controlnet/config.json: the condition's embedding makes \(found) of \(pictureShape),"
+          + " expected the latent's size, \(latentShape): the ControlNet belongs to another model")
+    }
+  }
+
+  private static func requireFit(_ unet: UNetConfig, latentChannels: Int) throws(ModelError) {
+    for (key, channels) in [
+      ("in_channels", unet.trunk.inChannels), ("out_channels", unet.outChannels),
+    ] where channels != latentChannels {
+      throw ModelError(
+        "unet/config.json: \(key) \(channels), expected the autoencoder's latent_channels"
+          + " \(latentChannels): the U-Net belongs to another model")
+    }
+  }
+
+  var latentShape: Shape { encoder.latentShape }
+
+  var memory: NetworkMemory {
+    NetworkMemory(
+      activationsPerFrame: denoiser.bytesPerFrame,
+      activationsOfOneFrame: max(encoder.bytesPerFrame, decoder.bytesPerFrame),
+      latent: latentShape.count * MemoryLayout<Float>.size,
+      condition: (conditionEmbedding?.shape.count ?? 0)
+        * (device.precision == .bf16 ? ElementType.bf16 : .f32).byteCount)
+  }
+
+  func makePicture() -> any DeviceTensor { device.makeTensor(pictureShape, storage: .exact) }
+  func makeLatent() -> any DeviceTensor { device.makeTensor(latentShape, storage: .exact) }
+
+  func makeCondition() -> any DeviceTensor {
+    guard let conditionEmbedding else { preconditionFailure("no ControlNet was asked for") }
+    return device.makeTensor(conditionEmbedding.shape, storage: .activation)
+  }
+
+  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
+    denoiser.makeFeatureCache(passes: passes, slots: slots)
+  }
+
+  func combine(
+    into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float,
+    _ y: any DeviceTensor
+  ) {
+    device.combine(into: out, a, x, b, y)
+  }
+
+  func prepare(prompt: String) throws -> any PromptContext {
+    let text = try self.text ?? makeText()
+    self.text = text
+    return denoiser.prepare(try text.encoder.encode(text.tokenizer.encode(prompt)))
+  }
+
+  private func makeText() throws -> (tokenizer: CLIPTokenizer, encoder: TextEncoder) {
+    let config = try model.textConfig()
+    let wanted = try model.unetConfig().trunk.crossAttentionDimensions
+    if let other = wanted.first(where: { $0 != config.hiddenSize }) {
+      throw ModelError(
+        "text_encoder/config.json: hidden_size \(config.hiddenSize), expected the U-Net's"
+          + " cross_attention_dim \(other): the text encoder belongs to another model")
+    }
+    return (try model.tokenizer(), try TextEncoder(CLIPTextModel(model), on: device))
+  }
+
+  func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws {
+    try encoder.encode(picture, into: latent)
+  }
+
+  func decode(_ latent: any DeviceTensor, into picture: any DeviceTensor) throws {
+    try decoder.decode(latent, into: picture)
+  }
+
+  func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws {
+    try conditionEmbedding?.embed(picture, into: condition)
+  }
+
+  func predict(
+    _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
+    context: any PromptContext, controlScale: Float, window: WindowPass?,
+    into outputs: [any DeviceTensor]
+  ) throws {
+    try denoiser.predict(
+      latents, conditions: controlScale == 0 ? nil : conditions, timestep: timestep,
+      context: context as! Denoiser.Context, controlScale: controlScale, window: window,
+      into: outputs)
+  }
+}
+
+extension Denoiser.Context: PromptContext {}
