@@ -87,21 +87,22 @@ static void pack_piece(void *context, size_t index) {
 // ---- A block of queries
 
 TDM_INLINE void finish_body(
-    tdm_type type, void *out, const float *sums, const float *weights, size_t rows, size_t d,
-    size_t width, size_t stride) {
+    tdm_type type, void *out, float *sums, const float *weights, size_t rows, size_t d, size_t width,
+    int halved, size_t stride) {
   TDM_FOR_TYPE(type, T, for (size_t r = 0; r < rows; r++) {
     float inverse = 1.0f / weights[r];
     void *row = tdm_out(T, out, r * stride);
-    const float *sum = sums + r * width;
+    float *sum = sums + r * width, *last = sum + width - 16;
+    for (size_t i = 0; halved && i < 8; i++) last[i] += last[i + 8];
     TDM_LANES
     for (size_t i = 0; i < d; i++) tdm_store(T, row, i, sum[i] * inverse);
   })
 }
 TDM_DISPATCH(
     finish,
-    (tdm_type type, void *out, const float *sums, const float *weights, size_t rows, size_t d,
-     size_t width, size_t stride),
-    (type, out, sums, weights, rows, d, width, stride))
+    (tdm_type type, void *out, float *sums, const float *weights, size_t rows, size_t d, size_t width,
+     int halved, size_t stride),
+    (type, out, sums, weights, rows, d, width, halved, stride))
 
 static void attend(const job *j, char *own, size_t head, size_t first, size_t rows) {
   const tdm_packing *p = &j->packing;
@@ -132,6 +133,7 @@ static void attend(const job *j, char *own, size_t head, size_t first, size_t ro
           .depth = p->depth,
           .width = p->width,
           .visible = visible,
+          .halved = p->halved,
           .scale = j->scale,
           .first = block == 0,
           .scores = scores,
@@ -143,7 +145,7 @@ static void attend(const job *j, char *own, size_t head, size_t first, size_t ro
     }
   }
   void *to = tdm_out(p->type, j->out, first * j->out_stride + head * d);
-  finish(p->type, to, out, sum, rows, d, p->width, j->out_stride);
+  finish(p->type, to, out, sum, rows, d, p->width, p->halved, j->out_stride);
 }
 
 // Pieces are taken as threads come to them; which thread does a piece does not show in its result.
@@ -169,6 +171,7 @@ static void run(job *j, void *scratch, int threads) {
   p->width = tdm_round_up(d, 16);
   p->group_unit = kernel->group_unit;
   p->paired = kernel->paired;
+  p->halved = kernel->halves && d % 16 > 0 && d % 16 <= 8;
   j->blocks = (p->keys + TDM_KEY_BLOCK - 1) / TDM_KEY_BLOCK;
   j->key_bytes = key_bytes(kernel, p->keys, d);
   j->value_bytes = value_bytes(kernel, p->keys, d);

@@ -4,7 +4,9 @@
 // the second-level cache while a block of queries goes over them. A packed element is a float or, for
 // the processors that multiply bfloat16, half of a pair. Within a block:
 // - keys: [groups of 16 keys][depth / pair][16][pair], pairs along a head's channels;
-// - values: [width / 16][keys / pair][16][pair], pairs along the keys.
+// - values: [width / 16][keys / pair][16][pair], pairs along the keys. Where the last group has at most
+//   8 channels, a kernel may have it halved: [keys / (2 pair)][2][8][pair], even pairs of keys and odd
+//   ones side by side in one vector, and so are their sums in out.
 // A tile is the work between some rows of queries and one block. Softmax is the online one (Milakov
 // and Gimelshein 2018), as in Dao et al., FlashAttention, 2022: running largest score, running sum.
 #pragma once
@@ -23,6 +25,7 @@ typedef struct {
   size_t groups;           // of 16 keys, in the block
   size_t depth, width;     // a head's channels, padded for the keys and for the values
   const int32_t *visible;  // [rows]: how many of the block's keys a row sees
+  int halved;              // the last group of values
   float scale;             // of the scores, for powers of two: |scale| * log2 e, above zero
   int first;               // the rows' first block: out, largest and sum are not yet set
   float *scores;           // [rows, TDM_KEY_BLOCK]
@@ -37,6 +40,7 @@ typedef struct {
   size_t depth_unit;   // a head's channels are padded to a multiple of this for the keys
   size_t group_unit;   // a block's groups of keys are padded to a multiple of this
   int paired;          // packed elements are bfloat16 pairs
+  int halves;          // wants a short last group of values halved
   void (*begin)(void); // sets the thread up, or null
   void (*tile)(const tdm_tile *tile);
   void (*end)(void);
@@ -64,7 +68,7 @@ typedef struct {
   const void *const *k, *const *v;
   size_t sources, keys, head_dimension, kv_stride;
   size_t depth, width, group_unit;
-  int paired;
+  int paired, halved;
   float sign;  // keys are packed times -1, 0 or 1, the sign of the scale
 } tdm_packing;
 

@@ -29,5 +29,5 @@ TDM_AMX_BF16 static void begin(void) {
 
 TDM_AMX_BF16 static void end(void) { _tile_release(); }
 
-const tdm_tile_kernel tdm_tile_amx_bf16 = {AMX_ROWS, 32, 2, 1, begin, tile, end};
+const tdm_tile_kernel tdm_tile_amx_bf16 = {AMX_ROWS, 32, 2, 1, 0, begin, tile, end};
 #endif

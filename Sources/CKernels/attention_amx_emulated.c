@@ -56,7 +56,7 @@ static void begin(void) {
 }
 static void end(void) { configured--; }
 
-static const tdm_tile_kernel kernel = {AMX_ROWS, 32, 2, 1, begin, tile, end};
+static const tdm_tile_kernel kernel = {AMX_ROWS, 32, 2, 1, 0, begin, tile, end};
 
 size_t tdm_emulated_amx_attention_scratch(
     size_t keys, size_t heads, size_t head_dimension, int threads) {

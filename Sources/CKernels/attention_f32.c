@@ -72,12 +72,12 @@ TDM_INLINE void tile_body(const tdm_tile *t, const int rows, const int groups) {
 }
 
 static void tile_plain(const tdm_tile *t) { tile_body(t, 2, 1); }
-const tdm_tile_kernel tdm_tile_plain = {ROWS, 1, 1, 0, 0, tile_plain, 0};
+const tdm_tile_kernel tdm_tile_plain = {ROWS, 1, 1, 0, 0, 0, tile_plain, 0};
 
 #if TDM_X86
 TDM_AVX2 static void tile_avx2(const tdm_tile *t) { tile_body(t, 4, 1); }
-const tdm_tile_kernel tdm_tile_avx2 = {ROWS, 1, 1, 0, 0, tile_avx2, 0};
+const tdm_tile_kernel tdm_tile_avx2 = {ROWS, 1, 1, 0, 0, 0, tile_avx2, 0};
 
 TDM_AVX512 static void tile_avx512(const tdm_tile *t) { tile_body(t, 8, 3); }
-const tdm_tile_kernel tdm_tile_avx512 = {ROWS, 1, 1, 0, 0, tile_avx512, 0};
+const tdm_tile_kernel tdm_tile_avx512 = {ROWS, 1, 1, 0, 0, 0, tile_avx512, 0};
 #endif

@@ -65,8 +65,11 @@ TDM_INLINE void values_body(const tdm_packing *p, uint32_t *packed, size_t head,
         TDM_FOR_TYPE(p->type, T, mean_body(T, strip[e], p->v, p->sources, at, n))
       }
       for (size_t c = 0; c < n; c += 16) {
-        uint32_t *out = packed + ((from + c) / 16 * words + row) * 16;
-        for (size_t i = 0; i < 16; i++) out[i] = word(p->paired, strip[0][c + i], strip[1][c + i]);
+        size_t group = (from + c) / 16;
+        int half = p->halved && group == p->width / 16 - 1;
+        uint32_t *out = packed + (group * words + (half ? row / 2 : row)) * 16;
+        if (half) out += row % 2 * 8;
+        for (size_t i = 0; i < (half ? 8 : 16); i++) out[i] = word(p->paired, strip[0][c + i], strip[1][c + i]);
       }
     }
   }
