@@ -1,7 +1,13 @@
 #include "CEmbeddedModel.h"
 
-// Aligned so that tensors in it can be read where they lie. The last byte keeps the array from being empty.
-_Alignas(64) const unsigned char tdm_embedded_model[] = {
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#endif
+
+// Aligned as the memory that it is unpacked into. The last byte keeps the array from being empty.
+_Alignas(64) static const unsigned char model[] = {
 #embed "embedded.tdmpack" suffix(,)
     0};
-const size_t tdm_embedded_model_size = sizeof tdm_embedded_model - 1;
+const size_t tdm_embedded_model_size = sizeof model - 1;
+
+const unsigned char *tdm_embedded_model_start(void) { return model; }

@@ -96,3 +96,17 @@ struct Subtree: FileTree {
     base.names(in: folder.isEmpty ? self.folder : "\(self.folder)/\(folder)")
   }
 }
+
+/// What lies at a path.
+enum PathKind {
+  case nothing, folder, other
+
+  init(_ path: String) {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      self = .nothing
+      return
+    }
+    self = status.st_mode & S_IFMT == S_IFDIR ? .folder : .other
+  }
+}

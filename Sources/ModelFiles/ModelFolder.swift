@@ -46,7 +46,20 @@ public struct ModelFolder: Sendable {
 
   private static func tree(at path: String) throws(ModelError) -> any FileTree {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-    return DirectoryTree(name: path)
+    switch PathKind(path) {
+    case .folder: return DirectoryTree(name: path)
+    case .nothing:
+      throw ModelError("\(path): nothing is there: give a model's folder or a .tdmpack file")
+    case .other:
+      guard let file = try MappedFile.open(path) else { return DirectoryTree(name: path) }
+      return try PackedModel(file)
+    }
+  }
+
+  /// The model that is part of the program.
+  /// - Throws: `ModelError` in a program that was built without one.
+  public static func embedded() throws(ModelError) -> ModelFolder {
+    try ModelFolder(tree: EmbeddedModel.unpacked())
   }
 
   private func folder(of part: ModelPart) -> any FileTree {

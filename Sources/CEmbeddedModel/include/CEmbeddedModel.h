@@ -2,6 +2,7 @@
 #pragma once
 #include <stddef.h>
 
-extern const unsigned char tdm_embedded_model[];
+/// The first of its bytes.
+const unsigned char *tdm_embedded_model_start(void);
 /// In bytes; 0 in a program built without a model.
 extern const size_t tdm_embedded_model_size;

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Packs a model's folder, as diffusers writes it, into one .tdmpack file (the format: Protocol/model-files.md).
+
+    pip install torch safetensors zstandard
+    pack.py FOLDER OUT.tdmpack
+
+Weights become float16; a value that float16 cannot hold is refused by name. The same folder always makes the same file,
+with the same version of zstandard.
+"""
+import argparse
+import json
+import pathlib
+import struct
+import sys
+
+import torch
+import zstandard
+from safetensors import safe_open
+
+MAGIC, VERSION, ALIGNMENT = b"TDMPACK\n", 1, 64
+# Weights are noise in their low bytes, and more effort often finds less: the smallest of these is taken.
+LEVELS = (1, 3, 9, 12, 19)
+# What diffusers and transformers write and the program reads, part by part.
+PARTS = {
+    "controlnet": ("config.json", "diffusion_pytorch_model.safetensors"),
+    "scheduler": ("scheduler_config.json",),
+    "text_encoder": ("config.json", "model.safetensors"),
+    "tokenizer": ("tokenizer_config.json", "vocab.json", "merges.txt", "tokenizer.json", "special_tokens_map.json"),
+    "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
+    "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
+}
+OPTIONAL = {"tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer.json", "tokenizer/special_tokens_map.json"}
+
+
+class PackError(Exception):
+    """Why a folder cannot be packed, in one line."""
+
+
+def half(tensor: torch.Tensor, name: str) -> bytes:
+    values = tensor.to(torch.float16)
+    if not bool(torch.isfinite(values).all()):
+        largest = float(tensor.float().nan_to_num(nan=float("inf")).abs().max())
+        raise PackError(f"{name}: expected finite values up to 65504, found {largest:g}: float16 cannot hold it")
+    return values.contiguous().numpy().astype("<f2", copy=False).tobytes()
+
+
+def half_weights(path: pathlib.Path) -> tuple[bytes, bytes]:
+    """A safetensors file's header and data with every tensor in float16, by name."""
+    table, pieces, offset = {"__metadata__": {"format": "pt"}}, [], 0
+    with safe_open(path, "pt") as file:
+        for name in sorted(file.keys()):
+            tensor = file.get_tensor(name)
+            if not tensor.is_floating_point():
+                if name.rsplit(".", 1)[-1] == "position_ids":
+                    continue  # the numbers 0, 1, 2 ...: no network reads them
+                raise PackError(f"{path}: {name}: expected floating point, found {tensor.dtype}")
+            pieces.append(half(tensor, f"{path}: {name}"))
+            table[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [offset, offset + len(pieces[-1])]}
+            offset += len(pieces[-1])
+    header = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header, b"".join(pieces)
+
+
+def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
+    """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack."""
+    names = ["model_index.json"] + [f"{part}/{name}" for part, names in PARTS.items() for name in names]
+    files = []
+    for name in names:
+        path = folder / name
+        if not path.is_file():
+            if name in OPTIONAL:
+                continue
+            raise PackError(f"{path}: missing: a model needs it")
+        if name.endswith(".safetensors"):
+            header, data = half_weights(path)
+            files.append((name, header + data[0::2] + data[1::2], len(header)))
+        elif name.endswith(".json"):
+            value = json.loads(path.read_text(encoding="utf-8"))
+            files.append((name, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(), None))
+        else:
+            files.append((name, path.read_bytes(), None))
+    paths = {name for name, _, _ in files}
+    if not ({"tokenizer/vocab.json", "tokenizer/merges.txt"} <= paths or "tokenizer/tokenizer.json" in paths):
+        raise PackError(f"{folder}/tokenizer/vocab.json: missing: a model needs it, with merges.txt")
+    if "tokenizer/vocab.json" in paths:
+        files = [file for file in files if file[0] != "tokenizer/tokenizer.json"]  # the same again
+    return files
+
+
+def pack(folder: pathlib.Path) -> bytes:
+    files = collect(folder)
+    index = {"files": [{"path": path, "size": len(content)} | ({} if planes is None else {"planesFrom": planes})
+                       for path, content, planes in files]}
+    head = json.dumps(index, separators=(",", ":")).encode()
+    content = bytearray(head)
+    for _, data, _ in files:
+        content += bytes(-len(content) % ALIGNMENT) + data
+    content = bytes(content)
+    frames = (zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True).compress(content)
+              for level in LEVELS)
+    frame = min(frames, key=len)
+    return MAGIC + struct.pack("<IIQQ", VERSION, len(head), len(content), len(frame)) + frame
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    options = parser.parse_args()
+    try:
+        packed = pack(options.folder)
+    except PackError as error:
+        print(f"pack.py: {error}", file=sys.stderr)
+        return 66
+    # Renamed into place: a program that has the old file mapped keeps the old file.
+    partial = options.out.with_name(options.out.name + ".partial")
+    partial.write_bytes(packed)
+    partial.rename(options.out)
+    print(f"{options.out}: {len(packed)} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
