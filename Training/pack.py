@@ -19,7 +19,7 @@ from safetensors import safe_open
 
 MAGIC, VERSION, ALIGNMENT = b"TDMPACK\n", 1, 64
 # Weights are noise in their low bytes, and more effort often finds less: the smallest of these is taken.
-LEVELS = (1, 3, 9, 12, 19)
+LEVELS = (1, 3, 9, 19)
 # What diffusers and transformers write and the program reads, part by part.
 PARTS = {
     "controlnet": ("config.json", "diffusion_pytorch_model.safetensors"),

@@ -67,6 +67,9 @@ public struct ModelFolder: Sendable {
     return Subtree(base: tree, folder: part.rawValue)
   }
 
+  /// What errors call a part's configuration.
+  func place(of part: ModelPart) -> String { folder(of: part).place(part.configFile) }
+
   /// Whether the part is there, by its configuration.
   public func hasPart(_ part: ModelPart) -> Bool {
     ((try? folder(of: part).file(part.configFile)) ?? nil) != nil

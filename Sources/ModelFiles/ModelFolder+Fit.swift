@@ -1,0 +1,70 @@
+extension ModelFolder {
+  /// Refuses parts that do not belong together, by their configurations alone: before gigabytes of weights are read.
+  /// - Parameter withControlNet: whether the ControlNet will be used.
+  /// - Throws: `ModelError` naming the part's file, the option, and what the other part has.
+  public func requireFit(withControlNet: Bool) throws(ModelError) {
+    let unet = try unetConfig()
+    let autoencoder = try autoencoderConfig()
+    let text = try textConfig()
+    try requireEqual(
+      .unet, "in_channels", unet.inChannels, .vae, "latent_channels", autoencoder.latentChannels)
+    try requireEqual(
+      .unet, "out_channels", unet.outChannels, .vae, "latent_channels", autoencoder.latentChannels)
+    try requireEqual(.vae, "in_channels", autoencoder.pictureChannels.in, "a picture's", 3)
+    try requireEqual(.vae, "out_channels", autoencoder.pictureChannels.out, "a picture's", 3)
+    for width in unet.crossAttentionDimensions {
+      try requireEqual(
+        .textEncoder, "hidden_size", text.hiddenSize, .unet, "cross_attention_dim", width)
+    }
+    if withControlNet { try requireFit(controlNetConfig(), unet, autoencoder) }
+  }
+
+  private func requireFit(
+    _ control: ControlNetConfig, _ unet: UNetConfig, _ autoencoder: AutoencoderConfig
+  ) throws(ModelError) {
+    try requireEqual(
+      .controlnet, "in_channels", control.inChannels, .unet, "in_channels", unet.inChannels)
+    try requireEqual(
+      .controlnet, "block_out_channels", control.blockOutChannels, .unet, "block_out_channels",
+      unet.blockOutChannels)
+    try requireEqual(
+      .controlnet, "layers_per_block", control.layersPerBlock, .unet, "layers_per_block",
+      unet.layersPerBlock)
+    try requireEqual(
+      .controlnet, "cross_attention_dim", control.crossAttentionDimensions, .unet,
+      "cross_attention_dim", unet.crossAttentionDimensions)
+    try requireEqual(
+      .controlnet, "conditioning_channels", control.conditioningChannels, "a picture's", 3)
+    // Each width of the condition's convolutions but the last halves the resolution.
+    try requireEqual(
+      .controlnet, "number of conditioning_embedding_out_channels",
+      control.conditioningEmbeddingOutChannels.count, "the autoencoder's number of resolutions",
+      autoencoder.factor.trailingZeroBitCount + 1)
+  }
+
+  private func requireEqual<T: Equatable>(
+    _ part: ModelPart, _ key: String, _ found: T, _ other: ModelPart, _ otherKey: String,
+    _ expected: T
+  ) throws(ModelError) {
+    try requireEqual(part, key, found, "\(otherKey) of \(other.rawValue)", expected)
+  }
+
+  private func requireEqual<T: Equatable>(
+    _ part: ModelPart, _ key: String, _ found: T, _ source: String, _ expected: T
+  ) throws(ModelError) {
+    guard found != expected else { return }
+    throw ModelError(
+      "\(place(of: part)): \(key): expected \(expected), \(source), found \(found): "
+        + "the parts are of different models")
+  }
+}
+
+extension AutoencoderConfig {
+  /// Channels of the pictures that go in and come out.
+  fileprivate var pictureChannels: (in: Int, out: Int) {
+    switch self {
+    case .kl(let config): (config.inChannels, config.outChannels)
+    case .tiny(let config): (config.inChannels, config.outChannels)
+    }
+  }
+}
