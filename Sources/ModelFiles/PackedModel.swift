@@ -36,10 +36,10 @@ struct PackedModel: FileTree {
     guard header.indexSize <= min(Self.largestIndex, header.contentSize) else {
       throw Self.damaged(name, "its index should not be \(header.indexSize) bytes long")
     }
-    // The checksum's flag is bit 2 of the byte behind zstd's magic (RFC 8878, 3.1.1.1.1).
+    // In the byte behind zstd's magic bit 2 tells of a checksum; 3 and 4 mean nothing and are 0 (RFC 8878, 3.1.1.1.1).
     guard ZSTD_getFrameContentSize(frame.baseAddress, frame.count) == UInt64(header.contentSize),
       ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count) == frame.count,
-      frame[4] & 0b100 != 0
+      frame[4] & 0b11100 == 0b100
     else {
       throw Self.damaged(
         name, "expected one zstd frame with size and checksum, \(header.contentSize) bytes unpacked"
