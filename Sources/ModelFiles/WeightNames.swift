@@ -13,7 +13,7 @@ enum WeightNames {
     }
   }
 
-  /// Autoencoders saved before diffusers 0.18 (all of SD 1.5's) name their attention's projections otherwise.
+  /// Older versions of diffusers, among them those that saved SD 1.5, name an autoencoder's attention otherwise.
   private static func currentAttentionName(_ name: String) -> String {
     guard name.contains(".attentions.") else { return name }
     var components = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
