@@ -1,5 +1,5 @@
-// Attention: packs keys and values, then goes over (head, block of queries) with the tile kernel of the
-// instruction set in use.
+// Attention: packs keys and values, then goes over (head, block of queries) with the tile kernel of
+// the instruction set in use.
 #include "attention.h"
 
 #include <math.h>
@@ -87,8 +87,8 @@ static void pack_piece(void *context, size_t index) {
 // ---- A block of queries
 
 TDM_INLINE void finish_body(
-    tdm_type type, void *out, float *sums, const float *weights, size_t rows, size_t d, size_t width,
-    int halved, size_t stride) {
+    tdm_type type, void *out, float *sums, const float *weights, size_t rows, size_t d,
+    size_t width, int halved, size_t stride) {
   TDM_FOR_TYPE(type, T, for (size_t r = 0; r < rows; r++) {
     float inverse = 1.0f / weights[r];
     void *row = tdm_out(T, out, r * stride);
@@ -100,8 +100,8 @@ TDM_INLINE void finish_body(
 }
 TDM_DISPATCH(
     finish,
-    (tdm_type type, void *out, float *sums, const float *weights, size_t rows, size_t d, size_t width,
-     int halved, size_t stride),
+    (tdm_type type, void *out, float *sums, const float *weights, size_t rows, size_t d,
+     size_t width, int halved, size_t stride),
     (type, out, sums, weights, rows, d, width, halved, stride))
 
 static void attend(const job *j, char *own, size_t head, size_t first, size_t rows) {

@@ -1,12 +1,12 @@
 // What the parts of attention share.
 //
-// Keys and values are packed per head in blocks of at most TDM_KEY_BLOCK keys, small enough to stay in
-// the second-level cache while a block of queries goes over them. A packed element is a float or, for
-// the processors that multiply bfloat16, half of a pair. Within a block:
+// Keys and values are packed per head in blocks of at most TDM_KEY_BLOCK keys, small enough to stay
+// in the second-level cache while a block of queries goes over them. A packed element is a float
+// or, for the processors that multiply bfloat16, half of a pair. Within a block:
 // - keys: [groups of 16 keys][depth / pair][16][pair], pairs along a head's channels;
-// - values: [width / 16][keys / pair][16][pair], pairs along the keys. Where the last group has at most
-//   8 channels, a kernel may have it halved: [keys / (2 pair)][2][8][pair], even pairs of keys and odd
-//   ones side by side in one vector, and so are their sums in out.
+// - values: [width / 16][keys / pair][16][pair], pairs along the keys. Where the last group has at
+//   most 8 channels, a kernel may have it halved: [keys / (2 pair)][2][8][pair], even pairs of keys
+//   and odd ones side by side in one vector, and so are their sums in out.
 // A tile is the work between some rows of queries and one block. Softmax is the online one (Milakov
 // and Gimelshein 2018), as in Dao et al., FlashAttention, 2022: running largest score, running sum.
 #pragma once
@@ -75,7 +75,8 @@ typedef struct {
 /// Packs block `block` of `head`: means over the sources, rounded once.
 void tdm_pack_keys(const tdm_packing *p, void *packed, size_t head, size_t block);
 void tdm_pack_values(const tdm_packing *p, void *packed, size_t head, size_t block);
-/// Packs `rows` rows of one head's queries from q (stride in elements), and zeros up to `padded_rows`.
+/// Packs `rows` rows of one head's queries from q (stride in elements), and zeros up to
+/// `padded_rows`.
 void tdm_pack_queries(
     const tdm_packing *p, void *packed, const void *q, size_t stride, size_t rows,
     size_t padded_rows);

@@ -1,11 +1,12 @@
-// The tile kernel for AMX-BF16, written against five operations on tile registers, so that it compiles
-// twice: onto the processor's, and onto their emulation. Before it is included these are defined:
-// - TILE_ZERO(register), TILE_LOAD(register, address, stride), TILE_STORE(register, address, stride);
+// The tile kernel for AMX-BF16, written against five operations on tile registers, so that it
+// compiles twice: onto the processor's, and onto their emulation. Before it is included these are
+// defined:
+// - TILE_ZERO(register), TILE_LOAD(register, address, stride) and TILE_STORE, alike;
 // - TILE_DOT(sums, a, b): sums += a b over bfloat16 pairs;
 // - TILE_SOFTEN(tile, row): a row's scores become probabilities in bfloat16, in the same place;
 // - TILE_FUNCTION: the attributes of the functions here.
-// A register is 16 rows of 64 bytes. Registers 0...3 hold sums, 2 x 2 of 16 rows and 16 columns, 4 and
-// 5 the rows, 6 and 7 the columns.
+// A register is 16 rows of 64 bytes. Registers 0...3 hold sums, 2 x 2 of 16 rows and 16 columns, 4
+// and 5 the rows, 6 and 7 the columns.
 #include "attention.h"
 
 enum {

@@ -37,7 +37,8 @@ TDM_AVX512_BF16 TDM_INLINE void multiply_keys(const tdm_tile *t, size_t group, c
       _mm512_storeu_ps(t->scores + r * TDM_KEY_BLOCK + (group + (size_t)g) * 16, sum[r][g]);
 }
 
-// Adds probabilities times values, for `groups` groups of 16 channels, of which the last may be halved.
+// Adds probabilities times values, for `groups` groups of 16 channels, of which the last may be
+// halved.
 TDM_AVX512_BF16 TDM_INLINE void multiply_values(
     const tdm_tile *t, size_t group, const int groups, const int halved) {
   const int whole = halved ? groups - 1 : groups;

@@ -1,5 +1,6 @@
 // The tile kernel in float32, for every processor. Vectors of 16 floats become one, two or four
-// registers; how many rows and vectors of sums are held at a time follows from the registers there are.
+// registers; how many rows and vectors of sums are held at a time follows from the registers there
+// are.
 #include "attention_softmax.h"
 
 enum { ROWS = 8 };

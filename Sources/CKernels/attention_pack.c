@@ -69,7 +69,8 @@ TDM_INLINE void values_body(const tdm_packing *p, uint32_t *packed, size_t head,
         int half = p->halved && group == p->width / 16 - 1;
         uint32_t *out = packed + (group * words + (half ? row / 2 : row)) * 16;
         if (half) out += row % 2 * 8;
-        for (size_t i = 0; i < (half ? 8 : 16); i++) out[i] = word(p->paired, strip[0][c + i], strip[1][c + i]);
+        for (size_t i = 0; i < (half ? 8 : 16); i++)
+          out[i] = word(p->paired, strip[0][c + i], strip[1][c + i]);
       }
     }
   }

@@ -1,5 +1,5 @@
-// The softmax of a tile's rows, online: each block's scores become exponentials relative to the row's
-// reference, which moves only when a score outgrows it by TDM_SLACK powers of two.
+// The softmax of a tile's rows, online: each block's scores become exponentials relative to the
+// row's reference, which moves only when a score outgrows it by TDM_SLACK powers of two.
 #pragma once
 
 #include <math.h>
@@ -60,7 +60,8 @@ TDM_AVX512_BF16 TDM_INLINE __m512 tdm_exp2_short(__m512 y) {
   return _mm512_scalef_ps(p, y);
 }
 
-// Turns a row's scores into probabilities relative to its reference, in bfloat16, in the same place.
+// Turns a row's scores into probabilities relative to its reference, in bfloat16, in the same
+// place.
 TDM_AVX512_BF16 TDM_INLINE void tdm_soften_to_bf16(const tdm_tile *t, size_t row) {
   float *scores = t->scores + row * TDM_KEY_BLOCK;
   size_t keys = t->groups * 16;

@@ -1,7 +1,8 @@
 // Functions of the elements at one index: activations, sums, clamps and conversions.
 #include "scalar.h"
 
-// Elements in one piece of work: 64 KiB of float32, so that small tensors stay on the caller's thread.
+// Elements in one piece of work: 64 KiB of float32, so that small tensors stay on the caller's
+// thread.
 enum { PIECE = 16384 };
 
 typedef struct {

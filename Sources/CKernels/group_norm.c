@@ -4,8 +4,8 @@
 
 #include "vector.h"
 
-// The pixels are cut into at most this many chunks, whatever the number of threads, so that sums are
-// always formed in the same order.
+// The pixels are cut into at most this many chunks, whatever the number of threads, so that sums
+// are always formed in the same order.
 enum { CHUNKS = 64, SHORT_SUM = 64 };
 
 typedef struct {
@@ -32,9 +32,10 @@ static size_t chunk_count(size_t pixels) {
 
 // ---- Statistics
 
-// Sums over pixels from..<to for 32 channels, in registers. Differences from the channel's first pixel
-// keep the squares from drowning the variance where a channel's mean is far from zero.
-TDM_INLINE void sum_wide(tdm_type type, const job *j, size_t from, size_t to, size_t c, double *sums) {
+// Sums over pixels from..<to for 32 channels, in registers. Differences from the channel's first
+// pixel keep the squares from drowning the variance where a channel's mean is far from zero.
+TDM_INLINE void sum_wide(
+    tdm_type type, const job *j, size_t from, size_t to, size_t c, double *sums) {
   size_t channels = j->channels;
   tdm_v16 shift0, shift1, a, b;
   tdm_load16(type, &shift0, j->x, c);
@@ -93,8 +94,8 @@ static void statistics_piece(void *context, size_t index) {
   statistics(j, from, to < j->pixels ? to : j->pixels, j->sums + index * 2 * j->channels);
 }
 
-// Reference: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample
-// variances, 1979: the channels' means and squares join into the group's.
+// Reference: Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing
+// sample variances, 1979: the channels' means and squares join into the group's.
 static void group_coefficients(void *context, size_t group) {
   const job *j = context;
   size_t channels = j->channels, width = channels / j->groups, first = group * width;

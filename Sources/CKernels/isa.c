@@ -39,7 +39,8 @@ static tdm_isa detect(void) {
 static tdm_isa detect(void) { return TDM_ISA_PLAIN; }
 #endif
 
-// Holds the set plus one, so that zero means "not yet asked"; two threads that ask at once find the same.
+// Holds the set plus one, so that zero means "not yet asked"; two threads that ask at once find the
+// same.
 static _Atomic int detected;
 static _Thread_local tdm_isa limit = TDM_ISA_AMX_BF16;
 

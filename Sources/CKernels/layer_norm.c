@@ -14,8 +14,8 @@ typedef struct {
   const float *weight, *bias;
 } job;
 
-// The mean first and the squares of the differences from it after, for sums of squares cancel where the
-// mean is far from zero. The row stays in the first-level cache for all three passes.
+// The mean first and the squares of the differences from it after, for sums of squares cancel where
+// the mean is far from zero. The row stays in the first-level cache for all three passes.
 TDM_INLINE void row_body(tdm_type type, const job *j, size_t row) {
   size_t channels = j->channels, whole = channels / (2 * TDM_LANE_COUNT) * (2 * TDM_LANE_COUNT);
   const void *x = tdm_at(type, j->x, row * channels);

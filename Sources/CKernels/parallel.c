@@ -1,4 +1,5 @@
-// libgomp's own entry points: the threads that oneDNN's OpenMP regions run on are then the ones that these kernels run on.
+// libgomp's own entry points: the threads that oneDNN's OpenMP regions run on are then the ones
+// that these kernels run on.
 #include "CKernels.h"
 
 extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsigned flags);

@@ -1,7 +1,8 @@
 // Work that goes row by row through channels: gating, joining, padding and enlarging.
 #include "scalar.h"
 
-// Elements in one piece of work, about: whole rows, so that small tensors stay on the caller's thread.
+// Elements in one piece of work, about: whole rows, so that small tensors stay on the caller's
+// thread.
 enum { PIECE = 16384 };
 
 typedef struct {

@@ -1,6 +1,6 @@
 // Functions of one number, free of branches, so that a loop over them becomes vector code for any
-// instruction set. Relative errors are within a few units in the last place of float32. Polynomials are
-// written as sums of short ones, which the processor can work on side by side.
+// instruction set. Relative errors are within a few units in the last place of float32. Polynomials
+// are written as sums of short ones, which the processor can work on side by side.
 #pragma once
 
 #include <math.h>
@@ -78,7 +78,8 @@ TDM_INLINE float tdm_exp(float x) {
   float r = x - n * 0.693359375f;
   r = r + n * 2.12194440054690583e-4f;
   float s = r * r;
-  float p = (1.9875691500e-4f * r + 1.3981999507e-3f) * s + (8.3334519073e-3f * r + 4.1665795894e-2f);
+  float p = 1.9875691500e-4f * r + 1.3981999507e-3f;
+  p = p * s + (8.3334519073e-3f * r + 4.1665795894e-2f);
   p = p * s + (1.6666665459e-1f * r + 5.0000001201e-1f);
   p = p * s + r;
   p = p + 1.0f;
@@ -87,8 +88,8 @@ TDM_INLINE float tdm_exp(float x) {
 
 TDM_INLINE float tdm_sigmoid(float x) { return 1.0f / (1.0f + tdm_exp(-x)); }
 
-/// The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, with a small relative error in
-/// its lower tail too: through erfc as in Press et al., Numerical Recipes, section 6.2.
+/// The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, with a small relative
+/// error in its lower tail too: through erfc as in Press et al., Numerical Recipes, section 6.2.
 TDM_INLINE float tdm_normal(float x) {
   float z = (x < 0 ? -x : x) * 0.707106781186547524f;
   float t = 1.0f / (1.0f + 0.5f * z);

@@ -41,8 +41,8 @@
   static void name parameters { name##_body arguments; }
 #endif
 
-// Runs the statement with `constant` a compile-time constant equal to the run-time `type`, so that the
-// loops inside it hold no branch.
+// Runs the statement with `constant` a compile-time constant equal to the run-time `type`, so that
+// the loops inside it hold no branch.
 #define TDM_FOR_TYPE(type, constant, ...) \
   switch (type) { \
   case TDM_F32: { \
@@ -70,6 +70,6 @@
     TDM_ACTIVATION_CASE_(TDM_QUICK_GELU, constant, __VA_ARGS__) \
   }
 
-// The iterations may run side by side although outputs may be inputs: each reads only the elements at
-// the index that it writes.
+// The iterations may run side by side although outputs may be inputs: each reads only the elements
+// at the index that it writes.
 #define TDM_LANES _Pragma("clang loop vectorize(assume_safety)")
