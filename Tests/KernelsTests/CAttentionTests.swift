@@ -179,12 +179,16 @@ struct CAttentionTests {
   @Test("Scores that grow from block to block, by hundreds, neither overflow nor vanish")
   func growingScores() {
     let c = Case(queries: 3, keys: 600, heads: 1, headDimension: 2, scale: 1)
-    for (name, slope) in [("growing", Float(0.5)), ("falling", -0.5)] {
+    let patterns: [(name: String, score: (Int) -> Float)] = [
+      ("growing", { Float($0) * 0.5 }), ("falling", { Float($0) * -0.5 }),
+      // Enough to move the reference, little enough for what came before to weigh as much.
+      ("one high", { $0 == 500 ? 6.5 : 0 }),
+    ]
+    for (name, score) in patterns {
       for type in tdm_type.all {
-        var x = Inputs(c, type, seed: 9)
-        let q = [Float](repeating: 1, count: c.queries * 2)
-        let k = type.rounded((0..<c.keys).flatMap { [Float($0) * slope, Float($0 % 7)] })
-        x = Inputs(q: q, k: [k], v: x.v)
+        let q = (0..<c.queries).flatMap { _ -> [Float] in [1, 0.125] }
+        let k = type.rounded((0..<c.keys).flatMap { i -> [Float] in [score(i), Float(i % 7)] })
+        let x = Inputs(q: q, k: [k], v: Inputs(c, type, seed: 9).v)
         let expected = naive(c, x, type)
         withEachInstructionSet { isa in
           let distance = Distance(attend(c, x, type), from: expected)
