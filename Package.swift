@@ -66,7 +66,9 @@ let package = Package(
     .testTarget(
       name: "RestorationTests",
       dependencies: ["Restoration", "Networks", "Diffusion", "TensorCore", "FixtureSupport"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["tdm-filter", "FixtureSupport"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["tdm-filter", "Restoration", "TensorCore", "FixtureSupport"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17

@@ -1,0 +1,12 @@
+#!/bin/sh
+# A noisy camera, restored while it runs, in a window. Small pictures: see the README for what a processor keeps up with.
+# usage: camera.sh [DEVICE [WIDTHxHEIGHT]] [options of tdm-filter]
+set -eu
+device=${1:-/dev/video0} size=${2:-320x240}
+[ $# -lt 2 ] || shift
+[ $# -lt 1 ] || shift
+# The camera's older frames are dropped while the filter is busy, so that the picture stays live.
+ffmpeg -nostdin -v error -f v4l2 -thread_queue_size 2 -video_size "$size" -i "$device" -vf fps=10,format=yuv420p \
+  -f yuv4mpegpipe - |
+  ${TDM_FILTER:-tdm-filter} --preset live "$@" |
+  ffplay -v error -f yuv4mpegpipe -fflags nobuffer -window_title tdm-filter -

@@ -1,0 +1,22 @@
+import ArgumentParser
+import Kernels
+
+/// How the program itself behaves.
+struct ProgramArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "What networks compute in. (default: bf16 where the processor has it, else f32)",
+      valueName: "type"))
+  var precision: Precision?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Processors to use. (default: all that the process may run on)", valueName: "N"))
+  var threads: Int?
+
+  @Flag(help: "Write nothing to stderr but errors.")
+  var quiet = false
+}
+
+extension Precision: ExpressibleByArgument {}

@@ -1,0 +1,108 @@
+import ArgumentParser
+import Restoration
+
+/// How frames are restored. What is not given is the preset's.
+struct RestorationArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Frames on either side that a frame's attention reads.", valueName: "N"))
+  var radius: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Frames sampled side by side and emitted together; 0: the whole clip.", valueName: "N"))
+  var chunk: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Frames beyond the chunk that are sampled beside it, for its window's sake.", valueName: "N"))
+  var lookahead: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps of DDIM inversion, from the frame to noise.", valueName: "N"))
+  var inversionSteps: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Steps of DDIM sampling, from noise to the restored frame.", valueName: "N"))
+  var steps: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Share of the noise levels that is gone through, above 0, at most 1. (default: 1)",
+      valueName: "X"))
+  var strength: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Classifier-free guidance; 1 is off, anything else doubles the time. (default: 1)",
+      valueName: "X"))
+  var guidance: Double?
+
+  @Option(help: ArgumentHelp("In place of the task's prompt.", valueName: "text"))
+  var prompt: String?
+
+  @Option(help: ArgumentHelp("What guidance leads away from.", valueName: "text"))
+  var negativePrompt: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Weight of the ControlNet in sampling. (default: 1)", valueName: "X"))
+  var controlScale: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "Bring the coarse colours back to the input's. (default: none)", valueName: "fix"))
+  var colorFix: RestorationOptions.ColorFix?
+
+  @Option(
+    help: ArgumentHelp(
+      "Let a window end where the scene changes. (default: auto)", valueName: "mode"))
+  var sceneCut: RestorationOptions.SceneCut?
+}
+
+/// What the paper compares itself with, and what it leaves open.
+struct AblationArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Whose features attention reads: the window's mean, the first frame's, the frame's own. (default: window)",
+      valueName: "mode")
+  )
+  var attention: RestorationOptions.Attention?
+
+  @Option(
+    help: ArgumentHelp(
+      "What sampling starts from: the inverted frame, or noise. (default: inversion)",
+      valueName: "mode"))
+  var start: RestorationOptions.Start?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Of the noise that --start noise takes; frame i has seed + i. (default: 0)", valueName: "N"))
+  var seed: UInt64?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Weight of the ControlNet in inversion. (default: 0)", valueName: "X"))
+  var inversionControlScale: Double?
+
+  @Option(help: ArgumentHelp("The prompt in inversion. (default: empty)", valueName: "prompt"))
+  var inversionPrompt: RestorationOptions.InversionPrompt?
+
+  @Flag(
+    name: .customLong("window-in-controlnet"),
+    help: "Let the ControlNet's attention read the window too.")
+  var windowInControlNet = false
+}
+
+extension RestorationOptions.Attention: ExpressibleByArgument {}
+extension RestorationOptions.ColorFix: ExpressibleByArgument {}
+extension RestorationOptions.InversionPrompt: ExpressibleByArgument {}
+extension RestorationOptions.SceneCut: ExpressibleByArgument {}
+extension RestorationOptions.Start: ExpressibleByArgument {}

@@ -1,0 +1,95 @@
+import Kernels
+import ModelFiles
+import Restoration
+import Video
+
+/// What the arguments come to: presets filled in, values checked, the processor asked.
+struct Settings: Sendable {
+  var options: RestorationOptions
+  var input: InputDescription
+  /// Nil is the embedded model.
+  var model: String?
+  /// Nil is the model's own.
+  var controlNet: String?
+  var precision: Precision
+  /// Nil is one for each processor.
+  var threads: Int?
+  var isQuiet: Bool
+
+  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others.
+  init(_ arguments: TDMFilter) throws(Failure) {
+    options = RestorationOptions(arguments)
+    do { try options.validate() } catch { throw Failure(error) }
+
+    input = arguments.input.description
+    if input.container == .y4m, input.size != nil || input.pixelFormat != nil {
+      throw Failure(
+        .usage,
+        "\(input.size == nil ? "--pixel-format" : "--size") is for raw input, and a Y4M header tells it; leave it out, "
+          + "or give --input-format raw")
+    }
+
+    if input.container == .raw, input.size == nil || input.pixelFormat == nil {
+      // The reader would say so too, but only when the model is loaded and the first bytes are there.
+      throw Failure(
+        .usage,
+        "raw frames do not say how they look: expected --size and --pixel-format, found "
+          + (input.size != nil
+            ? "no --pixel-format" : input.pixelFormat != nil ? "no --size" : "neither")
+          + "; give both, as in --size 1920x1080 --pixel-format yuv420p")
+    }
+
+    let program = arguments.program
+    guard program.threads.map({ (1...1024).contains($0) }) != false else {
+      throw Failure(.usage, "--threads \(program.threads!): expected 1 to 1024")
+    }
+    threads = program.threads
+    precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
+    isQuiet = program.quiet
+    model = arguments.task.model
+    controlNet = arguments.task.controlNet
+    if controlNet != nil, model == nil {
+      throw Failure(
+        .usage, "--controlnet goes with --model: expected the model that it was made for; give both"
+      )
+    }
+  }
+
+  /// The model that was asked for.
+  func openModel() throws -> ModelFolder {
+    guard let model else {
+      throw Failure(.unfitModel, "no model is embedded in this program: give one by --model")
+    }
+    return try ModelFolder(path: model, controlNet: controlNet)
+  }
+}
+
+extension RestorationOptions {
+  /// The preset's values, and over them those given by hand.
+  init(_ arguments: TDMFilter) {
+    self.init(preset: arguments.task.preset)
+    task = arguments.task.task
+
+    let given = arguments.restoration
+    radius = given.radius ?? radius
+    chunk = given.chunk ?? chunk
+    lookahead = given.lookahead ?? lookahead
+    inversionSteps = given.inversionSteps ?? inversionSteps
+    steps = given.steps ?? steps
+    strength = given.strength ?? strength
+    guidance = given.guidance ?? guidance
+    prompt = given.prompt ?? prompt
+    negativePrompt = given.negativePrompt ?? negativePrompt
+    controlScale = given.controlScale ?? controlScale
+    colorFix = given.colorFix ?? colorFix
+    sceneCut = given.sceneCut ?? sceneCut
+
+    let ablations = arguments.ablations
+    attention = ablations.attention ?? attention
+    start = ablations.start ?? start
+    seed = ablations.seed ?? seed
+    inversionControlScale = ablations.inversionControlScale ?? inversionControlScale
+    inversionPrompt = ablations.inversionPrompt ?? inversionPrompt
+    windowInControlNet = ablations.windowInControlNet
+  }
+}

@@ -1,0 +1,96 @@
+import Glibc
+import Kernels
+import ModelFiles
+import Video
+
+/// The way of the frames through the program: a reader, the computing and a writer, each a thread, joined by short
+/// queues.
+///
+/// All that ends the stream travels the same way as the frames and behind them: the end itself, an error of the reader or
+/// of the computing reach the writer when everything before has been written. The writer has the last word; when it is
+/// done or fails, so is the process, whatever the others are at.
+struct FramePath: Sendable {
+  private let settings: Settings
+  private let stop: StopSignal
+  private let opened = BoundedQueue<StreamFormat>(capacity: 1)
+  // One frame waits on each side while another is in work: enough that neither pipe holds the computing up.
+  private let incoming = BoundedQueue<Frame>(capacity: 2)
+  private let announced = BoundedQueue<StreamFormat>(capacity: 1)
+  private let outgoing = BoundedQueue<Frame>(capacity: 2)
+
+  init(_ settings: Settings) throws(VideoError) {
+    self.settings = settings
+    stop = try StopSignal()
+  }
+
+  /// Restores stdin to stdout until the stream ends, or a signal ends it. To be called once.
+  /// - Throws: what ended the stream before its time. All frames before the fault have been written.
+  func run() throws {
+    let isQuiet = settings.isQuiet
+    stop.take { line in if !isQuiet { Messages.standard.tell(line) } }
+    PlainThread.start(name: "reader") { read() }
+    PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
+    try write()
+  }
+
+  private func read() {
+    let source = ByteSource(descriptor: STDIN_FILENO, interruption: stop.interruption)
+    do {
+      let reader = try settings.input.open(source)
+      opened.send(reader.format)
+      opened.finish()
+      while let frame = try reader.next() { incoming.send(frame) }
+      incoming.finish()
+    } catch {
+      // Stopped inside a header: there is no stream, and nothing is wrong.
+      let fault = source.wasInterrupted ? nil : error
+      opened.finish(throwing: fault)
+      incoming.finish(throwing: fault)
+    }
+  }
+
+  private func compute() {
+    do {
+      let model = try settings.openModel()
+      let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
+      guard let format = try opened.receive() else { return announced.finish() }
+      let stream = try StreamRestoration(
+        format, model: model, options: settings.options, device: device)
+      announced.send(stream.outputFormat)
+      announced.finish()
+      let fault = try restoreAll(by: stream)
+      outgoing.finish(throwing: fault)
+    } catch {
+      announced.finish(throwing: error)
+      outgoing.finish(throwing: error)
+    }
+  }
+
+  /// Restores every frame that comes.
+  /// - Returns: what ended the stream before its time; all frames before that are restored.
+  private func restoreAll(by stream: StreamRestoration) throws -> (any Error)? {
+    while true {
+      let frame: Frame?
+      do { frame = try incoming.receive() } catch {
+        try stream.finish(emit: outgoing.send)
+        return error
+      }
+      guard let frame else { break }
+      try stream.restore(frame, emit: outgoing.send)
+    }
+    try stream.finish(emit: outgoing.send)
+    return nil
+  }
+
+  private func write() throws {
+    guard let format = try announced.receive() else { return }
+    let writer = try FrameWriter(ByteSink(descriptor: STDOUT_FILENO), format)
+    var progress = Progress(isQuiet: settings.isQuiet, rate: format.frameRate)
+    while let frame = try outgoing.receive() {
+      try writer.write(frame)
+      progress.wrote(writer.frameCount)
+    }
+    try writer.finish()
+    progress.end()
+  }
+}

@@ -1,0 +1,27 @@
+import Kernels
+import ModelFiles
+import Restoration
+import Video
+
+extension Failure {
+  /// The one way from the libraries' errors to an exit status.
+  init(_ error: any Error) {
+    switch error {
+    case let failure as Failure: self = failure
+    case let error as VideoError: self.init(Self.status(of: error.kind), error.description)
+    case let error as ModelError: self.init(.unfitModel, error.description)
+    case let error as OptionError: self.init(.usage, error.description)
+    case let error as KernelError: self.init(.internalFault, error.description)
+    default: self.init(.internalFault, "\(error)")
+    }
+  }
+
+  private static func status(of kind: VideoError.Kind) -> ProgramStatus {
+    switch kind {
+    case .usage: .usage
+    case .badStream: .badStream
+    case .transfer: .inputOutput
+    case .readerGone: .readerGone
+    }
+  }
+}

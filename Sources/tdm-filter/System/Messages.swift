@@ -1,0 +1,41 @@
+import Glibc
+import Synchronization
+
+/// Lines on stderr for a person, each beginning with the program's name. On a terminal one line may be rewritten in place.
+final class Messages: Sendable {
+  static let standard = Messages(descriptor: STDERR_FILENO)
+
+  /// Whether a person watches: a line can be rewritten.
+  let isTerminal: Bool
+  private let descriptor: Int32
+  /// Whether the line in place is yet to be ended.
+  private let hasOpenLine = Mutex(false)
+
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+    isTerminal = isatty(descriptor) == 1
+  }
+
+  /// Writes a line.
+  func tell(_ line: String) {
+    hasOpenLine.withLock { isOpen in
+      write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n")
+      isOpen = false
+    }
+  }
+
+  /// Writes a line over the one that was last written so.
+  func show(_ line: String) {
+    hasOpenLine.withLock { isOpen in
+      write("\r\u{1b}[Ktdm-filter: \(line)")
+      isOpen = true
+    }
+  }
+
+  /// In one piece, so that lines of two programs on one terminal do not mix. What cannot be written is lost: there is
+  /// nowhere to say so.
+  private func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = Glibc.write(descriptor, bytes, bytes.count)
+  }
+}

@@ -1,0 +1,34 @@
+/// How the program ends, as scripts see it. The numbers are sysexits.h's where that has one.
+enum ProgramStatus: Int32, Sendable {
+  /// Every frame that was read has been restored and written.
+  case done = 0
+  /// The command line cannot be understood, or asks for what does not exist.
+  case usage = 64
+  /// The stream on stdin is not what it says it is. Whole frames before the fault were restored and written.
+  case badStream = 65
+  /// The model is missing, damaged, or of a kind that the program cannot run.
+  case unfitModel = 66
+  /// A fault of the program's own.
+  case internalFault = 70
+  /// Reading stdin or writing stdout failed.
+  case inputOutput = 74
+  /// Whoever read stdout went away.
+  case readerGone = 75
+  /// A second SIGINT came before the frames were finished: 128 + 2, as shells count.
+  case interrupted = 130
+  /// A second SIGTERM (or one after the other) did: 128 + 15.
+  case terminated = 143
+}
+
+/// Why the program ends early: one line for a person, one number for a script.
+struct Failure: Error, CustomStringConvertible {
+  let status: ProgramStatus
+  let description: String
+
+  /// - Parameter line: what, where, expected, found, and what to do. Line breaks become spaces: one line is one line.
+  init(_ status: ProgramStatus, _ line: String) {
+    self.status = status
+    description =
+      line.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import Glibc
+import Restoration
+
+/// The command: arguments are parsed, then resolved to ``Settings``, and then frames flow.
+@main
+struct TDMFilter: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tdm-filter",
+    abstract:
+      "Restores video by latent diffusion: frames in on stdin, as many out on stdout, in the same format.",
+    discussion: discussion,
+    version: "tdm-filter 0.1.0")
+
+  @OptionGroup(title: "What to do")
+  var task: TaskArguments
+
+  @OptionGroup(title: "Frames")
+  var input: InputArguments
+
+  @OptionGroup(title: "How it is done")
+  var restoration: RestorationArguments
+
+  @OptionGroup(title: "Comparisons with the paper's variants")
+  var ablations: AblationArguments
+
+  @OptionGroup(title: "The program")
+  var program: ProgramArguments
+
+  /// Parses, runs, and ends the process with the documented status. Nothing is left to be written then, so that the
+  /// process can end at once whatever other threads are at.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      guard let filter = command as? TDMFilter else {
+        // --help is a command of its own, which throws what is to be printed.
+        return try command.run()
+      }
+      do { try filter.restore() } catch { end(Failure(error)) }
+      _exit(ProgramStatus.done.rawValue)
+    } catch  where exitCode(for: error).isSuccess {
+      // --help and --version.
+      print(fullMessage(for: error, columns: 100))
+      Glibc.exit(ProgramStatus.done.rawValue)
+    } catch {
+      end(
+        Failure(.usage, inOneLine(message(for: error)) + " (tdm-filter --help tells all options)"))
+    }
+  }
+
+  /// Lists of values come with a line for each.
+  private static func inOneLine(_ message: String) -> String {
+    message.replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
+  }
+
+  private static func end(_ failure: Failure) -> Never {
+    Messages.standard.tell(failure.description)
+    _exit(failure.status.rawValue)
+  }
+
+  private func restore() throws {
+    let settings = try Settings(self)
+    guard isatty(STDIN_FILENO) == 0 else {
+      throw Failure(
+        .usage,
+        "stdin is a terminal: expected frames; give them by a pipe, as in "
+          + "ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter | ffmpeg -i - out.mp4")
+    }
+    guard isatty(STDOUT_FILENO) == 0 else {
+      throw Failure(
+        .usage,
+        "stdout is a terminal, which frames would garble; give it a reader or a file, as in "
+          + "tdm-filter < in.y4m > out.y4m")
+    }
+    try FramePath(settings).run()
+  }
+}
+
+extension TDMFilter {
+  private static var discussion: String {
+    let presets = Preset.allCases.map {
+      "  " + ($0.rawValue + ":").padded(to: 10) + $0.summary
+    }
+    return """
+      ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
+
+      Presets are sets of option values:
+      \(presets.joined(separator: "\n"))
+
+      SIGINT or SIGTERM: reading ends, what was read is finished; a second one ends at once.
+
+      Exit status: 0 done, 64 usage, 65 bad stream, 66 model missing or unfit, 70 internal fault, 74 input or \
+      output failed, 75 the reader of stdout went away, 130 or 143 a second SIGINT or SIGTERM.
+      """
+  }
+}
+
+extension String {
+  fileprivate func padded(to width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}

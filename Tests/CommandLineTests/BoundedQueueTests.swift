@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+@testable import tdm_filter
+
+@Suite("A bounded queue")
+struct BoundedQueueTests {
+  private struct Fault: Error, Equatable { let number: Int }
+
+  @Test("gives what was sent, in order, and then its end")
+  func order() throws {
+    let queue = BoundedQueue<Int>(capacity: 3)
+    for number in 0..<3 { queue.send(number) }
+    queue.finish()
+    #expect(try [queue.receive(), queue.receive(), queue.receive()] == [0, 1, 2])
+    #expect(try queue.receive() == nil)
+    #expect(try queue.receive() == nil)
+  }
+
+  @Test("gives everything that was sent before an error, and then the error")
+  func error() throws {
+    let queue = BoundedQueue<Int>(capacity: 2)
+    queue.send(7)
+    queue.finish(throwing: Fault(number: 1))
+    // The first ending counts.
+    queue.finish(throwing: Fault(number: 2))
+    queue.finish()
+    #expect(try queue.receive() == 7)
+    #expect(throws: Fault(number: 1)) { try queue.receive() }
+  }
+
+  @Test("never holds more than its capacity, and loses nothing", arguments: [1, 2, 5])
+  func bound(capacity: Int) throws {
+    let queue = BoundedQueue<Int>(capacity: capacity)
+    let sent = Monitor(0)
+    let count = 10_000
+    PlainThread.start(name: "sender") {
+      for number in 0..<count {
+        queue.send(number)
+        sent.change { $0 += 1 }
+      }
+      queue.finish()
+    }
+    var received = 0
+    while let number = try queue.receive() {
+      #expect(number == received)
+      received += 1
+      let ahead = sent.change { $0 } - received
+      #expect(ahead <= capacity)
+    }
+    #expect(received == count)
+  }
+
+  @Test("lets a sender wait for room")
+  func room() throws {
+    let queue = BoundedQueue<Int>(capacity: 1)
+    let sent = Monitor(0)
+    PlainThread.start(name: "sender") {
+      for number in 0..<2 {
+        queue.send(number)
+        sent.change { $0 += 1 }
+      }
+    }
+    sent.wait(until: { $0 == 1 }) { _ in }
+    // Were the second not held up, this would be time enough for it.
+    usleep(50_000)
+    #expect(sent.change { $0 } == 1)
+    #expect(try queue.receive() == 0)
+    sent.wait(until: { $0 == 2 }) { _ in }
+    #expect(try queue.receive() == 1)
+  }
+}

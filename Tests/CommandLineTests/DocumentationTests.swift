@@ -1,0 +1,79 @@
+import Foundation
+import Restoration
+import Testing
+
+@testable import tdm_filter
+
+@Suite("What is documented")
+struct DocumentationTests {
+  private static let root = URL(filePath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  private func text(_ path: String) throws -> String {
+    try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
+  }
+
+  /// The long options at the beginnings of the help's lines.
+  private var options: Set<String> {
+    var options: Set<String> = []
+    for line in TDMFilter.helpMessage().split(separator: "\n") where line.hasPrefix("  -") {
+      for word in line.split(separator: " ") where word.hasPrefix("--") {
+        options.insert(word.trimmingCharacters(in: CharacterSet(charactersIn: ",")))
+        break
+      }
+    }
+    return options
+  }
+
+  /// The options that the man page has an entry for.
+  private func documented() throws -> Set<String> {
+    let entries = try text("man/tdm-filter.1").split(separator: "\n").filter {
+      $0.hasPrefix(".It Fl Fl")
+    }
+    return Set(entries.map { "--" + $0.split(separator: " ")[3] })
+  }
+
+  @Test("in the man page are the options of --help, each, and no others")
+  func manPage() throws {
+    #expect(options.count > 30)
+    #expect(try documented() == options)
+  }
+
+  @Test("in the README are options that there are")
+  func readme() throws {
+    let named = try text("README.md").matches(of: /(?:^|[^\w-])(--[a-z][a-z-]+)/).map {
+      String($0.1)
+    }
+    #expect(!named.isEmpty)
+    for option in named { #expect(options.contains(option), "\(option)") }
+  }
+
+  @Test("in the README are the presets as they are")
+  func presets() throws {
+    for preset in Preset.allCases { #expect(try text("README.md").contains("`\(preset.summary)`")) }
+  }
+
+  @Test("in the man page are all exit statuses")
+  func statuses() throws {
+    let page = try text("man/tdm-filter.1")
+    for status: ProgramStatus in [
+      .done, .usage, .badStream, .unfitModel, .internalFault, .inputOutput, .readerGone,
+      .interrupted,
+      .terminated,
+    ] {
+      #expect(page.contains(".It \(status.rawValue)\n"), "\(status)")
+    }
+  }
+
+  @Test("as an example is shell that a shell can read")
+  func examples() throws {
+    let folder = Self.root.appending(path: "Examples")
+    let scripts = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+      .filter { $0.hasSuffix(".sh") }
+    #expect(!scripts.isEmpty)
+    for script in scripts {
+      let result = try FilterProcess.pipeline("sh -n '\(folder.appending(path: script).path)'")
+      #expect(result.status == 0, "\(script): \(result.errors)")
+    }
+  }
+}

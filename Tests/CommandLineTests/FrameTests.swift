@@ -1,0 +1,96 @@
+import FixtureSupport
+import Testing
+
+@testable import tdm_filter
+
+@Suite("Frames through the program")
+struct FrameTests {
+  @Test(
+    "come out as many as went in, whatever chunk, lookahead and radius",
+    arguments: [0, 1, 3, 6, 7, 11], [["1", "0"], ["1", "3"], ["4", "2"], ["0", "0"]])
+  func count(frames: Int, streaming: [String]) throws {
+    let options = ["--radius", "3", "--chunk", streaming[0], "--lookahead", streaming[1]]
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + options, input: Y4M().stream(frames: frames))
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Y4M.frameCount(of: result.output) == frames)
+    #expect(result.output.starts(with: Array("YUV4MPEG2 W37 H21 ".utf8)))
+    #expect(result.errorLines.count == 1)
+    #expect(result.errors.contains("\(frames) frame"))
+  }
+
+  @Test("leave stderr empty where it is to be quiet")
+  func quiet() throws {
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + ["--quiet"], input: Y4M().stream(frames: 1))
+    #expect(result.status == 0)
+    #expect(result.errors.isEmpty)
+  }
+
+  @Test("of raw streams are nothing but pixels; none in, none out", arguments: [0, 2])
+  func raw(frames: Int) throws {
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + Tiny.raw, input: Tiny.rawFrames(frames))
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.count == frames * Tiny.rawFrameByteCount)
+  }
+
+  @Test("are four times as wide and high after super-resolution", arguments: ["superres", "sr"])
+  func enlarged(task: String) throws {
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + Tiny.raw + ["--task", task], input: Tiny.rawFrames(2))
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.count == 2 * 16 * Tiny.rawFrameByteCount)
+  }
+
+  @Test("of two equal streams, one behind the other, are the frames of each by itself")
+  func concatenated() throws {
+    let options = try Tiny.model() + Tiny.steps + ["--chunk", "2", "--lookahead", "1"]
+    let stream = Y4M().stream(frames: 3)
+    let once = try FilterProcess.run(options, input: stream).output
+    let twice = try FilterProcess.run(options, input: stream + stream)
+    #expect(twice.status == 0, "\(twice.errors)")
+    let header = once.firstIndex(of: 0x0a)! + 1
+    #expect(twice.output == once + once[header...])
+  }
+
+  @Test("come in pieces of any size")
+  func pieces() throws {
+    let options = try Tiny.model() + Tiny.steps
+    let stream = Y4M().stream(frames: 2)
+    let filter = try FilterProcess(options)
+    for byte in stream { filter.feed([byte]) }
+    filter.closeInput()
+    #expect(filter.wait().output == (try FilterProcess.run(options, input: stream).output))
+  }
+
+  @Test("are the reference's, byte for byte up to rounding", arguments: Fixture.allCases)
+  func reference(fixture: Fixture) throws {
+    let clip = try Fixture.clip()
+    for golden in try fixture.cases() {
+      let result = try FilterProcess.run(
+        [
+          "--model", fixture.modelFolder(), "--precision", "f32", "--scene-cut", "off", "--threads",
+          "1",
+        ]
+          + Tiny.raw + Self.unlessGiven(golden.options), input: clip.bytes)
+      #expect(result.status == 0, "\(golden): \(result.errors)")
+      let expected = try golden.output()
+      try #require(result.output.count == expected.count, "\(golden)")
+      let distances = zip(result.output, expected).map { abs(Int($0) - Int($1)) }
+      let close = distances.count { $0 <= 1 }
+      #expect(distances.max()! <= 3, "\(golden)")
+      #expect(close * 1000 >= 999 * distances.count, "\(golden): \(close) of \(distances.count)")
+    }
+  }
+
+  /// The reference's own defaults, which no preset has.
+  private static func unlessGiven(_ options: [String]) -> [String] {
+    var options = options
+    for (option, value) in [("--chunk", "0"), ("--lookahead", "0"), ("--radius", "3")]
+    where !options.contains(option) {
+      options += [option, value]
+    }
+    return options
+  }
+}

@@ -1,0 +1,192 @@
+import Foundation
+import Testing
+
+@testable import tdm_filter
+
+/// What a finished run of the program left.
+struct FilterResult {
+  /// The exit status; a signal's number, negative, where one ended the program.
+  let status: Int32
+  let output: [UInt8]
+  let errors: String
+
+  /// Lines of stderr.
+  var errorLines: [Substring] { errors.split(separator: "\n") }
+}
+
+/// The program as a user runs it: a process of its own between two pipes.
+final class FilterProcess: @unchecked Sendable {
+  // Sendable: descriptors and the process do not change; what is read is behind monitors.
+  /// The program, built beside the tests.
+  static let path: String = {
+    if let given = ProcessInfo.processInfo.environment["TDM_FILTER"] { return given }
+    let tests = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    return tests.deletingLastPathComponent().appending(path: "tdm-filter").path
+  }()
+
+  /// A hanging program is killed after so many seconds, and its test fails by that.
+  private static let patience: UInt32 = 100
+
+  /// Pipes are marked as this process's own only after they are made: no other child may be started in between, or
+  /// it would hold them open.
+  private static let starting = NSLock()
+
+  let process: pid_t
+  private let input: Int32
+  private let outputDescriptor: Int32
+  private let output = Monitor(Drained())
+  private let errors = Monitor(Drained())
+  private let ended = Monitor(false)
+
+  /// Starts it.
+  /// - Parameters:
+  ///   - outputFile: where stdout goes, in place of a pipe that is read to its end.
+  ///   - readsOutput: false leaves the pipe unread.
+  init(
+    _ arguments: [String], executable: String = path, outputFile: String? = nil,
+    readsOutput: Bool = true
+  ) throws {
+    signal(SIGPIPE, SIG_IGN)
+    Self.starting.lock()
+    defer { Self.starting.unlock() }
+    let stdin = try Self.pipe()
+    let stdout = try Self.pipe()
+    let stderr = try Self.pipe()
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, stdin.read, 0)
+    if let outputFile {
+      posix_spawn_file_actions_addopen(&actions, 1, outputFile, O_WRONLY, 0)
+    } else {
+      posix_spawn_file_actions_adddup2(&actions, stdout.write, 1)
+    }
+    posix_spawn_file_actions_adddup2(&actions, stderr.write, 2)
+    var words: [UnsafeMutablePointer<CChar>?] =
+      ([executable] + arguments).map { strdup($0) } + [nil]
+    defer { for word in words { free(word) } }
+    var started = pid_t()
+    let status = posix_spawn(&started, executable, &actions, nil, &words, environ)
+    for descriptor in [stdin.read, stdout.write, stderr.write] { close(descriptor) }
+    guard status == 0 else {
+      throw Unstarted(description: "\(executable): \(String(cString: strerror(status)))")
+    }
+    process = started
+    input = stdin.write
+    outputDescriptor = stdout.read
+    if readsOutput { Self.drain(stdout.read, into: output) }
+    Self.drain(stderr.read, into: errors)
+    PlainThread.start(name: "patience", stackByteCount: 256 << 10) { [self] in
+      for _ in 0..<Self.patience * 10 {
+        usleep(100_000)
+        if ended.change({ $0 }) { return }
+      }
+      kill(self.process, SIGKILL)
+    }
+  }
+
+  private struct Drained {
+    var bytes: [UInt8] = []
+    var hasEnded = false
+  }
+
+  struct Unstarted: Error, CustomStringConvertible { let description: String }
+
+  /// Runs it on the whole input.
+  static func run(
+    _ arguments: [String], input: [UInt8] = [], outputFile: String? = nil
+  ) throws -> FilterResult {
+    let filter = try FilterProcess(arguments, outputFile: outputFile)
+    PlainThread.start(name: "feeder") {
+      filter.feed(input)
+      filter.closeInput()
+    }
+    return filter.wait(hasOutput: outputFile == nil)
+  }
+
+  /// Runs a pipeline of bash; it fails where any of its programs does. `$TDM_FILTER` is the program.
+  static func pipeline(_ script: String) throws -> FilterResult {
+    let filter = try FilterProcess(
+      ["-o", "pipefail", "-c", "TDM_FILTER='\(path)'\n" + script], executable: "/bin/bash")
+    filter.closeInput()
+    return filter.wait()
+  }
+
+  /// Writes to stdin; what a program that has ended no longer takes is dropped.
+  func feed(_ bytes: some Collection<UInt8>) {
+    let bytes = Array(bytes)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        write(input, $0.baseAddress! + written, $0.count - written)
+      }
+      if count < 0 { return }
+      written += count
+    }
+  }
+
+  func closeInput() { close(input) }
+
+  /// Goes away as a reader.
+  func closeOutput() { close(outputDescriptor) }
+
+  func send(signal: Int32) { kill(process, signal) }
+
+  /// Waits until so many bytes have come out, or the output ends.
+  func waitForOutput(_ count: Int) {
+    output.wait(until: { $0.bytes.count >= count || $0.hasEnded }) { _ in }
+  }
+
+  /// Waits until this text has come on stderr, or that ends.
+  func waitForError(containing text: String) {
+    errors.wait(until: { $0.hasEnded || String(decoding: $0.bytes, as: UTF8.self).contains(text) })
+    { _ in }
+  }
+
+  /// Waits for its end.
+  func wait(hasOutput: Bool = true) -> FilterResult {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    ended.change { $0 = true }
+    if hasOutput { output.wait(until: { $0.hasEnded }) { _ in } }
+    errors.wait(until: { $0.hasEnded }) { _ in }
+    let signal = status & 0x7f
+    return FilterResult(
+      status: signal == 0 ? status >> 8 & 0xff : -signal, output: output.change { $0.bytes },
+      errors: String(decoding: errors.change { $0.bytes }, as: UTF8.self))
+  }
+
+  private static func pipe() throws -> (read: Int32, write: Int32) {
+    var ends: [Int32] = [0, 0]
+    guard Foundation.pipe(&ends) == 0 else { throw Unstarted(description: "no pipe") }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (ends[0], ends[1])
+  }
+
+  private static func drain(_ descriptor: Int32, into drained: Monitor<Drained>) {
+    PlainThread.start(name: "drain") {
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = read(descriptor, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { break }
+        drained.change { $0.bytes.append(contentsOf: buffer[..<count]) }
+      }
+      close(descriptor)
+      drained.change { $0.hasEnded = true }
+    }
+  }
+}
+
+/// Checks that a run ended with a status and exactly one line that says all of `parts`.
+func expectFailure(
+  _ result: FilterResult, _ status: ProgramStatus, saying parts: [String],
+  at location: SourceLocation = #_sourceLocation
+) {
+  #expect(result.status == status.rawValue, "\(result.errors)", sourceLocation: location)
+  #expect(result.errorLines.count == 1, "\(result.errors)", sourceLocation: location)
+  #expect(result.errors.hasPrefix("tdm-filter: "), sourceLocation: location)
+  for part in parts {
+    #expect(result.errors.contains(part), "\(result.errors)", sourceLocation: location)
+  }
+}

@@ -1,0 +1,117 @@
+import FixtureSupport
+import Foundation
+import TensorCore
+import Testing
+
+@testable import tdm_filter
+
+@Suite("A model that is missing or unfit")
+struct ModelErrorTests {
+  private static let weights = "unet/diffusion_pytorch_model.safetensors"
+
+  /// Runs on a copy of a model after it was damaged.
+  private func run(damage: (URL) throws -> Void) throws -> FilterResult {
+    let folder = FileManager.default.temporaryDirectory
+      .appending(path: "tdm-damaged-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Fixture.thin.writeModel(to: folder)
+    try damage(folder)
+    return try FilterProcess.run(
+      ["--model", folder.path] + Tiny.steps, input: Y4M().stream(frames: 1))
+  }
+
+  private func expectRefusal(_ result: FilterResult, saying parts: [String]) {
+    expectFailure(result, .unfitModel, saying: parts)
+    #expect(result.output.isEmpty)
+  }
+
+  @Test("is refused where there is no such folder")
+  func noFolder() throws {
+    let result = try FilterProcess.run(
+      ["--model", "/nowhere/at/all"], input: Y4M().stream(frames: 1))
+    expectRefusal(result, saying: ["/nowhere/at/all"])
+  }
+
+  @Test(
+    "is refused where a file is missing, by the file's name",
+    arguments: [
+      "unet/config.json", "vae/config.json", "controlnet/config.json",
+      "scheduler/scheduler_config.json",
+      "tokenizer/vocab.json", "unet/diffusion_pytorch_model.safetensors",
+      "text_encoder/model.safetensors",
+    ])
+  func missingFile(path: String) throws {
+    let result = try run { try FileManager.default.removeItem(at: $0.appending(path: path)) }
+    expectRefusal(result, saying: [String(path.split(separator: ".")[0])])
+  }
+
+  @Test("is refused where a tensor has another shape than the configuration asks for, with both")
+  func wrongShape() throws {
+    let result = try run { folder in
+      try rewrite(folder) { tensors in
+        tensors["conv_in.bias"] = tensors["conv_in.weight"]
+      }
+    }
+    expectRefusal(result, saying: ["conv_in.bias", "32x6x3x3", "expected 32"])
+  }
+
+  @Test("is refused where a tensor is missing, by its name")
+  func missingTensor() throws {
+    let result = try run { try rewrite($0) { $0["conv_out.bias"] = nil } }
+    expectRefusal(result, saying: ["conv_out.bias"])
+  }
+
+  @Test("is refused where a tensor has no place in it, by its name")
+  func unusedTensor() throws {
+    let result = try run { try rewrite($0) { $0["conv_extra.bias"] = $0["conv_out.bias"] } }
+    expectRefusal(result, saying: ["conv_extra.bias"])
+  }
+
+  @Test(
+    "is refused where a safetensors file is corrupt",
+    arguments: [
+      "empty", "truncated", "header length", "no JSON", "offsets unlike shape", "overlap", "hole",
+      "overflow",
+      "many entries",
+    ])
+  func corrupt(kind: String) throws {
+    let result = try run { folder in
+      let file = folder.appending(path: Self.weights)
+      try Self.corrupt(try Data(contentsOf: file), kind).write(to: file)
+    }
+    expectRefusal(result, saying: [Self.weights])
+  }
+
+  private func rewrite(_ folder: URL, _ change: (inout [String: Tensor]) -> Void) throws {
+    let file = folder.appending(path: Self.weights)
+    var tensors = try SafetensorsData.read(Data(contentsOf: file))
+    change(&tensors)
+    try SafetensorsData.write(tensors).write(to: file)
+  }
+
+  private static func corrupt(_ file: Data, _ kind: String) -> Data {
+    func headed(_ json: String, body: Int) -> Data {
+      var data = Data()
+      withUnsafeBytes(of: UInt64(json.utf8.count).littleEndian) { data.append(contentsOf: $0) }
+      return data + Data(json.utf8) + Data(count: body)
+    }
+    func entry(_ name: String, _ shape: String, _ from: Int, _ to: Int) -> String {
+      "\"\(name)\":{\"dtype\":\"F32\",\"shape\":\(shape),\"data_offsets\":[\(from),\(to)]}"
+    }
+    switch kind {
+    case "empty": return Data()
+    case "truncated": return file.dropLast(100)
+    case "header length": return Data(repeating: 0xff, count: 8) + file.dropFirst(8)
+    case "no JSON": return headed("{\"a\": [1, 2", body: 8)
+    case "offsets unlike shape": return headed("{\(entry("a", "[4]", 0, 8))}", body: 8)
+    case "overlap":
+      return headed("{\(entry("a", "[2]", 0, 8)),\(entry("b", "[2]", 4, 12))}", body: 12)
+    case "hole":
+      return headed("{\(entry("a", "[2]", 0, 8)),\(entry("b", "[2]", 12, 20))}", body: 20)
+    case "overflow": return headed("{\(entry("a", "[4294967296, 4294967296, 4]", 0, 8))}", body: 8)
+    default:
+      let entries = (0..<100_000).map { entry("t\($0)", "[0]", 0, 0) }
+      return headed("{" + entries.joined(separator: ",") + "}", body: 0)
+    }
+  }
+}

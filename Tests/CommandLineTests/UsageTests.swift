@@ -1,0 +1,82 @@
+import Restoration
+import Testing
+
+@testable import tdm_filter
+
+@Suite("The command line")
+struct UsageTests {
+  @Test(
+    "refuses what it cannot understand with one line and status 64",
+    arguments: [
+      (["--task", "defog"], ["--task", "defog", "denoise", "superres"]),
+      (["--model"], ["--model"]),
+      (["--bogus"], ["--bogus"]),
+      (["in.y4m"], ["in.y4m"]),
+      (["--input-format", "raw"], ["--size"]),
+      (["--input-format", "raw", "--size", "64x48"], ["--pixel-format"]),
+      (["--size", "64"], ["--size", "64", "WxH"]),
+      (["--size", "0x48"], ["--size", "0x48"]),
+      (["--pixel-format", "yuv421p"], ["--pixel-format", "yuv421p"]),
+      (["--input-format", "y4m", "--size", "64x48"], ["--size"]),
+      (["--preset", "fast"], ["--preset", "fast", "balanced"]),
+      (["--steps", "0"], ["--steps", "0", "1000"]),
+      (["--steps", "many"], ["--steps", "many"]),
+      (["--strength", "-1"], ["--strength", "-1"]),
+      (["--strength", "1.01"], ["--strength", "1.01"]),
+      (["--radius", "-3"], ["--radius", "-3"]),
+      (["--threads", "0"], ["--threads", "0"]),
+      (["--precision", "f16"], ["--precision", "f16", "bf16"]),
+      (["--attention", "global"], ["--attention", "global", "window"]),
+      (["--rate", "25/0"], ["--rate", "25/0"]),
+      (["--method", "zero-shot"], ["--method"]),
+      (["--controlnet", "folder"], ["--controlnet", "--model"]),
+    ])
+  func refusal(arguments: [String], parts: [String]) throws {
+    let result = try FilterProcess.run(arguments)
+    expectFailure(result, .usage, saying: parts)
+    #expect(result.output.isEmpty)
+  }
+
+  @Test(
+    "tells its version and its help on stdout, with status 0", arguments: ["--version", "--help"])
+  func help(option: String) throws {
+    let result = try FilterProcess.run([option])
+    #expect(result.status == 0)
+    #expect(result.errors.isEmpty)
+    #expect(String(decoding: result.output, as: UTF8.self).contains("tdm-filter"))
+  }
+
+  @Test("shows in its help what every preset means")
+  func presets() {
+    for preset in Preset.allCases {
+      #expect(TDMFilter.helpMessage().contains(preset.summary))
+    }
+  }
+
+  @Test("takes what is not given from the preset", arguments: Preset.allCases)
+  func preset(preset: Preset) throws {
+    let settings = try settings(["--preset", preset.rawValue])
+    #expect(settings.options == RestorationOptions(preset: preset))
+  }
+
+  @Test("lets options given by hand win over the preset, wherever they stand")
+  func overriding() throws {
+    let settings = try settings(
+      ["--steps", "5", "--preset", "paper", "--lookahead", "0", "--task", "sr", "--prompt", ""])
+    var expected = RestorationOptions(preset: .paper)
+    expected.steps = 5
+    expected.lookahead = 0
+    expected.task = .superres
+    expected.prompt = ""
+    #expect(settings.options == expected)
+  }
+
+  @Test("knows the tasks' other names", arguments: [("mp4", "deartifact"), ("sr", "superres")])
+  func alias(alias: String, task: String) throws {
+    #expect(try settings(["--task", alias]).options.task.rawValue == task)
+  }
+
+  private func settings(_ arguments: [String]) throws -> Settings {
+    try Settings(TDMFilter.parse(arguments))
+  }
+}
