@@ -56,10 +56,8 @@ struct Settings: Sendable {
   }
 
   /// The model that was asked for.
-  func openModel() throws -> ModelFolder {
-    guard let model else {
-      throw Failure(.unfitModel, "no model is embedded in this program: give one by --model")
-    }
+  func openModel() throws(ModelError) -> ModelFolder {
+    guard let model else { return try .embedded() }
     return try ModelFolder(path: model, controlNet: controlNet)
   }
 }
