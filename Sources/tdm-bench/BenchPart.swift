@@ -1,0 +1,85 @@
+import Kernels
+import ModelFiles
+import Networks
+import TensorCore
+
+/// What can be timed by itself.
+enum BenchPart: String, CaseIterable {
+  case text, encode, decode, condition, unet, controlnet
+
+  static var list: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+  func prepare(
+    _ folder: ModelFolder, _ geometry: Geometry, on device: any Device
+  ) throws -> PartRun {
+    switch self {
+    case .text: try .text(folder, on: device)
+    case .encode:
+      try .image(["picture": geometry.picture], "latent", "encode", on: device) {
+        try folder.autoencoder().encode($0, in: $1)
+      }
+    case .decode:
+      try .image(["latent": geometry.latent], "picture", "decode", on: device) {
+        try folder.autoencoder().decode($0, in: $1)
+      }
+    case .condition:
+      try .image(["picture": geometry.picture], "condition", "condition", on: device) {
+        try ControlNetModel(folder).conditioningEmbedding($0, in: $1)
+      }
+    case .unet: try .unet(folder, geometry, on: device)
+    case .controlnet: try .controlNet(folder, geometry, on: device)
+    }
+  }
+}
+
+/// The sizes that a picture's size leads to.
+struct Geometry {
+  let width, height: Int
+  /// [h, w, channels]
+  let latentShape: Shape
+
+  init(_ folder: ModelFolder, _ size: PictureSize) throws {
+    let autoencoder = try folder.autoencoderConfig()
+    let multiple = try autoencoder.factor << (folder.unetConfig().trunk.blockOutChannels.count - 1)
+    width = (size.width + multiple - 1) / multiple * multiple
+    height = (size.height + multiple - 1) / multiple * multiple
+    latentShape = [
+      height / autoencoder.factor, width / autoencoder.factor, autoencoder.latentChannels,
+    ]
+  }
+
+  /// Uniform in [-1, 1].
+  var picture: Tensor { noise([height, width, 3], amplitude: 1, seed: 1) }
+  /// Of deviation 1, as noisy latents are.
+  var latent: Tensor { noise(latentShape, amplitude: 3.0.squareRoot(), seed: 2) }
+  /// The timestep of every prediction.
+  var timestep: Float { 601 }
+
+  /// Text features of deviation 1.
+  func context(_ config: CLIPTextConfig) -> Tensor {
+    noise(
+      [config.maxPositionCount, config.hiddenSize], amplitude: 3.0.squareRoot(), seed: 3)
+  }
+
+  private func noise(_ shape: Shape, amplitude: Double, seed: UInt64) -> Tensor {
+    var generator = SplitMix64(state: seed)
+    return Tensor(
+      shape,
+      (0..<shape.count).map { _ in
+        Float(Double.random(in: -amplitude...amplitude, using: &generator))
+      })
+  }
+}
+
+/// Steele, Lea & Flood 2014: the same inputs in every run.
+struct SplitMix64: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}

@@ -1,0 +1,152 @@
+import ArgumentParser
+import Foundation
+import Kernels
+import ModelFiles
+import TensorCore
+
+/// Times each network of a model on fixed inputs, and can leave what they computed for others to compare.
+@main
+struct TDMBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tdm-bench",
+    abstract: "Times a model's networks: medians in milliseconds, one frame at a time.",
+    discussion: """
+      text: the text encoder on one prompt; encode, decode: the autoencoder on one picture; condition: the \
+      ControlNet's embedding of the picture, run once a frame; unet, controlnet: one step each. Every part runs \
+      once before its time is taken.
+      """)
+
+  @Option(help: "A model's folder, as diffusers writes it, or a packed model.")
+  var model: String
+
+  @Option(help: "Width x height of the picture; padded to the model's multiple.")
+  var size = PictureSize(width: 512, height: 512)
+
+  @Option(help: "bf16 or f32. Without it, what this processor is faster with.")
+  var precision: Precision = CPUDevice.favoursBF16 ? .bf16 : .f32
+
+  @Option(help: "How often each part is timed.")
+  var `repeat` = 5
+
+  @Option(help: "How many threads compute. Without it, one a processor.")
+  var threads: Int?
+
+  @Option(help: "The parts to run, with commas between: \(BenchPart.list).")
+  var parts = PartList(parts: BenchPart.allCases)
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  @Flag(help: "Print to standard error where each part's time goes.")
+  var profile = false
+
+  @Option(
+    help:
+      "Leave every part's inputs and outputs in this folder: PART.safetensors, float32, [H, W, C].")
+  var dump: String?
+
+  func validate() throws {
+    guard `repeat` > 0 else { throw ValidationError("--repeat \(`repeat`): expected 1 or more") }
+    if let threads, threads < 1 {
+      throw ValidationError("--threads \(threads): expected 1 or more")
+    }
+  }
+
+  func run() throws {
+    do {
+      try report(measure())
+    } catch let error as ModelError {
+      complain(error.description)
+      throw ExitCode(66)
+    } catch let error as KernelError {
+      complain(error.description)
+      throw ExitCode(70)
+    }
+  }
+
+  private func complain(_ message: String) {
+    FileHandle.standardError.write(Data("tdm-bench: \(message)\n".utf8))
+  }
+
+  private func measure() throws -> BenchResult {
+    let folder = try ModelFolder(path: model)
+    let geometry = try Geometry(folder, size)
+    if let dump {
+      try FileManager.default.createDirectory(atPath: dump, withIntermediateDirectories: true)
+    }
+    var result = BenchResult(
+      model: folder.name, width: geometry.width, height: geometry.height,
+      precision: precision.rawValue, repeats: `repeat`,
+      instructionSet: CPUDevice.instructionSet)
+    for part in parts.parts {
+      // A device of its own: the next part does not keep this one's weights in memory.
+      let device = try CPUDevice(precision: precision, threads: threads)
+      result.threads = device.threadCount
+      let run = try part.prepare(folder, geometry, on: device)
+      try run.compute()
+      if let dump {
+        try writeSafetensors(run.tensors(), to: "\(dump)/\(part.rawValue).safetensors")
+      }
+      let times = OperationTimes()
+      if profile { device.profile = times }
+      var durations: [Double] = []
+      for _ in 0..<`repeat` {
+        let start = ContinuousClock.now
+        try run.compute()
+        durations.append((ContinuousClock.now - start) / .milliseconds(1))
+      }
+      result.milliseconds[part] = durations.sorted()[durations.count / 2]
+      if profile { explain(part, times) }
+    }
+    return result
+  }
+
+  private func explain(_ part: BenchPart, _ times: OperationTimes) {
+    for (label, seconds) in times.seconds.sorted(by: { $0.value > $1.value }) {
+      let milliseconds = (1e5 * seconds / Double(`repeat`)).rounded() / 100
+      FileHandle.standardError.write(Data("\(part.rawValue)\t\(milliseconds)\t\(label)\n".utf8))
+    }
+  }
+
+  private func report(_ result: BenchResult) throws {
+    print(json ? try result.json() : result.text())
+  }
+}
+
+/// WIDTHxHEIGHT.
+struct PictureSize: ExpressibleByArgument {
+  var width, height: Int
+
+  init(width: Int, height: Int) {
+    self.width = width
+    self.height = height
+  }
+
+  init?(argument: String) {
+    let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard sides.count == 2, let width = sides[0], let height = sides[1],
+      16...16384 ~= width, 16...16384 ~= height
+    else { return nil }
+    self.init(width: width, height: height)
+  }
+
+  var defaultValueDescription: String { "\(width)x\(height)" }
+}
+
+struct PartList: ExpressibleByArgument {
+  var parts: [BenchPart]
+
+  init(parts: [BenchPart]) { self.parts = parts }
+
+  init?(argument: String) {
+    parts = []
+    for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let part = BenchPart(rawValue: String(name)) else { return nil }
+      parts.append(part)
+    }
+  }
+
+  var defaultValueDescription: String { "all" }
+}
+
+extension Precision: ExpressibleByArgument {}
