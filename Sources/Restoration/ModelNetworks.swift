@@ -34,12 +34,12 @@ final class ModelNetworks: PipelineNetworks {
     let width = canvas.paddedWidth
     pictureShape = [height, width, 3]
 
+    try model.requireFittingParts(withControlNet: options.usesControl)
     let autoencoder = try model.autoencoder()
     encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
     decoder = try LatentDecoder(autoencoder, height: height, width: width, on: device)
 
     let unet = try UNet2DConditionModel(model)
-    try Self.requireFit(unet.config, latentChannels: autoencoder.latentChannels)
     let controlNet = options.usesControl ? try ControlNetModel(model) : nil
     denoiser = try Denoiser(
       unet, controlNet: controlNet, latentShape: encoder.latentShape,
@@ -48,23 +48,6 @@ final class ModelNetworks: PipelineNetworks {
       windowInControlNet: options.windowInControlNet && options.controlScale != 0, on: device)
     conditionEmbedding = try controlNet.map {
       try ConditionEmbedding($0, height: height, width: width, on: device)
-    }
-    if let found = conditionEmbedding?.shape,
-      found.extents.dropLast() != latentShape.extents.dropLast()
-    {
-      throw ModelError(
-        "controlnet/config.json: the condition's embedding makes \(found) of \(pictureShape),"
-          + " expected the latent's size, \(latentShape): the ControlNet belongs to another model")
-    }
-  }
-
-  private static func requireFit(_ unet: UNetConfig, latentChannels: Int) throws(ModelError) {
-    for (key, channels) in [
-      ("in_channels", unet.trunk.inChannels), ("out_channels", unet.outChannels),
-    ] where channels != latentChannels {
-      throw ModelError(
-        "unet/config.json: \(key) \(channels), expected the autoencoder's latent_channels"
-          + " \(latentChannels): the U-Net belongs to another model")
     }
   }
 
@@ -105,14 +88,7 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   private func makeText() throws -> (tokenizer: CLIPTokenizer, encoder: TextEncoder) {
-    let config = try model.textConfig()
-    let wanted = try model.unetConfig().trunk.crossAttentionDimensions
-    if let other = wanted.first(where: { $0 != config.hiddenSize }) {
-      throw ModelError(
-        "text_encoder/config.json: hidden_size \(config.hiddenSize), expected the U-Net's"
-          + " cross_attention_dim \(other): the text encoder belongs to another model")
-    }
-    return (try model.tokenizer(), try TextEncoder(CLIPTextModel(model), on: device))
+    (try model.tokenizer(), try TextEncoder(CLIPTextModel(model), on: device))
   }
 
   func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws {

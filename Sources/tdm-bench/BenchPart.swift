@@ -9,6 +9,8 @@ enum BenchPart: String, CaseIterable {
 
   static var list: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
+  var needsControlNet: Bool { self == .condition || self == .controlnet }
+
   func prepare(
     _ folder: ModelFolder, _ geometry: Geometry, on device: any Device
   ) throws -> PartRun {
@@ -39,6 +41,7 @@ struct Geometry {
   let latentShape: Shape
 
   init(_ folder: ModelFolder, _ size: PictureSize) throws {
+    try folder.requireFittingParts(withControlNet: folder.hasPart(.controlnet))
     let autoencoder = try folder.autoencoderConfig()
     let multiple = try autoencoder.factor << (folder.unetConfig().trunk.blockOutChannels.count - 1)
     width = (size.width + multiple - 1) / multiple * multiple

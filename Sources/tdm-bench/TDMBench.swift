@@ -16,8 +16,10 @@ struct TDMBench: ParsableCommand {
       once before its time is taken.
       """)
 
-  @Option(help: "A model's folder, as diffusers writes it, or a packed model.")
-  var model: String
+  @Option(
+    help:
+      "A model's folder, as diffusers writes it, or a packed model. Without it, the program's own.")
+  var model: String?
 
   @Option(help: "Width x height of the picture; padded to the model's multiple.")
   var size = PictureSize(width: 512, height: 512)
@@ -31,8 +33,8 @@ struct TDMBench: ParsableCommand {
   @Option(help: "How many threads compute. Without it, one a processor.")
   var threads: Int?
 
-  @Option(help: "The parts to run, with commas between: \(BenchPart.list).")
-  var parts = PartList(parts: BenchPart.allCases)
+  @Option(help: "The parts to run, with commas between. Without it, all of \(BenchPart.list).")
+  var parts: PartList?
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -69,7 +71,7 @@ struct TDMBench: ParsableCommand {
   }
 
   private func measure() throws -> BenchResult {
-    let folder = try ModelFolder(path: model)
+    let folder = try model.map { try ModelFolder(path: $0) } ?? .embedded()
     let geometry = try Geometry(folder, size)
     if let dump {
       try FileManager.default.createDirectory(atPath: dump, withIntermediateDirectories: true)
@@ -78,7 +80,8 @@ struct TDMBench: ParsableCommand {
       model: folder.name, width: geometry.width, height: geometry.height,
       precision: precision.rawValue, repeats: `repeat`,
       instructionSet: CPUDevice.instructionSet)
-    for part in parts.parts {
+    let steered = folder.hasPart(.controlnet)
+    for part in parts?.parts ?? BenchPart.allCases.filter({ steered || !$0.needsControlNet }) {
       // A device of its own: the next part does not keep this one's weights in memory.
       let device = try CPUDevice(precision: precision, threads: threads)
       result.threads = device.threadCount
@@ -136,8 +139,6 @@ struct PictureSize: ExpressibleByArgument {
 struct PartList: ExpressibleByArgument {
   var parts: [BenchPart]
 
-  init(parts: [BenchPart]) { self.parts = parts }
-
   init?(argument: String) {
     parts = []
     for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
@@ -145,8 +146,6 @@ struct PartList: ExpressibleByArgument {
       parts.append(part)
     }
   }
-
-  var defaultValueDescription: String { "all" }
 }
 
 extension Precision: ExpressibleByArgument {}

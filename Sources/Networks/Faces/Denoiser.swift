@@ -24,8 +24,8 @@ public final class Denoiser {
   ///   - latentShape: [height, width, channels]
   ///   - tokenCount: of a prompt.
   ///   - windowInControlNet: whether the ControlNet's attention reads the window, too.
-  /// - Throws: `ModelError` where UNet and ControlNet do not belong together, `KernelError` where the device cannot run
-  ///   them.
+  /// - Precondition: the parts fit, ``ModelFiles/ModelFolder/requireFittingParts(withControlNet:)``.
+  /// - Throws: `KernelError` where the device cannot run them.
   public init(
     _ unet: UNet2DConditionModel, controlNet: ControlNetModel?, latentShape: Shape,
     tokenCount: Int = 77, windowInControlNet: Bool = false, on device: any Device
@@ -37,7 +37,6 @@ public final class Denoiser {
       unet, nil, latentShape: latentShape, contextShape: contextShape, windowInControlNet: false,
       on: device)
     if let controlNet {
-      try controlNet.requireFit(to: unet)
       controlled = try DenoiserGraph(
         unet, controlNet, latentShape: latentShape, contextShape: contextShape,
         windowInControlNet: windowInControlNet, on: device)
@@ -85,6 +84,8 @@ public final class Denoiser {
       }
       graph.plan.set(graph.controlScale!, to: controlScale)
     } else {
+      precondition(
+        window == nil || !windowInControlNet, "windows in the ControlNet need conditions")
       graph = alone
     }
     for frame in latents.indices {

@@ -63,24 +63,3 @@ public struct ControlNetModel {
       middle: middleConv(middle, in: graph))
   }
 }
-
-extension ControlNetModel {
-  /// - Throws: `ModelError` where the UNet has other skips than this ControlNet adds to.
-  func requireFit(to unet: UNet2DConditionModel) throws(ModelError) {
-    let own = config.trunk
-    let its = unet.config.trunk
-    func require<T: Equatable>(
-      _ key: String, _ value: KeyPath<UNetTrunkConfig, T>
-    ) throws(ModelError) {
-      guard own[keyPath: value] == its[keyPath: value] else {
-        throw ModelError(
-          "controlnet/config.json: \(key) \(own[keyPath: value]), expected the UNet's "
-            + "\(its[keyPath: value]): the ControlNet belongs to another model")
-      }
-    }
-    try require("in_channels", \.inChannels)
-    try require("block_out_channels", \.blockOutChannels)
-    try require("layers_per_block", \.layersPerBlock)
-    try require("cross_attention_dim", \.crossAttentionDimensions)
-  }
-}

@@ -12,11 +12,6 @@ struct UNetTrunk {
   let contextChannels: Int
 
   init(_ scope: WeightScope, _ config: UNetTrunkConfig, convInKernel: Int) throws(ModelError) {
-    guard Set(config.crossAttentionDimensions).count == 1 else {
-      throw ModelError(
-        "\(scope.path)config.json: cross_attention_dim \(config.crossAttentionDimensions): "
-          + "expected the text encoder's hidden_size in every block")
-    }
     contextChannels = config.crossAttentionDimensions[0]
     convIn = try Conv2d(
       scope["conv_in"], config.inChannels, config.blockOutChannels[0], kernel: convInKernel)

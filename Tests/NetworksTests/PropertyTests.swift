@@ -1,0 +1,159 @@
+import FixtureSupport
+import Foundation
+import Kernels
+import ModelFiles
+import Networks
+import TensorCore
+import Testing
+
+/// What has to hold whatever the weights.
+@Suite struct PropertyTests {
+  private let model: TestModel
+  private let latents: [Tensor]
+
+  init() throws {
+    model = try TestModel(.small)
+    let shape = model.golden["given"]!.shape
+    latents = (0..<3).map { Tensor(shape, seededNormals(seed: 40 + $0, count: shape.count)) }
+  }
+
+  /// The outputs of frames side by side.
+  private func predict(
+    _ denoiser: Denoiser, _ frames: [Tensor], _ context: Denoiser.Context,
+    controlScale: Float? = nil, window: WindowPass? = nil
+  ) throws -> [Tensor] {
+    let outputs = frames.map { model.device.makeTensor($0.shape, storage: .exact) }
+    let condition = try controlScale.map { _ in try model.condition() }
+    try denoiser.predict(
+      frames.map { model.tensor($0) },
+      conditions: condition.map { condition in frames.map { _ in condition } }, timestep: 250,
+      context: context, controlScale: controlScale ?? 1, window: window, into: outputs)
+    return outputs.map(model.read)
+  }
+
+  private func expectEqual(
+    _ actual: [Tensor], _ expected: [Tensor], sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(actual.count == expected.count, sourceLocation: sourceLocation)
+    for (actual, expected) in zip(actual, expected) {
+      let comparison = compare(actual, with: expected, tolerance: 1e-5)
+      #expect(comparison.firstBad == nil, "\(comparison)", sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test func `frames side by side come out as one by one`() throws {
+    let denoiser = try model.denoiser()
+    let context = denoiser.prepare(model.golden["text"]!)
+    let together = try predict(denoiser, latents, context, controlScale: 0.8)
+    let alone = try latents.map { try predict(denoiser, [$0], context, controlScale: 0.8)[0] }
+    expectEqual(together, alone)
+  }
+
+  @Test func `a window of the frame alone is self-attention`() throws {
+    let denoiser = try model.denoiser()
+    let context = denoiser.prepare(model.golden["text"]!)
+    let window = WindowPass(
+      sources: [[.member(0)], [.member(1)], [.member(2)]], stores: [],
+      cache: denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
+    let windowed = try predict(denoiser, latents, context, window: window)
+    expectEqual(windowed, try predict(denoiser, latents, context))
+  }
+
+  @Test(arguments: [false, true])
+  func `features from an earlier run stand for the frame itself`(inControlNet: Bool) throws {
+    let denoiser = try model.denoiser(windowInControlNet: inControlNet)
+    let context = denoiser.prepare(model.golden["text"]!)
+    let scale: Float? = inControlNet ? 1 : nil
+    let cache = denoiser.makeFeatureCache(passes: 2, slots: 2)
+    func pass(_ sources: [[WindowPass.Source]], _ stores: [(member: Int, slot: Int)]) -> WindowPass
+    {
+      WindowPass(sources: sources, stores: stores, cache: cache, pass: 1)
+    }
+    // In lockstep, where no frame reads a later one, or one after the other.
+    let together = try predict(
+      denoiser, latents, context, controlScale: scale,
+      window: pass(
+        [[.member(0)], [.member(0), .member(1)], [.member(0), .member(1), .member(2)]], []))
+    let first = try predict(
+      denoiser, [latents[0]], context, controlScale: scale, window: pass([[.member(0)]], [(0, 1)]))
+    let second = try predict(
+      denoiser, [latents[1]], context, controlScale: scale,
+      window: pass([[.cached(slot: 1), .member(0)]], [(0, 0)]))
+    let third = try predict(
+      denoiser, [latents[2]], context, controlScale: scale,
+      window: pass([[.cached(slot: 1), .cached(slot: 0), .member(0)]], []))
+    expectEqual(first + second + third, together)
+    // The window does matter, or nothing was shown.
+    let without = try predict(denoiser, [latents[2]], context, controlScale: scale)
+    #expect(compare(without[0], with: together[2], tolerance: 1e-3).firstBad != nil)
+  }
+
+  @Test func `a ControlNet's features are kept where its output is not wanted`() throws {
+    let denoiser = try model.denoiser(windowInControlNet: true)
+    let context = denoiser.prepare(model.golden["text"]!)
+    func second(storingAt scale: Float) throws -> Tensor {
+      let cache = denoiser.makeFeatureCache(passes: 1, slots: 1)
+      let store = WindowPass(sources: [[.member(0)]], stores: [(0, 0)], cache: cache, pass: 0)
+      let first = try predict(denoiser, [latents[0]], context, controlScale: scale, window: store)
+      expectEqual(first, try predict(denoiser, [latents[0]], context))
+      let read = WindowPass(
+        sources: [[.cached(slot: 0), .member(0)]], stores: [], cache: cache, pass: 0)
+      return try predict(denoiser, [latents[1]], context, controlScale: 1, window: read)[0]
+    }
+    // The least scale that is not 0 adds nothing to the UNet either, but has the ControlNet run.
+    expectEqual([try second(storingAt: 0)], [try second(storingAt: .leastNonzeroMagnitude)])
+  }
+
+  @Test func `zero convolutions leave the UNet's output alone`() throws {
+    let path = try changedModel { file, tensors in
+      guard file.hasPrefix("controlnet/") else { return }
+      for (name, tensor) in tensors
+      where name.hasPrefix("controlnet_down_blocks") || name.hasPrefix("controlnet_mid_block") {
+        tensors[name] = Tensor(tensor.shape)
+      }
+    }
+    defer { try? FileManager.default.removeItem(at: path) }
+    let folder = try ModelFolder(path: path.path)
+    let denoiser = try Denoiser(
+      UNet2DConditionModel(folder), controlNet: ControlNetModel(folder),
+      latentShape: latents[0].shape, on: model.device)
+    let context = denoiser.prepare(model.golden["text"]!)
+    let steered = try predict(denoiser, [latents[0]], context, controlScale: 1)
+    expectEqual(steered, try predict(denoiser, [latents[0]], context))
+  }
+
+  @Test func `a prompt prepared once serves every run`() throws {
+    let denoiser = try model.denoiser()
+    let text = model.golden["text"]!
+    let other = Tensor(text.shape, seededNormals(seed: 9, count: text.shape.count))
+    let (one, two) = (denoiser.prepare(text), denoiser.prepare(other))
+    let before = try predict(denoiser, [latents[0]], one)
+    let between = try predict(denoiser, [latents[0]], two)
+    let after = try predict(denoiser, [latents[0]], one)
+    expectEqual(after, before)
+    #expect(compare(between[0], with: before[0], tolerance: 1e-3).firstBad != nil)
+  }
+
+  @Test func `a token outside the vocabulary is refused`() throws {
+    let encoder = try TextEncoder(CLIPTextModel(model.folder), on: model.device)
+    var ids = model.golden["token_ids"]!.elements.map { Int32($0) }
+    ids[3] = 100_000
+    #expect(throws: ModelError.self) { try encoder.encode(ids) }
+    #expect(throws: ModelError.self) { try encoder.encode([1, 2]) }
+  }
+
+  /// A copy of the small model with other weights.
+  /// - Parameter change: gets each file's path in the folder, and its tensors.
+  private func changedModel(_ change: (String, inout [String: Tensor]) -> Void) throws -> URL {
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "tdm-changed-\(UUID().uuidString)")
+    try Fixture.small.writeModel(to: path)
+    for part in ["unet", "controlnet", "vae"] {
+      let file = "\(part)/diffusion_pytorch_model.safetensors"
+      var tensors = try SafetensorsData.read(Data(contentsOf: path.appending(path: file)))
+      change(file, &tensors)
+      try SafetensorsData.write(tensors).write(to: path.appending(path: file))
+    }
+    return path
+  }
+}

@@ -1,0 +1,91 @@
+import FixtureSupport
+import Foundation
+import ModelFiles
+import Networks
+import TensorCore
+import Testing
+
+/// Models whose parts do not belong together are refused, by the name of what is wrong.
+@Suite struct RefusalTests {
+  private func message(_ body: () throws -> Void) -> String {
+    do {
+      try body()
+      return "nothing was thrown"
+    } catch { return "\(error)" }
+  }
+
+  /// A copy of a fixture that is removed afterwards.
+  private func withCopy(_ fixture: Fixture, _ body: (URL) throws -> Void) throws {
+    let path = FileManager.default.temporaryDirectory
+      .appending(path: "tdm-refused-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: path) }
+    try fixture.writeModel(to: path)
+    try body(path)
+  }
+
+  private func replace(_ old: String, by new: String, in file: URL) throws {
+    let text = try String(contentsOf: file, encoding: .utf8)
+    try #require(text.contains(old))
+    try text.replacingOccurrences(of: old, with: new)
+      .write(to: file, atomically: true, encoding: .utf8)
+  }
+
+  @Test func `every fixture's parts fit`() throws {
+    for fixture in Fixture.allCases {
+      try ModelFolder(path: fixture.modelFolder()).requireFittingParts(withControlNet: true)
+    }
+  }
+
+  @Test(arguments: [
+    ("unet", "\"cross_attention_dim\": 32", "\"cross_attention_dim\": 48", "hidden_size"),
+    ("unet", "\"out_channels\": 4", "\"out_channels\": 8", "out_channels"),
+    ("vae", "\"latent_channels\": 4", "\"latent_channels\": 8", "unet/config.json: in_channels"),
+    ("controlnet", "\"layers_per_block\": 1", "\"layers_per_block\": 2", "layers_per_block"),
+    ("controlnet", "\"conditioning_channels\": 3", "\"conditioning_channels\": 1", "a picture's"),
+  ])
+  func `parts of different models are refused`(
+    part: String, old: String, new: String, expected: String
+  ) throws {
+    try withCopy(.small) { path in
+      try replace(old, by: new, in: path.appending(path: "\(part)/config.json"))
+      let found = message {
+        try ModelFolder(path: path.path).requireFittingParts(withControlNet: true)
+      }
+      #expect(found.contains(expected) && found.contains("belongs to another model"), "\(found)")
+    }
+  }
+
+  @Test func `a condition that ends at another size than the latent is refused`() throws {
+    try withCopy(.small) { path in
+      let file = path.appending(path: "controlnet/config.json")
+      let text = try String(contentsOf: file, encoding: .utf8)
+      var object =
+        try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any] ?? [:]
+      object["conditioning_embedding_out_channels"] = [8, 16]
+      try JSONSerialization.data(withJSONObject: object).write(to: file)
+      let found = message {
+        try ModelFolder(path: path.path).requireFittingParts(withControlNet: true)
+      }
+      #expect(found.contains("expected 4, the autoencoder's, found 2"), "\(found)")
+    }
+  }
+
+  @Test func `weights of another shape, too many or too few are refused by name`() throws {
+    func unet(_ change: (inout [String: Tensor]) -> Void) throws -> String {
+      var found = ""
+      try withCopy(.thin) { path in
+        let file = path.appending(path: "unet/diffusion_pytorch_model.safetensors")
+        var tensors = try SafetensorsData.read(Data(contentsOf: file))
+        change(&tensors)
+        try SafetensorsData.write(tensors).write(to: file)
+        found = message { _ = try UNet2DConditionModel(ModelFolder(path: path.path)) }
+      }
+      return found
+    }
+    let name = "up_blocks.0.attentions.1.transformer_blocks.0.ff.net.0.proj.weight"
+    #expect(try unet { $0[name] = nil }.contains(name))
+    #expect(try unet { $0[name] = Tensor([3, 3]) }.contains(name))
+    #expect(try unet { $0["another.weight"] = Tensor([2]) }.contains("another.weight"))
+    #expect(try unet { _ in } == "nothing was thrown")
+  }
+}
