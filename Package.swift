@@ -61,11 +61,14 @@ let package = Package(
     .testTarget(
       name: "NetworksTests",
       dependencies: ["Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport"]),
-    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore"]),
+    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "TensorCore"]),
     .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
     .testTarget(
       name: "RestorationTests",
-      dependencies: ["Restoration", "Networks", "Diffusion", "TensorCore", "FixtureSupport"]),
+      dependencies: [
+        "Restoration", "Networks", "Kernels", "ModelFiles", "Diffusion", "TensorCore",
+        "FixtureSupport",
+      ]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: ["tdm-filter", "Restoration", "TensorCore", "FixtureSupport"]),
