@@ -7,7 +7,12 @@ public enum SafetensorsData {
   private struct Entry: Codable {
     var dtype: String
     var shape: [Int]
-    var data_offsets: [Int]
+    var dataOffsets: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case dtype, shape
+      case dataOffsets = "data_offsets"
+    }
   }
 
   public struct Malformed: Error, CustomStringConvertible {
@@ -21,8 +26,8 @@ public enum SafetensorsData {
     var tensors: [String: Tensor] = [:]
     for (name, entry) in try JSONDecoder().decode([String: Entry].self, from: json) {
       guard entry.dtype == "F32" else { throw Malformed(description: "\(name) is \(entry.dtype)") }
-      let bytes = body.dropFirst(entry.data_offsets[0])
-        .prefix(entry.data_offsets[1] - entry.data_offsets[0])
+      let bytes = body.dropFirst(entry.dataOffsets[0])
+        .prefix(entry.dataOffsets[1] - entry.dataOffsets[0])
       tensors[name] = Tensor(Shape(entry.shape), floats(bytes))
     }
     return tensors
@@ -35,7 +40,7 @@ public enum SafetensorsData {
       let start = body.count
       tensor.elements.withUnsafeBytes { body.append(contentsOf: $0) }
       entries[name] = Entry(
-        dtype: "F32", shape: tensor.shape.extents, data_offsets: [start, body.count])
+        dtype: "F32", shape: tensor.shape.extents, dataOffsets: [start, body.count])
     }
     var header = try JSONEncoder().encode(entries)
     header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8))

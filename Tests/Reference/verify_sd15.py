@@ -42,7 +42,10 @@ def decode(net, given, kind):
 
 
 def condition(net, given, kind):
-    return {"condition": image(net.controlnet_cond_embedding(planes(given["picture"]).to(kind) * 0.5 + 0.5))}
+    picture = planes(given["picture"]).to(kind) * 0.5 + 0.5
+    if net.config.controlnet_conditioning_channel_order == "bgr":   # otherwise ControlNetModel does it
+        picture = picture.flip(1)
+    return {"condition": image(net.controlnet_cond_embedding(picture))}
 
 
 def unet(net, given, kind):

@@ -13,7 +13,8 @@ import torch
 import tdm_reference
 import verify_sd15
 
-# part -> options, over the reference's shape "small" (or "thin", where an AutoencoderTiny is wanted)
+# part -> options, over one of the reference's shapes: "thin" where an AutoencoderTiny is wanted. control: the widths of the
+# condition's embedding, which has to end at the latent's size
 VARIANTS = {
     "linear projections, cosines last, shifted frequencies": ("small", {"unet": dict(use_linear_projection=True, flip_sin_to_cos=False, freq_shift=1)}),
     "two transformer layers, other heads in each block": ("small", {"unet": dict(transformer_layers_per_block=2, attention_head_dim=(2, 4, 8))}),
@@ -25,25 +26,23 @@ VARIANTS = {
     "autoencoder without quantization convolutions": ("small", {"vae": dict(use_quant_conv=False, use_post_quant_conv=False)}),
     "autoencoder without attention": ("small", {"vae": dict(mid_block_add_attention=False)}),
     "tiny autoencoder with silu, four stages": ("thin", {"vae": dict(
-        encoder_block_out_channels=(16,) * 4, decoder_block_out_channels=(16,) * 4, num_encoder_blocks=(1, 0, 2, 1), num_decoder_blocks=(2, 1, 0, 1), act_fn="silu")}),
+        encoder_block_out_channels=(16,) * 4, decoder_block_out_channels=(16,) * 4, num_encoder_blocks=(1, 0, 2, 1), num_decoder_blocks=(2, 1, 0, 1), act_fn="silu"), "control": (8, 8, 16, 16)}),
     "condition in the order blue, green, red": ("small", {"controlnet": dict(controlnet_conditioning_channel_order="bgr")}),
     "text with plain gelu": ("small", {"text_encoder": dict(hidden_act="gelu")}),
 }
-SHAPE_KEYS = {"unet": "unet", "vae": "vae"}
 
 
 def make(name: str, folder: pathlib.Path) -> None:
     base, changes = VARIANTS[name]
     shape = copy.deepcopy(tdm_reference.SHAPES[base])
-    for part, options in changes.items():
-        if part in SHAPE_KEYS:
-            shape[part].update(options)
+    shape["control"] = changes.get("control", shape["control"])
+    for part in ("unet", "vae"):
+        shape[part].update(changes.get(part, {}))
     tdm_reference.SHAPES["variant"] = shape
     tdm_reference.make_model(str(folder), seed=3, shape="variant")
-    for part, options in changes.items():   # options that change no weight
-        if part not in SHAPE_KEYS:
-            path = folder / part / "config.json"
-            path.write_text(json.dumps(json.loads(path.read_text()) | options))
+    for part in ("controlnet", "text_encoder"):   # options that change no weight
+        path = folder / part / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes.get(part, {})))
 
 
 @torch.no_grad()
