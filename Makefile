@@ -1,4 +1,4 @@
-# make          the program, at .build/release/tdm-filter
+# make          the program, at .build/program/release/tdm-filter
 # make demo     restore a painted clip, or CLIP=my.mp4, and look at it
 # make test     every test
 # make lint     the format of the sources
@@ -10,8 +10,11 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
-# The installed program needs no Swift at run time.
-BUILD = $(SWIFT) build -c release --static-swift-stdlib
+# Each set of flags has a folder of its own, or every change between them would compile everything anew.
+# The program needs no Swift at run time.
+BUILD = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/program
+# In release: networks in -O0 are too slow to test. The tests see inside their targets.
+TEST = $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/tests --disable-xctest
 
 .PHONY: build demo test lint bench install uninstall clean setup
 
@@ -26,9 +29,8 @@ demo: build
 	@CLIP="$(CLIP)" TASK="$(TASK)" NOISE="$(NOISE)" FRAMES="$(FRAMES)" OPTIONS="$(OPTIONS)" OUT="$(OUT)" \
 	  TDM_FILTER="$$($(BUILD) --show-bin-path)/tdm-filter" Examples/demo.sh
 
-# In release: networks in -O0 are too slow to test. The tests see inside their targets.
 test: setup
-	$(SWIFT) test -c release -Xswiftc -enable-testing $(if $(FILTER),--filter $(FILTER))
+	$(TEST) $(if $(FILTER),--filter $(FILTER))
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
@@ -38,7 +40,7 @@ bench: setup
 	"$$($(BUILD) --show-bin-path)/tdm-bench" $(BENCH) --json
 
 install: build
-	install -D -m 755 "$$($(BUILD) --show-bin-path)/tdm-filter" "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
+	install -D -s -m 755 "$$($(BUILD) --show-bin-path)/tdm-filter" "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
 	for page in man/*.[157]; do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
@@ -48,5 +50,4 @@ uninstall:
 	for page in man/*.[157]; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
 
 clean:
-	$(SWIFT) package clean
-	rm -rf demo
+	rm -rf .build demo

@@ -9,7 +9,7 @@
 #              OUT (demo), TDM_FILTER (the program)
 set -eu
 here=$(dirname "$0")
-filter=${TDM_FILTER:-$here/../.build/release/tdm-filter}
+filter=${TDM_FILTER:-$here/../.build/program/release/tdm-filter}
 out=${OUT:-demo} task=${TASK:-denoise} options=${OPTIONS:-}
 mkdir -p "$out"
 

@@ -61,12 +61,12 @@ struct BoundedQueueTests {
         sent.change { $0 += 1 }
       }
     }
-    sent.wait(until: { $0 == 1 }) { _ in }
+    sent.wait(until: { $0 == 1 })
     // Were the second not held up, this would be time enough for it.
     usleep(50_000)
     #expect(sent.change { $0 } == 1)
     #expect(try queue.receive() == 0)
-    sent.wait(until: { $0 == 2 }) { _ in }
+    sent.wait(until: { $0 == 2 })
     #expect(try queue.receive() == 1)
   }
 }

@@ -25,10 +25,12 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   /// Appends an element as soon as there is room.
   /// - Precondition: the queue is not finished.
   func send(_ element: Element) {
-    state.wait(until: { $0.elements.count < capacity }) { state in
-      precondition(state.ending == nil, "sent after the end")
-      state.elements.append(element)
-    }
+    state.wait(
+      until: { $0.elements.count < capacity },
+      then: { state in
+        precondition(state.ending == nil, "sent after the end")
+        state.elements.append(element)
+      })
   }
 
   /// Tells that nothing more will be sent. The first call counts.
@@ -43,10 +45,12 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   /// - Returns: nil after the last element.
   /// - Throws: after the last element, the error that the queue was finished with.
   func receive() throws -> Element? {
-    try state.wait(until: { !$0.elements.isEmpty || $0.ending != nil }) { state in
-      if !state.elements.isEmpty { return state.elements.removeFirst() }
-      if case .failed(let error) = state.ending { throw error }
-      return nil
-    }
+    try state.wait(
+      until: { !$0.elements.isEmpty || $0.ending != nil },
+      then: { state in
+        if !state.elements.isEmpty { return state.elements.removeFirst() }
+        if case .failed(let error) = state.ending { throw error }
+        return nil
+      })
   }
 }

@@ -32,6 +32,9 @@ final class Monitor<Value>: @unchecked Sendable {
     return try body(&value)
   }
 
+  /// Waits until `condition` holds.
+  func wait(until condition: (Value) -> Bool) { wait(until: condition, then: { _ in }) }
+
   /// Waits until `condition` holds, then changes the value before anyone else can.
   func wait<R>(
     until condition: (Value) -> Bool, then body: (inout Value) throws -> R

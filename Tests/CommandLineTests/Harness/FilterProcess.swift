@@ -134,12 +134,12 @@ final class FilterProcess: @unchecked Sendable {
 
   /// Waits until so many bytes have come out, or the output ends.
   func waitForOutput(_ count: Int) {
-    output.wait(until: { $0.bytes.count >= count || $0.hasEnded }) { _ in }
+    output.wait(until: { $0.bytes.count >= count || $0.hasEnded })
   }
 
   /// Waits until this text has come on stderr, or that ends.
   func waitForError(containing text: String) {
-    errors.wait(until: { $0.hasEnded || String(decoding: $0.bytes, as: UTF8.self).contains(text) })
+    errors.wait { $0.hasEnded || String(decoding: $0.bytes, as: UTF8.self).contains(text) }
     { _ in }
   }
 
@@ -148,8 +148,8 @@ final class FilterProcess: @unchecked Sendable {
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0, errno == EINTR {}
     ended.change { $0 = true }
-    if hasOutput { output.wait(until: { $0.hasEnded }) { _ in } }
-    errors.wait(until: { $0.hasEnded }) { _ in }
+    if hasOutput { output.wait(until: { $0.hasEnded }) }
+    errors.wait(until: { $0.hasEnded })
     let signal = status & 0x7f
     return FilterResult(
       status: signal == 0 ? status >> 8 & 0xff : -signal, output: output.change { $0.bytes },
