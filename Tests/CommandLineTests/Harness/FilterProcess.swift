@@ -140,7 +140,6 @@ final class FilterProcess: @unchecked Sendable {
   /// Waits until this text has come on stderr, or that ends.
   func waitForError(containing text: String) {
     errors.wait { $0.hasEnded || String(decoding: $0.bytes, as: UTF8.self).contains(text) }
-    { _ in }
   }
 
   /// Waits for its end.
