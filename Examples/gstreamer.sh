@@ -1,10 +1,12 @@
 #!/bin/sh
 # Between two GStreamer pipelines, as Y4M: fdsink and fdsrc join them to the filter.
 # needs: gstreamer1.0-tools, gstreamer1.0-plugins-base, -good, -bad (y4mdec), gstreamer1.0-libav
+# Converted there and back, the pictures are copied: y4menc would write a decoder's padding into the stream.
 # usage: gstreamer.sh IN OUT.mkv [options of tdm-filter]
 set -eu
 in=$1 out=$2
 shift 2
-gst-launch-1.0 -q filesrc "location=$in" ! decodebin ! videoconvert ! video/x-raw,format=I420 ! y4menc ! fdsink fd=1 |
+gst-launch-1.0 -q filesrc "location=$in" ! decodebin ! videoconvert ! video/x-raw,format=YV12 ! \
+  videoconvert ! video/x-raw,format=I420 ! y4menc ! fdsink fd=1 |
   ${TDM_FILTER:-tdm-filter} "$@" |
   gst-launch-1.0 -q fdsrc fd=0 ! y4mdec ! videoconvert ! jpegenc quality=95 ! matroskamux ! filesink "location=$out"
