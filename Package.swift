@@ -71,7 +71,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["tdm-filter", "Restoration", "TensorCore", "FixtureSupport"]),
+      dependencies: [
+        "tdm-filter", "Restoration", "ModelFiles", "TensorCore", "FixtureSupport",
+      ]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .gnu17

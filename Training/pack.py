@@ -29,7 +29,7 @@ PARTS = {
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
     "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
 }
-OPTIONAL = {"tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer.json", "tokenizer/special_tokens_map.json"}
+OPTIONAL = {"presets.json", "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer.json", "tokenizer/special_tokens_map.json"}
 
 
 class PackError(Exception):
@@ -64,7 +64,7 @@ def half_weights(path: pathlib.Path) -> tuple[bytes, bytes]:
 
 def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
     """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack."""
-    names = ["model_index.json"] + [f"{part}/{name}" for part, names in PARTS.items() for name in names]
+    names = ["model_index.json", "presets.json"] + [f"{part}/{name}" for part, names in PARTS.items() for name in names]
     files = []
     for name in names:
         path = folder / name

@@ -67,6 +67,9 @@ public struct ModelFolder: Sendable {
     return Subtree(base: tree, folder: part.rawValue)
   }
 
+  /// A file beside the parts' folders.
+  func rootFile(_ path: String) throws(ModelError) -> StoredFile? { try tree.file(path) }
+
   /// What errors call a part's configuration.
   func place(of part: ModelPart) -> String { folder(of: part).place(part.configFile) }
 

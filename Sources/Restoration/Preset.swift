@@ -1,42 +1,55 @@
+import ModelFiles
+
 /// A named set of option values. Options given by hand win over it.
+///
+/// How few steps do is a matter of the model: it may say so itself (`presets.json`, see tdm-model(5)). For one that says
+/// nothing nobody has measured it, and `balanced` then takes the paper's.
 public enum Preset: String, CaseIterable, Sendable {
   /// The paper's own numbers.
   case paper
   /// The fewest steps that measure no worse.
   case balanced
-  /// Keeps up with a camera: causal, one move each way.
+  /// Keeps up with a camera: causal, few moves each way.
   case live
 
+  /// For a model that says nothing of its own.
+  public var values: PresetValues {
+    switch self {
+    case .paper, .balanced: PresetValues(inversionSteps: 10, steps: 32, chunk: 4, lookahead: 3)
+    case .live: PresetValues(inversionSteps: 2, steps: 4, chunk: 1, lookahead: 0)
+    }
+  }
+
+  /// For this model.
+  public func values(for model: ModelFolder) throws(ModelError) -> PresetValues {
+    var values = values
+    let own = try model.presets()[rawValue]
+    values.inversionSteps = own?.inversionSteps ?? values.inversionSteps
+    values.steps = own?.steps ?? values.steps
+    values.strength = own?.strength ?? values.strength
+    return values
+  }
+}
+
+/// What a preset stands for.
+public struct PresetValues: Sendable, Equatable {
   /// Moves of the DDIM inversion.
-  public var inversionSteps: Int {
-    switch self {
-    case .paper: 10
-    case .balanced: 2
-    case .live: 1
-    }
-  }
-
+  public var inversionSteps: Int
   /// Moves of the DDIM sampling.
-  public var steps: Int {
-    switch self {
-    case .paper: 32
-    case .balanced: 4
-    case .live: 1
-    }
-  }
-
+  public var steps: Int
+  /// The share of the noise levels that is gone through.
+  public var strength = 1.0
   /// Frames on either side whose features are read.
-  public var radius: Int { 3 }
-
+  public var radius = 3
   /// Frames emitted together.
-  public var chunk: Int { self == .live ? 1 : 4 }
-
+  public var chunk: Int
   /// Frames sampled beyond the chunk.
-  public var lookahead: Int { self == .live ? 0 : 3 }
+  public var lookahead: Int
 
-  /// For help texts: `--inversion-steps 10 --steps 32 --radius 3 --chunk 4 --lookahead 3`.
+  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --chunk 4 --lookahead 3`.
   public var summary: String {
-    "--inversion-steps \(inversionSteps) --steps \(steps) --radius \(radius) --chunk \(chunk)"
-      + " --lookahead \(lookahead)"
+    let share = strength == 1 ? "1" : "\(strength)"
+    return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
+      + " --radius \(radius) --chunk \(chunk) --lookahead \(lookahead)"
   }
 }

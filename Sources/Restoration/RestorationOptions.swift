@@ -45,7 +45,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var inversionSteps: Int
   public var steps: Int
   /// The share of the noise levels that is gone through, 0 < strength <= 1.
-  public var strength = 1.0
+  public var strength: Double
   /// Classifier-free guidance; 1 is off and costs nothing.
   public var guidance = 1.0
   /// Factor of the ControlNet's residuals in sampling; 0 leaves the network out.
@@ -61,12 +61,13 @@ public struct RestorationOptions: Sendable, Equatable {
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
 
-  public init(preset: Preset = .balanced) {
-    radius = preset.radius
-    chunk = preset.chunk
-    lookahead = preset.lookahead
-    inversionSteps = preset.inversionSteps
-    steps = preset.steps
+  public init(_ values: PresetValues = Preset.balanced.values) {
+    radius = values.radius
+    chunk = values.chunk
+    lookahead = values.lookahead
+    inversionSteps = values.inversionSteps
+    steps = values.steps
+    strength = values.strength
   }
 
   /// The prompt that sampling follows.

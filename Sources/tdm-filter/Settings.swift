@@ -5,7 +5,7 @@ import Video
 
 /// What the arguments come to: presets filled in, values checked, the processor asked.
 struct Settings: Sendable {
-  var options: RestorationOptions
+  private let arguments: TDMFilter
   var input: InputDescription
   /// Nil is the embedded model.
   var model: String?
@@ -18,8 +18,10 @@ struct Settings: Sendable {
 
   /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others.
   init(_ arguments: TDMFilter) throws(Failure) {
-    options = RestorationOptions(arguments)
-    do { try options.validate() } catch { throw Failure(error) }
+    self.arguments = arguments
+    do {
+      try RestorationOptions(arguments, over: arguments.task.preset.values).validate()
+    } catch { throw Failure(error) }
 
     input = arguments.input.description
     if input.container == .y4m, input.size != nil || input.pixelFormat != nil {
@@ -60,12 +62,20 @@ struct Settings: Sendable {
     guard let model else { return try .embedded() }
     return try ModelFolder(path: model, controlNet: controlNet)
   }
+
+  /// How this model is to restore.
+  func options(for model: ModelFolder) throws -> RestorationOptions {
+    let options = RestorationOptions(
+      arguments, over: try arguments.task.preset.values(for: model))
+    try options.validate()
+    return options
+  }
 }
 
 extension RestorationOptions {
   /// The preset's values, and over them those given by hand.
-  init(_ arguments: TDMFilter) {
-    self.init(preset: arguments.task.preset)
+  fileprivate init(_ arguments: TDMFilter, over values: PresetValues) {
+    self.init(values)
     task = arguments.task.task
 
     let given = arguments.restoration

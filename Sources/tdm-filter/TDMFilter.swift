@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ModelFiles
 import Restoration
 
 /// The command: arguments are parsed, then resolved to ``Settings``, and then frames flow.
@@ -78,13 +79,14 @@ struct TDMFilter: ParsableCommand {
 
 extension TDMFilter {
   private static var discussion: String {
-    let presets = Preset.allCases.map {
-      "  " + ($0.rawValue + ":").padded(to: 10) + $0.summary
+    let presets = Preset.allCases.map { preset in
+      let own = try? preset.values(for: ModelFolder.embedded())
+      return "  " + (preset.rawValue + ":").padded(to: 10) + (own ?? preset.values).summary
     }
     return """
       ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
 
-      Presets are sets of option values:
+      Presets are sets of option values, here for the embedded model:
       \(presets.joined(separator: "\n"))
 
       SIGINT or SIGTERM: reading ends, what was read is finished; a second one ends at once.

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Restoration
 import Testing
 
@@ -50,7 +51,10 @@ struct DocumentationTests {
 
   @Test("in the README are the presets as they are")
   func presets() throws {
-    for preset in Preset.allCases { #expect(try text("README.md").contains("`\(preset.summary)`")) }
+    let model = try ModelFolder.embedded()
+    for preset in Preset.allCases {
+      #expect(try text("README.md").contains("`\(preset.values(for: model).summary)`"))
+    }
   }
 
   @Test("in the man page are all exit statuses")

@@ -1,3 +1,4 @@
+import ModelFiles
 import Restoration
 import Testing
 
@@ -47,33 +48,37 @@ struct UsageTests {
   }
 
   @Test("shows in its help what every preset means")
-  func presets() {
+  func presets() throws {
+    let model = try ModelFolder.embedded()
     for preset in Preset.allCases {
-      #expect(TDMFilter.helpMessage().contains(preset.summary))
+      #expect(TDMFilter.helpMessage().contains(try preset.values(for: model).summary))
     }
   }
 
   @Test("takes what is not given from the preset", arguments: Preset.allCases)
   func preset(preset: Preset) throws {
-    let settings = try settings(["--preset", preset.rawValue])
-    #expect(settings.options == RestorationOptions(preset: preset))
+    let model = try ModelFolder.embedded()
+    let options = try settings(["--preset", preset.rawValue]).options(for: model)
+    #expect(options == RestorationOptions(try preset.values(for: model)))
   }
 
   @Test("lets options given by hand win over the preset, wherever they stand")
   func overriding() throws {
     let settings = try settings(
       ["--steps", "5", "--preset", "paper", "--lookahead", "0", "--task", "sr", "--prompt", ""])
-    var expected = RestorationOptions(preset: .paper)
+    let model = try ModelFolder.embedded()
+    var expected = RestorationOptions(try Preset.paper.values(for: model))
     expected.steps = 5
     expected.lookahead = 0
     expected.task = .superres
     expected.prompt = ""
-    #expect(settings.options == expected)
+    #expect(try settings.options(for: model) == expected)
   }
 
   @Test("knows the tasks' other names", arguments: [("mp4", "deartifact"), ("sr", "superres")])
   func alias(alias: String, task: String) throws {
-    #expect(try settings(["--task", alias]).options.task.rawValue == task)
+    let options = try settings(["--task", alias]).options(for: .embedded())
+    #expect(options.task.rawValue == task)
   }
 
   private func settings(_ arguments: [String]) throws -> Settings {

@@ -21,7 +21,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
   /// As the reference's command line has them.
   func options() throws -> RestorationOptions {
-    var options = RestorationOptions(preset: .paper)
+    var options = RestorationOptions(Preset.paper.values)
     options.chunk = 0
     options.lookahead = 0
     options.sceneCut = .off

@@ -5,17 +5,17 @@ import Testing
 @Suite struct OptionTests {
   @Test("Every preset's options are valid", arguments: Preset.allCases)
   func presetsAreValid(_ preset: Preset) throws {
-    let options = RestorationOptions(preset: preset)
+    let options = RestorationOptions(preset.values)
     try options.validate()
     try options.validate(trainStepCount: 1000)
-    for name in ["--inversion-steps", "--steps", "--radius", "--chunk", "--lookahead"] {
-      #expect(preset.summary.contains("\(name) "))
+    for name in ["--inversion-steps", "--steps", "--strength", "--radius", "--chunk", "--lookahead"] {
+      #expect(preset.values.summary.contains("\(name) "))
     }
   }
 
   @Test("The paper's preset has the paper's numbers")
   func paper() {
-    let options = RestorationOptions(preset: .paper)
+    let options = RestorationOptions(Preset.paper.values)
     #expect(options.inversionSteps == 10 && options.steps == 32)
     #expect(options.radius == 3 && options.lookahead == 3)
     #expect(options.guidance == 1 && options.strength == 1)
@@ -23,7 +23,7 @@ import Testing
 
   @Test("The live preset waits for no later frame")
   func live() {
-    let options = RestorationOptions(preset: .live)
+    let options = RestorationOptions(Preset.live.values)
     #expect(options.chunk == 1 && options.lookahead == 0)
   }
 
@@ -75,7 +75,7 @@ import Testing
 
   @Test("More moves than the model has noise levels are refused")
   func levelsAreChecked() throws {
-    var options = RestorationOptions(preset: .paper)
+    var options = RestorationOptions(Preset.paper.values)
     options.strength = 0.02
     #expect(throws: OptionError.self) { try options.validate(trainStepCount: 1000) }
     options.steps = 20

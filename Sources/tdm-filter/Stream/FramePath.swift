@@ -55,7 +55,7 @@ struct FramePath: Sendable {
       let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
       guard let format = try opened.receive() else { return announced.finish() }
       let stream = try StreamRestoration(
-        format, model: model, options: settings.options, device: device)
+        format, model: model, options: settings.options(for: model), device: device)
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try restoreAll(by: stream)

@@ -1,0 +1,48 @@
+/// What a model says of the presets: `presets.json`, by the preset's name.
+///
+/// Values that were found by measuring this model; what is not given is the program's own.
+public struct PresetConfig: Sendable, Equatable {
+  public var inversionSteps, steps: Int?
+  /// Above 0, at most 1.
+  public var strength: Double?
+
+  static let fileName = "presets.json"
+  private static let keys: Set = ["inversion_steps", "steps", "strength"]
+
+  init(_ reader: ConfigReader) throws(ModelError) {
+    if let key = reader.members.keys.sorted().first(where: { !Self.keys.contains($0) }) {
+      throw ModelError(
+        "\(reader.file): \(key.quoted): expected \(ConfigReader.list(Self.keys.sorted())), "
+          + "and no other key")
+    }
+    if reader.members["inversion_steps"] != nil {
+      inversionSteps = try reader.int("inversion_steps", default: 1, in: 1...1000)
+    }
+    if reader.members["steps"] != nil {
+      steps = try reader.int("steps", default: 1, in: 1...1000)
+    }
+    if reader.members["strength"] != nil {
+      let value = try reader.double("strength", default: 1, atLeast: 0)
+      guard value > 0, value <= 1 else {
+        throw reader.error("strength", expected: "a number above 0, at most 1")
+      }
+      strength = value
+    }
+  }
+}
+
+extension ModelFolder {
+  /// What the model says of the presets, by name; nothing where it has no `presets.json`.
+  public func presets() throws(ModelError) -> [String: PresetConfig] {
+    guard let file = try rootFile(PresetConfig.fileName) else { return [:] }
+    var presets: [String: PresetConfig] = [:]
+    for (name, value) in try file.object() {
+      guard let members = value.object else {
+        throw ModelError("\(file.name): \(name.quoted): expected an object, found \(value.summary)")
+      }
+      presets[name] = try PresetConfig(
+        ConfigReader(file: "\(file.name): \(name)", members: members))
+    }
+    return presets
+  }
+}

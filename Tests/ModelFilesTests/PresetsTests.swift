@@ -1,0 +1,41 @@
+import Testing
+
+@testable import ModelFiles
+
+@Suite("A model's own presets")
+struct PresetsTests {
+  private let folder = TemporaryFolder()
+
+  private func presets(_ json: String?) throws -> [String: PresetConfig] {
+    folder.write("model_index.json", Array("{}".utf8))
+    if let json { folder.write("presets.json", Array(json.utf8)) }
+    return try ModelFolder(path: folder.path).presets()
+  }
+
+  @Test("are read as far as they are given")
+  func given() throws {
+    let presets = try presets(
+      #"{"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25}, "live": {"steps": 1}}"#)
+    #expect(presets["balanced"]?.inversionSteps == 2)
+    #expect(presets["balanced"]?.steps == 3)
+    #expect(presets["balanced"]?.strength == 0.25)
+    #expect(presets["live"]?.steps == 1 && presets["live"]?.strength == nil)
+    #expect(presets["paper"] == nil)
+  }
+
+  @Test("need not be there")
+  func missing() throws { #expect(try presets(nil).isEmpty) }
+
+  @Test(
+    "are refused by name where they cannot be",
+    arguments: [
+      (#"{"live": {"steps": 0}}"#, "steps"), (#"{"live": {"steps": 2.5}}"#, "steps"),
+      (#"{"live": {"strength": 0}}"#, "strength"), (#"{"live": {"strength": 1.5}}"#, "strength"),
+      (#"{"live": {"radius": 3}}"#, "radius"), (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
+    ])
+  func refused(_ json: String, _ named: String) {
+    let error = #expect(throws: ModelError.self) { try presets(json) }
+    #expect(error?.description.contains(named) == true)
+    #expect(error?.description.contains("presets.json") == true)
+  }
+}
