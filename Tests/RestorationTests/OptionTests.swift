@@ -8,7 +8,9 @@ import Testing
     let options = RestorationOptions(preset.values)
     try options.validate()
     try options.validate(trainStepCount: 1000)
-    for name in ["--inversion-steps", "--steps", "--strength", "--radius", "--chunk", "--lookahead"] {
+    for name in [
+      "--inversion-steps", "--steps", "--strength", "--radius", "--chunk", "--lookahead",
+    ] {
       #expect(preset.values.summary.contains("\(name) "))
     }
   }
