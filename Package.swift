@@ -7,7 +7,8 @@ let package = Package(
   products: [
     .executable(name: "tdm-filter", targets: ["tdm-filter"]),
     .executable(name: "tdm-bench", targets: ["tdm-bench"]),
-    .library(name: "Restoration", targets: ["Restoration"]),
+    // What a program that embeds the restorer imports.
+    .library(name: "Restoration", targets: ["Restoration", "Kernels", "ModelFiles"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
