@@ -1,0 +1,1 @@
+"""How the models that tdm-filter runs are made, and how what they restore is measured."""

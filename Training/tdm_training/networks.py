@@ -1,0 +1,123 @@
+"""The parts of a model, as a recipe describes them, and the prompts as the text encoder sees them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderTiny, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from . import tokenizer
+from .tasks import EMPTY, PROMPTS
+
+MODEL_INDEX = {
+    "_class_name": "StableDiffusionControlNetPipeline",
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "controlnet": ["diffusers", "ControlNetModel"],
+    "vae": ["diffusers", "AutoencoderTiny"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+}
+
+
+@dataclass
+class Model:
+    """UNet, ControlNet and text encoder, trained together, around an autoencoder that stays as it is."""
+
+    unet: UNet2DConditionModel
+    controlnet: ControlNetModel
+    text: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    vae: AutoencoderTiny
+    scheduler: DDIMScheduler
+
+    @property
+    def trained(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"unet": self.unet, "controlnet": self.controlnet, "text": self.text})
+
+    def tokens(self) -> dict[str, torch.Tensor]:
+        """Token ids of every task's prompt and of the empty one, each [77]."""
+        named = {**PROMPTS, "": EMPTY}
+        ids = self.tokenizer(
+            list(named.values()), padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+        ).input_ids
+        return dict(zip(named, ids))
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Latents of pictures in [0, 1], of unit deviation."""
+        return self.vae.encode(x * 2 - 1).latents * self.vae.config.scaling_factor
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Pictures of latents, in [0, 1] but not clipped."""
+        return (self.vae.decode(z / self.vae.config.scaling_factor).sample + 1) / 2
+
+    def predict(self, x, timesteps, context, condition=None):
+        """v, from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet."""
+        if condition is None:
+            return self.unet(x, timesteps, context).sample
+        down, mid = self.controlnet(
+            x, timesteps, context, controlnet_cond=condition, return_dict=False
+        )
+        return self.unet(
+            x, timesteps, context, down_block_additional_residuals=down, mid_block_additional_residual=mid
+        ).sample
+
+    def save(self, folder: Path, half: bool = False) -> None:
+        """The diffusers folder; `half` stores the weights in float16."""
+        parts = {
+            "unet": self.unet, "controlnet": self.controlnet, "text_encoder": self.text, "vae": self.vae,
+        }
+        for name, part in parts.items():
+            part.to(torch.float16 if half else torch.float32).save_pretrained(folder / name)
+            part.float()
+        self.scheduler.save_pretrained(folder / "scheduler")
+        tokenizer.write(folder / "tokenizer")
+        (folder / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
+
+
+def tuples(settings: dict) -> dict:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if not isinstance(v, dict)}
+
+
+def build(recipe: dict, vae: Path, folder: Path) -> Model:
+    """A new model with random weights on a trained autoencoder; the tokenizer is written to `folder`."""
+    vocabulary = tokenizer.write(folder / "tokenizer")
+    unet = UNet2DConditionModel(**tuples(recipe["unet"]))
+    controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
+    wake(controlnet)
+    text = CLIPTextModel(CLIPTextConfig(
+        vocab_size=vocabulary, hidden_size=recipe["unet"]["cross_attention_dim"], max_position_embeddings=77,
+        hidden_act="quick_gelu", bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1,
+        pad_token_id=vocabulary - 1, **recipe["text"],
+    ))
+    return Model(
+        unet, controlnet, text, CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        AutoencoderTiny.from_pretrained(vae).eval().requires_grad_(False), DDIMScheduler(**recipe["scheduler"]),
+    )
+
+
+@torch.no_grad()
+def wake(controlnet: ControlNetModel) -> None:
+    """Gives the zero convolutions weights.
+
+    They start at zero so that a ControlNet does not disturb a trained UNet. Trained together from the start there is
+    nothing to protect, and zeros only keep the condition out for the first hundreds of steps.
+    """
+    for parameter in controlnet.parameters():
+        if parameter.dim() == 4 and float(parameter.abs().max()) == 0:
+            parameter.normal_(0, (1 / parameter[0].numel()) ** 0.5)
+
+
+def load(folder: Path) -> Model:
+    """A model from a diffusers folder, in float32."""
+    return Model(
+        UNet2DConditionModel.from_pretrained(folder / "unet").float(),
+        ControlNetModel.from_pretrained(folder / "controlnet").float(),
+        CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
+        CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        AutoencoderTiny.from_pretrained(folder / "vae").float().eval().requires_grad_(False),
+        DDIMScheduler.from_pretrained(folder / "scheduler"),
+    )
