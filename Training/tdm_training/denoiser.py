@@ -59,8 +59,10 @@ class Objective:
     path   what a preset runs: the degraded picture's own inverted latent, and the steps down from there.
     """
 
-    def __init__(self, model: Model):
+    def __init__(self, model: Model, settings: dict):
         self.model, self.schedule = model, Schedule(model.scheduler)
+        self.decoder = settings["decoder"]
+        self.latent_weight, self.pixel_weight = settings["latent_weight"], settings["pixel_weight"]
         self.tokens = torch.stack(list(model.tokens().values()))
 
     def texts(self, tasks: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,7 +86,8 @@ class Objective:
         """Between an estimated clean latent and the truth, as latents and as pictures."""
         picture = self.model.decode(estimate).float()
         pixels = ((picture - clean).square() + 1e-5).sqrt()
-        return (weight * (estimate - latent).square()).mean() + 6 * (weight * pixels).mean()
+        latents = (estimate - latent).square()
+        return self.latent_weight * (weight * latents).mean() + self.pixel_weight * (weight * pixels).mean()
 
     def alone(self, clean, degraded, tasks, choice, generator) -> torch.Tensor:
         empty, _ = self.texts(tasks)
@@ -122,7 +125,10 @@ class Objective:
         a, b = schedule.at(rungs[last])
         output = predict(x, rungs[last], context, degraded).float()
         # The estimate errs b times as much as the output: without this, low levels would hardly be heard.
-        return self.distance(a * x - b * output, z, clean) / b
+        loss = self.distance(a * x - b * output, z, clean) / b
+        if self.decoder:  # which has to go on drawing what the encoder wrote
+            loss = loss + self.pixel_weight * (self.model.decode(z).float() - clean).abs().mean()
+        return loss
 
 
 @torch.no_grad()
@@ -149,16 +155,22 @@ def together(accelerator: Accelerator, progress: float) -> float:
     return float(accelerator.reduce(torch.tensor(progress, dtype=torch.float64), "mean"))
 
 
-def train(recipe: dict, pictures: str, vae: Path, folder: Path, report_seconds: float) -> None:
-    settings = recipe["denoiser"]["training"]
+def train(
+    recipe: dict, pictures: str, folder: Path, report_seconds: float, vae: Path | None = None, start: Path | None = None
+) -> None:
+    """Trains into `folder`: from nothing on the autoencoder `vae`, or, the recipe's `finish`, from the model `start`."""
+    settings = recipe["denoiser"]["finish" if start else "training"]
     accelerator = Accelerator(cpu=True)
     with accelerator.main_process_first():
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
     examples = Examples(source, settings, accelerator.process_index)
     with accelerator.main_process_first():
         torch.manual_seed(settings["seed"])
-        model = networks.build(recipe, vae, folder)
-    trained = model.trained.to(memory_format=torch.channels_last)
+        model = networks.load(start) if start else networks.build(recipe, vae, folder)
+    trained = model.trained
+    if settings["decoder"]:
+        trained["decoder"] = model.vae.decoder.requires_grad_(True)
+    trained.to(memory_format=torch.channels_last)
     model.vae.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
@@ -172,7 +184,7 @@ def train(recipe: dict, pictures: str, vae: Path, folder: Path, report_seconds: 
         optimizer.load_state_dict(state["optimizer"])
         average.shadow, average.step = state["average"], state["average_step"]
         step, spent = state["step"], state["spent"]
-    objective, clock = Objective(model), Clock(settings["minutes"], spent)
+    objective, clock = Objective(model, settings), Clock(settings["minutes"], spent)
     ways = ["alone", "noise", "path"]
     log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, "held_out_psnr", "rate"])
     running, last_report = dict.fromkeys(ways, 0.0), time.monotonic()
@@ -222,13 +234,15 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--recipe", required=True)
     p.add_argument("--pictures", required=True, help="a folder of photographs")
-    p.add_argument("--vae", required=True, type=Path, help="the finished autoencoder's folder")
+    source = p.add_mutually_exclusive_group(required=True)
+    source.add_argument("--vae", type=Path, help="the finished autoencoder's folder; everything else begins at random")
+    source.add_argument("--begin-with", type=Path, help="a model's folder to go on from, with the recipe's [denoiser.finish]")
     p.add_argument("--out", required=True, type=Path, help="checkpoints, log, and the diffusers folder model/")
     p.add_argument("--report-seconds", type=float, default=150)
     p.add_argument("--threads", type=int, default=2)
     o = p.parse_args()
     torch.set_num_threads(o.threads)
-    train(recipes.read(o.recipe), o.pictures, o.vae, o.out, o.report_seconds)
+    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.vae, o.begin_with)
 
 
 if __name__ == "__main__":

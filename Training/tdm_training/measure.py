@@ -50,9 +50,9 @@ def by_filter(program: str, options: list[str], clip: np.ndarray, task: str) -> 
 
 
 def titled(picture: np.ndarray, title: str) -> np.ndarray:
-    picture = np.ascontiguousarray(picture)
-    for colour, weight in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(picture, title, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, weight, cv2.LINE_AA)
+    picture = picture.copy()
+    picture[:22] = picture[:22] // 4
+    cv2.putText(picture, title, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     return picture
 
 

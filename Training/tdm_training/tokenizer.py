@@ -1,7 +1,8 @@
 """A byte-level CLIP vocabulary of a few hundred symbols, in the files that transformers.CLIPTokenizer reads.
 
 OpenAI's vocabulary has 49,408 entries whose embeddings would outweigh the whole embedded model. Bytes spell any prompt;
-only the words of the tasks' prompts are merged into single tokens.
+the words of the tasks' prompts are merged into one or a few tokens: a word is cut where it holds a pair that an earlier
+word begins with.
 """
 
 import json

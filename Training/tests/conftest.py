@@ -42,4 +42,5 @@ def tiny_recipe() -> dict:
     r["controlnet"] |= {"conditioning_embedding_out_channels": [8, 16]}
     r["text"] |= {"intermediate_size": 32}
     r["denoiser"]["training"] |= {"minutes": 0.2, "batch": 2, "crops": [[1.1, 32]], "warmup": 20}
+    r["denoiser"]["finish"] |= {"minutes": 0.05, "batch": 2, "crops": [[1.1, 32]], "warmup": 5}
     return r

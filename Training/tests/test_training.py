@@ -16,7 +16,7 @@ def trained(tmp_path_factory, photographs, tiny_recipe):
     folder = tmp_path_factory.mktemp("run")
     torch.manual_seed(0)
     autoencoder.train(tiny_recipe, str(photographs), folder)
-    denoiser.train(tiny_recipe, str(photographs), folder / "vae", folder, report_seconds=3)
+    denoiser.train(tiny_recipe, str(photographs), folder, report_seconds=3, vae=folder / "vae")
     return folder
 
 
@@ -32,6 +32,13 @@ def test_the_losses_fall_and_the_folder_restores_a_picture(trained):
     x = torch.rand(1, 3, 32, 48)
     y = pipeline.restore(model, x, "denoise", 0.1, 1, 2)
     assert y.shape == x.shape and 0 <= float(y.min()) and float(y.max()) <= 1
+
+
+def test_finishing_goes_on_from_the_folder(trained, photographs, tiny_recipe, tmp_path):
+    denoiser.train(tiny_recipe, str(photographs), tmp_path, report_seconds=3, start=trained / "model")
+    last, first = column(trained / "denoiser.csv", "path")[-1], column(tmp_path / "denoiser.csv", "path")[-1]
+    assert first < 1.3 * last, (first, last)
+    assert (tmp_path / "model" / "model_index.json").exists()
 
 
 def test_the_prompt_and_the_condition_matter(trained):
@@ -80,7 +87,7 @@ def test_the_patch_encoder_has_latents_of_the_pictures_before_any_training(photo
     features = z.permute(0, 2, 3, 1).flatten(0, 2)
     features = torch.cat([features, torch.ones(len(features), 1)], 1)
     found = features @ torch.linalg.lstsq(features, patches).solution
-    assert float((found - patches).square().mean()) < 0.02 * float(patches.var())
+    assert float((found - patches).square().mean()) < 0.04 * float(patches.var())
 
 
 def test_averages_follow_and_swapping_twice_changes_nothing():
