@@ -51,7 +51,7 @@ struct UsageTests {
   func presets() throws {
     let model = try ModelFolder.embedded()
     for preset in Preset.allCases {
-      #expect(TDMFilter.helpMessage().contains(try preset.values(for: model).summary))
+      #expect(TDMFilter.helpMessage(columns: 120).contains(try preset.values(for: model).summary))
     }
   }
 
