@@ -4,7 +4,8 @@
 set -eu
 in=$1 out=$2
 shift 2
-# -nostdin: ffmpeg would read the script's terminal. -fps_mode passthrough: no frame is dropped or doubled on the way.
-ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -fps_mode passthrough -strict -1 -f yuv4mpegpipe - |
+# -nostdin: ffmpeg would read the script's terminal. Y4M knows no timestamps: ffmpeg makes the rate constant, which keeps the
+# sound in step.
+ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -strict -1 -f yuv4mpegpipe - |
   ${TDM_FILTER:-tdm-filter} "$@" |
   ffmpeg -v error -y -f yuv4mpegpipe -i - -i "$in" -map 0:v -map '1:a?' -c:a copy "$out"

@@ -6,6 +6,7 @@ in=$1 out=$2
 shift 2
 probe() { ffprobe -v error -select_streams v:0 -show_entries "stream=$1" -of default=nw=1:nk=1 "$in"; }
 size=$(probe width)x$(probe height) rate=$(probe r_frame_rate)
-ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -pix_fmt yuv420p10le -f rawvideo - |
+# -noautorotate: the frames keep the size that ffprobe tells.
+ffmpeg -nostdin -v error -noautorotate -i "$in" -map 0:v:0 -pix_fmt yuv420p10le -f rawvideo - |
   ${TDM_FILTER:-tdm-filter} --input-format raw --size "$size" --pixel-format yuv420p10le --rate "$rate" "$@" |
   ffmpeg -v error -y -f rawvideo -video_size "$size" -pixel_format yuv420p10le -framerate "$rate" -i - -c:v ffv1 "$out"

@@ -17,7 +17,7 @@ public enum UpBlockType: String, Sendable, CaseIterable {
 /// The types of the UNet's block at the coarsest resolution, as diffusers calls them.
 public enum MidBlockType: String, Sendable, CaseIterable {
   case unetMidBlock2DCrossAttn = "UNetMidBlock2DCrossAttn"
-  /// Two residual blocks without attention between them.
+  /// One residual block, without attention.
   case unetMidBlock2D = "UNetMidBlock2D"
   /// The latent passes unchanged; null in the file.
   case none = "null"

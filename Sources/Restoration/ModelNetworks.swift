@@ -34,7 +34,7 @@ final class ModelNetworks: PipelineNetworks {
     let width = canvas.paddedWidth
     pictureShape = [height, width, 3]
 
-    try model.requireFittingParts(withControlNet: options.usesControl)
+    try model.requireFit(withControlNet: options.usesControl)
     let autoencoder = try model.autoencoder()
     encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
     decoder = try LatentDecoder(autoencoder, height: height, width: width, on: device)
@@ -70,8 +70,8 @@ final class ModelNetworks: PipelineNetworks {
     return device.makeTensor(conditionEmbedding.shape, storage: .activation)
   }
 
-  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
-    denoiser.makeFeatureCache(passes: passes, slots: slots)
+  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
+    try denoiser.makeFeatureCache(passes: passes, slots: slots)
   }
 
   func combine(

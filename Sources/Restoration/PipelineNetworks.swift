@@ -16,7 +16,7 @@ protocol PipelineNetworks: AnyObject {
   /// For what ``embed(_:into:)`` makes.
   func makeCondition() -> any DeviceTensor
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
-  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache
+  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
 
   /// out = a · x + b · y
   func combine(

@@ -84,9 +84,9 @@ public final class Restorer {
 
     window = Window(options)
     let passCount = sampling.passCount
-    cache = window.map {
+    cache = try window.map {
       // One group holds the whole clip: nobody comes later to read what was kept.
-      networks.makeFeatureCache(
+      try networks.makeFeatureCache(
         passes: passCount, slots: options.chunk == 0 ? 0 : $0.slotCount)
     }
     memory = MemoryEstimate(

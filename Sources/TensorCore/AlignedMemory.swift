@@ -15,7 +15,14 @@ public final class AlignedMemory: @unchecked Sendable {
   package let pointer: UnsafeMutableRawPointer
   private let mapped: Bool
 
-  public init(byteCount: Int) {
+  /// Ends the program where there is no memory; for what may be too large, ``init(checking:for:)``.
+  public convenience init(byteCount: Int) {
+    do { try self.init(checking: byteCount, for: "a buffer") } catch { fatalError("\(error)") }
+  }
+
+  /// - Parameter purpose: what the error says the memory was for.
+  /// - Throws: ``OutOfMemory`` where the system refuses.
+  public init(checking byteCount: Int, for purpose: @autoclosure () -> String) throws(OutOfMemory) {
     let unit = Self.alignment
     let size = max(unit, (byteCount + unit - 1) / unit * unit)
     self.byteCount = size
@@ -23,14 +30,14 @@ public final class AlignedMemory: @unchecked Sendable {
     if mapped {
       let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
       guard let memory, memory != MAP_FAILED else {
-        fatalError("out of memory: \(size) bytes wanted")
+        throw OutOfMemory(byteCount: size, purpose: purpose())
       }
       // Networks walk through megabytes at a time: larger pages save translation misses.
       madvise(memory, size, MADV_HUGEPAGE)
       pointer = memory
     } else {
       guard let memory = aligned_alloc(unit, size) else {
-        fatalError("out of memory: \(size) bytes wanted")
+        throw OutOfMemory(byteCount: size, purpose: purpose())
       }
       memset(memory, 0, size)
       pointer = memory
@@ -39,5 +46,17 @@ public final class AlignedMemory: @unchecked Sendable {
 
   deinit {
     if mapped { munmap(pointer, byteCount) } else { free(pointer) }
+  }
+}
+
+/// The system has not as much memory as is wanted. One line.
+public struct OutOfMemory: Error, CustomStringConvertible {
+  public let byteCount: Int
+  public let purpose: String
+
+  public var description: String {
+    let gibibytes = (Double(byteCount) / Double(1 << 30) * 10).rounded() / 10
+    return "out of memory: \(gibibytes) GiB wanted for \(purpose), which the system refuses: "
+      + "take a smaller picture, radius, chunk or lookahead, or fewer steps"
   }
 }

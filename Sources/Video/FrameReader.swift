@@ -48,7 +48,19 @@ public struct InputDescription: Sendable {
     let known: Container
     if let container { known = container } else { known = try recognized(source) }
     switch known {
-    case .y4m: return try Y4MReader(source, overriding: self)
+    case .y4m:
+      let reader = try Y4MReader(source, overriding: self)
+      if let size, size != reader.format.size {
+        throw VideoError(
+          .usage, "--size \(size): the Y4M header says \(reader.format.size); leave it out")
+      }
+      if let pixelFormat, pixelFormat != reader.format.pixelFormat {
+        throw VideoError(
+          .usage,
+          "--pixel-format \(pixelFormat): the Y4M header says \(reader.format.pixelFormat); "
+            + "leave it out")
+      }
+      return reader
     case .raw:
       guard let size, let pixelFormat else {
         let missing =
@@ -65,10 +77,10 @@ public struct InputDescription: Sendable {
     }
   }
 
-  /// Whatever is no Y4M and was not said to be raw is given to the Y4M reader, whose error says
-  /// what it found.
+  /// Whatever is no Y4M, and of which nothing was said, is given to the Y4M reader, whose error
+  /// says what it found.
   private func recognized(_ source: ByteSource) throws(VideoError) -> Container {
-    guard size != nil, pixelFormat != nil else { return .y4m }
+    guard size != nil || pixelFormat != nil else { return .y4m }
     let beginning = try source.peek(Y4MHeader.magic.utf8.count)
     return beginning.elementsEqual(Y4MHeader.magic.utf8) ? .y4m : .raw
   }

@@ -41,7 +41,7 @@ struct Geometry {
   let latentShape: Shape
 
   init(_ folder: ModelFolder, _ size: PictureSize) throws {
-    try folder.requireFittingParts(withControlNet: folder.hasPart(.controlnet))
+    try folder.requireFit(withControlNet: folder.hasPart(.controlnet))
     let autoencoder = try folder.autoencoderConfig()
     let multiple = try autoencoder.factor << (folder.unetConfig().trunk.blockOutChannels.count - 1)
     width = (size.width + multiple - 1) / multiple * multiple

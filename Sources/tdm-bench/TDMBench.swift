@@ -49,8 +49,8 @@ struct TDMBench: ParsableCommand {
 
   func validate() throws {
     guard `repeat` > 0 else { throw ValidationError("--repeat \(`repeat`): expected 1 or more") }
-    if let threads, threads < 1 {
-      throw ValidationError("--threads \(threads): expected 1 or more")
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads \(threads): expected 1 to 1024")
     }
   }
 

@@ -46,6 +46,12 @@ struct Settings: Sendable {
       throw Failure(.usage, "--threads \(program.threads!): expected 1 to 1024")
     }
     threads = program.threads
+    if program.precision == .bf16, !CPUDevice.supportsBF16 {
+      throw Failure(
+        .usage,
+        "--precision bf16: expected a processor with AVX-512, found \(CPUDevice.instructionSet); "
+          + "leave it out, or give --precision f32")
+    }
     precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
     isQuiet = program.quiet
     model = arguments.task.model

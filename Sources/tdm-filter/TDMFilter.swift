@@ -61,6 +61,11 @@ struct TDMFilter: ParsableCommand {
 
   private func restore() throws {
     let settings = try Settings(self)
+    // A closed descriptor's number would go to the first file or pipe that is opened.
+    for (descriptor, name) in [(STDIN_FILENO, "stdin"), (STDOUT_FILENO, "stdout")]
+    where fcntl(descriptor, F_GETFD) < 0 {
+      throw Failure(.inputOutput, "\(name) is closed: expected a pipe or a file")
+    }
     guard isatty(STDIN_FILENO) == 0 else {
       throw Failure(
         .usage,

@@ -83,7 +83,7 @@ struct PlanTests {
         graph.attention(queries: q, keys: keys, values: values, headCount: 2, readsWindow: true)
       )
     }
-    let cache = run.plan.makeFeatureCache(passes: 2, slots: 2)
+    let cache = try run.plan.makeFeatureCache(passes: 2, slots: 2)
     func expected(_ frame: Int, over window: [Int]) -> [Float] {
       let (k, v) = (
         Plain.mean(window.map { frames[$0][1] }), Plain.mean(window.map { frames[$0][2] })

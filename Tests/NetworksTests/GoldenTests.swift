@@ -134,7 +134,7 @@ import Testing
     let window = WindowPass(
       sources: [
         [.member(0), .member(1)], [.member(0), .member(1), .member(2)], [.member(1), .member(2)],
-      ], stores: [], cache: denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
+      ], stores: [], cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
     try denoiser.predict(
       frames, timestep: Int(model.golden["clip_timestep"]!.elements[0]),
       context: denoiser.prepare(model.golden["text"]!), window: window, into: outputs)

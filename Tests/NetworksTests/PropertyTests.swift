@@ -54,7 +54,7 @@ import Testing
     let context = denoiser.prepare(model.golden["text"]!)
     let window = WindowPass(
       sources: [[.member(0)], [.member(1)], [.member(2)]], stores: [],
-      cache: denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
+      cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
     let windowed = try predict(denoiser, latents, context, window: window)
     expectEqual(windowed, try predict(denoiser, latents, context))
   }
@@ -64,7 +64,7 @@ import Testing
     let denoiser = try model.denoiser(windowInControlNet: inControlNet)
     let context = denoiser.prepare(model.golden["text"]!)
     let scale: Float? = inControlNet ? 1 : nil
-    let cache = denoiser.makeFeatureCache(passes: 2, slots: 2)
+    let cache = try denoiser.makeFeatureCache(passes: 2, slots: 2)
     func pass(_ sources: [[WindowPass.Source]], _ stores: [(member: Int, slot: Int)]) -> WindowPass
     {
       WindowPass(sources: sources, stores: stores, cache: cache, pass: 1)
@@ -92,7 +92,7 @@ import Testing
     let denoiser = try model.denoiser(windowInControlNet: true)
     let context = denoiser.prepare(model.golden["text"]!)
     func second(storingAt scale: Float) throws -> Tensor {
-      let cache = denoiser.makeFeatureCache(passes: 1, slots: 1)
+      let cache = try denoiser.makeFeatureCache(passes: 1, slots: 1)
       let store = WindowPass(sources: [[.member(0)]], stores: [(0, 0)], cache: cache, pass: 0)
       let first = try predict(denoiser, [latents[0]], context, controlScale: scale, window: store)
       expectEqual(first, try predict(denoiser, [latents[0]], context))

@@ -32,7 +32,7 @@ import Testing
 
   @Test func `every fixture's parts fit`() throws {
     for fixture in Fixture.allCases {
-      try ModelFolder(path: fixture.modelFolder()).requireFittingParts(withControlNet: true)
+      try ModelFolder(path: fixture.modelFolder()).requireFit(withControlNet: true)
     }
   }
 
@@ -49,9 +49,10 @@ import Testing
     try withCopy(.small) { path in
       try replace(old, by: new, in: path.appending(path: "\(part)/config.json"))
       let found = message {
-        try ModelFolder(path: path.path).requireFittingParts(withControlNet: true)
+        try ModelFolder(path: path.path).requireFit(withControlNet: true)
       }
-      #expect(found.contains(expected) && found.contains("belongs to another model"), "\(found)")
+      #expect(
+        found.contains(expected) && found.contains("the parts are of different models"), "\(found)")
     }
   }
 
@@ -64,7 +65,7 @@ import Testing
       object["conditioning_embedding_out_channels"] = [8, 16]
       try JSONSerialization.data(withJSONObject: object).write(to: file)
       let found = message {
-        try ModelFolder(path: path.path).requireFittingParts(withControlNet: true)
+        try ModelFolder(path: path.path).requireFit(withControlNet: true)
       }
       #expect(found.contains("expected 4, the autoencoder's, found 2"), "\(found)")
     }

@@ -41,7 +41,7 @@ final class PlainNetworks: PipelineNetworks {
 
   func makeCondition() -> any DeviceTensor { makeLatent() }
 
-  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
+  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
     PlainCache(passes: passes, slots: slots)
   }
 

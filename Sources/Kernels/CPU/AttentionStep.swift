@@ -100,7 +100,7 @@ final class CPUFeatureCache: FeatureCache {
   private let siteByteCounts: [Int]
   private let slotByteCount: Int
 
-  init(sites: [Shape], type: ElementType, passes: Int, slots: Int) {
+  init(sites: [Shape], type: ElementType, passes: Int, slots: Int) throws(OutOfMemory) {
     self.slots = slots
     siteByteCounts = sites.map { ($0.count * type.byteCount + 63) / 64 * 64 }
     var offsets: [Int] = []
@@ -111,7 +111,8 @@ final class CPUFeatureCache: FeatureCache {
     }
     siteOffsets = offsets
     slotByteCount = end
-    memory = AlignedMemory(byteCount: passes * slots * end)
+    memory = try AlignedMemory(
+      checking: passes * slots * end, for: "the features that windows read")
   }
 
   var byteCount: Int { memory.byteCount }

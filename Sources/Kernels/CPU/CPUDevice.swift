@@ -20,6 +20,9 @@ public final class CPUDevice: Device {
   /// Whether the processor computes in bfloat16 faster than in float32.
   public static var favoursBF16: Bool { tdm_isa_detect().rawValue >= TDM_ISA_AVX512_BF16.rawValue }
 
+  /// Whether oneDNN computes in bfloat16 at all on this processor.
+  public static var supportsBF16: Bool { tdm_isa_detect().rawValue >= TDM_ISA_AVX512.rawValue }
+
   /// The instruction sets that kernels use here: `amx-bf16`, `avx512-bf16`, `avx512`, `avx2` or `plain`.
   public static var instructionSet: String {
     switch tdm_isa_current() {
@@ -47,11 +50,6 @@ public final class CPUDevice: Device {
   /// Has oneDNN's parallel regions, which ask the calling thread, use this device's number of threads.
   func enter() { tdm_set_team_size(threads) }
 
-  /// Bytes of weights held in the primitives' layouts.
-  public var weightByteCount: Int { weights.byteCount }
-  /// Bytes that all plans share for activations.
-  public var workspaceByteCount: Int { workspace.byteCount }
-
   public func makeTensor(_ shape: Shape, storage: Storage) -> any DeviceTensor {
     let type = storage == .exact ? ElementType.f32 : activationType
     return CPUTensor(shape, storage: storage, type: type, threads: threads)
@@ -78,13 +76,11 @@ public final class CPUDevice: Device {
 /// The memory that the activations of a run lie in, shared by all plans of a device since only one runs at a time.
 final class Workspace {
   private var memory = AlignedMemory(byteCount: 0)
-  var byteCount: Int { memory.byteCount }
-
   /// Memory of at least `byteCount` bytes, with whatever the last run left in it.
-  func reserve(_ byteCount: Int) -> UnsafeMutableRawPointer {
+  func reserve(_ byteCount: Int) throws(OutOfMemory) -> UnsafeMutableRawPointer {
     if memory.byteCount < byteCount {
       memory = AlignedMemory(byteCount: 0)  // the old block goes before the new one comes
-      memory = AlignedMemory(byteCount: byteCount)
+      memory = try AlignedMemory(checking: byteCount, for: "activations")
     }
     return memory.pointer
   }

@@ -123,7 +123,7 @@ final class CPUPlan: Plan {
           .copyMemory(from: $0.baseAddress!, byteCount: $0.count)
       }
     }
-    let execution = execution(frames: 1, context: context, window: nil)
+    let execution = try execution(frames: 1, context: context, window: nil)
     for step in contextSteps { try run(step, execution) }
     return context
   }
@@ -132,7 +132,7 @@ final class CPUPlan: Plan {
     precondition(frames > 0)
     if let window { precondition(window.sources.count == frames, "a window for each frame") }
     device.enter()
-    let execution = execution(frames: frames, context: context as! Context?, window: window)
+    let execution = try execution(frames: frames, context: context as! Context?, window: window)
     for step in runSteps { try step.run(execution, frame: 0) }
     for step in frameSteps { try run(step, execution) }
   }
@@ -144,8 +144,8 @@ final class CPUPlan: Plan {
     if let start { device.profile?.add(ContinuousClock.now - start, to: step.label) }
   }
 
-  private func execution(frames: Int, context: Context?, window: WindowPass?) -> Execution {
-    let memory = device.workspace.reserve(scratchByteCount + frames * frameStride)
+  private func execution(frames: Int, context: Context?, window: WindowPass?) throws -> Execution {
+    let memory = try device.workspace.reserve(scratchByteCount + frames * frameStride)
     return Execution(
       frames: frames, frameBase: memory + scratchByteCount, frameStride: frameStride,
       stepBase: stepMemory.pointer, contextBase: context?.memory.pointer, scratch: memory,
@@ -153,7 +153,7 @@ final class CPUPlan: Plan {
       window: window, threads: device.threads)
   }
 
-  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
-    CPUFeatureCache(sites: sites, type: device.activationType, passes: passes, slots: slots)
+  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
+    try CPUFeatureCache(sites: sites, type: device.activationType, passes: passes, slots: slots)
   }
 }

@@ -43,7 +43,7 @@ struct Lowering {
       }
     }
     for (value, storage) in graph.outputs {
-      if useCount[value.index] == nil && direct[value.index] == nil
+      if useCount[value.index] == nil && graph.outputs.count(where: { $0.value == value }) == 1
         && canWriteDirectly(value, storage)
       {
         direct[value.index] = storage

@@ -15,7 +15,6 @@ final class WeightStore {
   private var checkpoints: [ObjectIdentifier: any WeightStorage] = [:]
   private let engine: OneDNNEngine
   private let threads: Int32
-  private(set) var byteCount = 0
 
   init(engine: OneDNNEngine, threads: Int32) {
     self.engine = engine
@@ -35,7 +34,6 @@ final class WeightStore {
     let memory = AlignedMemory(byteCount: tensor.shape.count * 4)
     convert(tensor, into: memory.pointer)
     tensor.storage.discard(tensor.range)
-    byteCount += memory.byteCount
     vectors[key] = memory
     return memory
   }
@@ -60,7 +58,6 @@ final class WeightStore {
     target.pointer = result.pointer
     try reorder(source, to: target, tensor.name)
     tensor.storage.discard(tensor.range)
-    byteCount += result.byteCount
     matrices[key, default: []].append((descriptor, result))
     return result
   }

@@ -55,7 +55,8 @@ public protocol Plan: AnyObject {
   func set(_ parameter: Parameter, to number: Float)
 
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
-  func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache
+  /// - Throws: where there is not as much.
+  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
 
   /// Computes all outputs of frames 0..<frames, side by side.
   /// - Parameter window: nil has every frame's attention read that frame alone.

@@ -24,7 +24,7 @@ public final class Denoiser {
   ///   - latentShape: [height, width, channels]
   ///   - tokenCount: of a prompt.
   ///   - windowInControlNet: whether the ControlNet's attention reads the window, too.
-  /// - Precondition: the parts fit, ``ModelFiles/ModelFolder/requireFittingParts(withControlNet:)``.
+  /// - Precondition: the parts fit, ``ModelFiles/ModelFolder/requireFit(withControlNet:)``.
   /// - Throws: `KernelError` where the device cannot run them.
   public init(
     _ unet: UNet2DConditionModel, controlNet: ControlNetModel?, latentShape: Shape,
@@ -54,8 +54,9 @@ public final class Denoiser {
   public func prepare(_ text: Tensor) -> Context { Context(text) }
 
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
-  public func makeFeatureCache(passes: Int, slots: Int) -> any FeatureCache {
-    (windowInControlNet ? controlled! : alone).plan.makeFeatureCache(passes: passes, slots: slots)
+  public func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
+    try (windowInControlNet ? controlled! : alone).plan.makeFeatureCache(
+      passes: passes, slots: slots)
   }
 
   /// Predicts for frames side by side.

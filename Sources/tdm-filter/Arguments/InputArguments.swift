@@ -25,7 +25,7 @@ struct InputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Raw: frames a second, for example 25 or 30000/1001; messages tell speed by it.",
+      "Frames a second where the stream does not say, for example 25 or 30000/1001; messages tell speed by it.",
       valueName: "N/D"),
     transform: Ratio.init(parsing:))
   var rate: Ratio?
@@ -38,7 +38,7 @@ struct InputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The range of YUV frames: limited (black is 16) or full (0). (default: the header's, else limited)",
+      "The range of YUV frames: limited (black is 16) or full (0). (default: the header's, else limited, and full for gray)",
       valueName: "range")
   )
   var range: ColorRange?
