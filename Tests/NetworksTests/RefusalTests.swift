@@ -67,7 +67,8 @@ import Testing
       let found = message {
         try ModelFolder(path: path.path).requireFit(withControlNet: true)
       }
-      #expect(found.contains("expected 4, the autoencoder's, found 2"), "\(found)")
+      #expect(
+        found.contains("expected 3, the autoencoder's number of resolutions, found 2"), "\(found)")
     }
   }
 

@@ -173,8 +173,24 @@ import Testing
     #expect(read(frames, InputDescription(container: .raw)).error?.kind == .usage)
     #expect(
       read(frames, InputDescription(container: .raw)).error?.description.contains("--size") == true)
-    let recognized = read(y4m("W4 H3 Cmono", frames: 1, byteCount: 12), description)
-    #expect(recognized.frames.first?.count == 12)
+    // Half of what raw needs, and no Y4M either.
+    let half = InputDescription(size: try PictureSize(parsing: "17x5"))
+    #expect(read(frames, half).error?.kind == .usage)
+  }
+
+  @Test("a Y4M header stands above the user's size and pixel format, which must not contradict it")
+  func contradiction() throws {
+    let stream = y4m("W4 H3 Cmono", frames: 1, byteCount: 12)
+    func description(_ size: String, _ format: String?) throws -> InputDescription {
+      InputDescription(
+        size: try PictureSize(parsing: size), pixelFormat: try format.map(PixelFormat.init(named:)))
+    }
+    #expect(read(stream, try description("4x3", "gray")).frames.first?.count == 12)
+    for (size, format) in [("17x5", nil), ("17x5", "gray"), ("4x3", "nv12")] {
+      let error = read(stream, try description(size, format)).error
+      #expect(error?.kind == .usage)
+      #expect(error?.description.contains("the Y4M header says") == true)
+    }
   }
 
   @Test("reading can be interrupted while it waits, and in the middle of a frame")
