@@ -14,10 +14,8 @@ from .degradations import degrade, sensor_noise
 from .networks import Model
 from .pictures import CropSource
 from .schedule import Schedule
-from .tasks import PROMPTS
 from .training import Average, Clock, Log, rate_factor, save, share_gradients
 
-NAMES = ["", *PROMPTS]
 
 # What the third way of training follows: strength, inversion steps, sampling steps; and its share. The preset's own
 # comes first and is trained as a whole, inversion included; of the others only one step is, on what those before it leave.
@@ -63,12 +61,13 @@ class Objective:
         self.model, self.schedule = model, Schedule(model.scheduler)
         self.decoder = settings["decoder"]
         self.latent_weight, self.pixel_weight = settings["latent_weight"], settings["pixel_weight"]
-        self.tokens = torch.stack(list(model.tokens().values()))
+        tokens = model.tokens()
+        self.names, self.tokens = list(tokens), torch.stack(list(tokens.values()))
 
     def texts(self, tasks: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
         features = self.model.text(self.tokens).last_hidden_state
-        empty = features[:1].expand(len(tasks), -1, -1)
-        return empty, features[[NAMES.index(t) for t in tasks]]
+        empty = features[[self.names.index("")] * len(tasks)]
+        return empty, features[[self.names.index(t) for t in tasks]]
 
     def noisy(self, z: torch.Tensor, timesteps: torch.Tensor, generator: torch.Generator):
         noise = torch.randn(z.shape, generator=generator)

@@ -52,6 +52,17 @@ def test_the_prompt_and_the_condition_matter(trained):
         assert not torch.allclose(plain, model.predict(z, 999, text["denoise"], 1 - x), atol=1e-3)
 
 
+def test_training_reads_each_tasks_own_prompt_as_restoration_does(trained, tiny_recipe):
+    model = networks.load(trained / "model")
+    tasks = ["superres", "denoise", "dehaze"]
+    with torch.no_grad():
+        empty, context = denoiser.Objective(model, tiny_recipe["denoiser"]["training"]).texts(tasks)
+        text = pipeline.contexts(model, ["", *tasks])
+    for i, task in enumerate(tasks):
+        assert torch.allclose(context[i], text[task][0], atol=1e-5), task
+        assert torch.allclose(empty[i], text[""][0], atol=1e-5)
+
+
 def test_float16_weights_give_nearly_the_same_picture(trained, tmp_path):
     model = networks.load(trained / "model")
     x = torch.rand(1, 3, 32, 32)
