@@ -48,7 +48,7 @@ let package = Package(
     .executableTarget(
       name: "tdm-bench",
       dependencies: [
-        "Restoration", "Networks", "Kernels", "ModelFiles", "TensorCore",
+        "Restoration", "Networks", "Diffusion", "Kernels", "ModelFiles", "TensorCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

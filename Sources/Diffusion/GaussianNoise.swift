@@ -25,11 +25,13 @@ public struct GaussianNoise: Sendable {
   }
 }
 
-/// Steele, Lea, Flood 2014.
-struct SplitMix64: Sendable {
-  var state: UInt64
+/// Random bits that are the same in every run. Reference: Steele, Lea, Flood 2014.
+public struct SplitMix64: RandomNumberGenerator, Sendable {
+  private var state: UInt64
 
-  mutating func next() -> UInt64 {
+  public init(state: UInt64) { self.state = state }
+
+  public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9

@@ -1,3 +1,4 @@
+import Diffusion
 import Kernels
 import ModelFiles
 import Networks
@@ -71,18 +72,5 @@ struct Geometry {
       (0..<shape.count).map { _ in
         Float(Double.random(in: -amplitude...amplitude, using: &generator))
       })
-  }
-}
-
-/// Steele, Lea & Flood 2014: the same inputs in every run.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

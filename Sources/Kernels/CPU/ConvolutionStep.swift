@@ -6,16 +6,14 @@ import TensorCore
 final class ConvolutionStep: Step {
   let label: String
   let reads, writes: [Buffer]
-  let scratchByteCount: Int
+  var scratchByteCount: Int { primitive.scratchByteCount }
 
-  private let source, target: Buffer
-  private let stepBias, residual: Buffer?
+  private let stepBias: Buffer?
   private let channels: Int
-  private let weight, ownBias: AlignedMemory
+  private let ownBias: AlignedMemory
   /// bias + stepBias of the run.
   private let sum: AlignedMemory?
-  private let sourceMemory, targetMemory, scratchMemory: OneDNNMemory
-  private let primitive: Primitive
+  private let primitive: WeightedPrimitive
 
   /// - Parameters:
   ///   - residual: summed in; where it is `target` itself it lies there already.
@@ -23,10 +21,7 @@ final class ConvolutionStep: Step {
     _ settings: Convolution, source: Buffer, sourceShape: Shape, stepBias: Buffer?,
     residual: Buffer?, target: Buffer, targetShape: Shape, _ device: CPUDevice
   ) throws(KernelError) {
-    self.source = source
-    self.target = target
     self.stepBias = stepBias
-    self.residual = residual
     channels = targetShape.channels
     let kernel = settings.weight.shape
     label = "convolution \(kernel[2])x\(kernel[3])"
@@ -56,27 +51,17 @@ final class ConvolutionStep: Step {
       Attributes(sumsIntoOutput: residual != nil, activation: settings.activation),
       device.engine, what)
 
-    let weightDescriptor = descriptor.descriptor(dnnl_query_weights_md)
-    weight = try device.weights.reordered(
-      settings.weight, extents: kernel.extents, tag: dnnl_oihw, to: weightDescriptor)
     ownBias = device.weights.bias(settings.bias, channels: channels)
     sum = stepBias == nil ? nil : AlignedMemory(byteCount: channels * 4)
-    scratchByteCount = descriptor.scratchByteCount
-
-    let engine = device.engine
-    sourceMemory = try OneDNNMemory(sourceDescriptor, engine)
-    targetMemory = try OneDNNMemory(targetDescriptor, engine)
-    scratchMemory = try OneDNNMemory(descriptor.descriptor(dnnl_query_scratchpad_md), engine)
-    let weightMemory = try OneDNNMemory(weightDescriptor, engine)
-    weightMemory.pointer = weight.pointer
-    let biasMemory = try OneDNNMemory(biasDescriptor, engine)
-    biasMemory.pointer = (sum ?? ownBias).pointer
-    primitive = try Primitive(
-      descriptor, engine,
-      arguments: [
-        (DNNL_ARG_SRC, sourceMemory), (DNNL_ARG_WEIGHTS, weightMemory), (DNNL_ARG_BIAS, biasMemory),
-        (DNNL_ARG_DST, targetMemory), (DNNL_ARG_SCRATCHPAD, scratchMemory),
-      ], what)
+    primitive = try WeightedPrimitive(
+      descriptor,
+      .init(source: sourceDescriptor, bias: biasDescriptor, target: targetDescriptor),
+      source: source, residual: residual, target: target, bias: sum ?? ownBias,
+      engine: device.engine, what
+    ) { layout throws(KernelError) in
+      try device.weights.reordered(
+        settings.weight, extents: kernel.extents, tag: dnnl_oihw, to: layout)
+    }
     reads = [source] + [stepBias, residual].compactMap { $0 }
     writes = [target]
   }
@@ -88,15 +73,7 @@ final class ConvolutionStep: Step {
         floats(sum.pointer), 1, floats(ownBias.pointer), 1,
         floats(execution.pointer(stepBias, frame: 0)), channels, 1)
     }
-    let output = execution.pointer(target, frame: frame)
-    if let residual, residual != target {
-      output.copyMemory(
-        from: execution.pointer(residual, frame: frame), byteCount: target.byteCount)
-    }
-    sourceMemory.pointer = execution.pointer(source, frame: frame)
-    targetMemory.pointer = output
-    scratchMemory.pointer = execution.scratch
-    try primitive.execute()
+    try primitive.run(execution, frame: frame)
   }
 }
 

@@ -6,13 +6,9 @@ import TensorCore
 final class LinearStep: Step {
   let label = "linear"
   let reads, writes: [Buffer]
-  let scratchByteCount: Int
+  var scratchByteCount: Int { primitive.scratchByteCount }
 
-  private let source, target: Buffer
-  private let residual: Buffer?
-  private let weight, bias: AlignedMemory
-  private let sourceMemory, targetMemory, scratchMemory: OneDNNMemory
-  private let primitive: Primitive
+  private let primitive: WeightedPrimitive
 
   /// - Parameters:
   ///   - rows: tokens of a frame.
@@ -21,9 +17,6 @@ final class LinearStep: Step {
     _ settings: Linear, rows: Int, source: Buffer, residual: Buffer?, target: Buffer,
     _ device: CPUDevice
   ) throws(KernelError) {
-    self.source = source
-    self.target = target
-    self.residual = residual
     let (outputs, inputs) = (settings.weight.shape[0], settings.weight.shape[1])
     let what = "\(settings.weight.name) on \(rows) tokens"
     let type = device.activationType
@@ -42,40 +35,21 @@ final class LinearStep: Step {
       Attributes(sumsIntoOutput: residual != nil, activation: settings.activation),
       device.engine, what)
 
-    let weightDescriptor = descriptor.descriptor(dnnl_query_weights_md)
-    // The checkpoint has [outputs, inputs], which is the transpose of what the product reads.
-    weight = try device.weights.reordered(
-      settings.weight, extents: [inputs, outputs], tag: dnnl_ba, to: weightDescriptor)
-    bias = device.weights.bias(settings.bias, channels: outputs)
-    scratchByteCount = descriptor.scratchByteCount
-
-    let engine = device.engine
-    sourceMemory = try OneDNNMemory(sourceDescriptor, engine)
-    targetMemory = try OneDNNMemory(targetDescriptor, engine)
-    scratchMemory = try OneDNNMemory(descriptor.descriptor(dnnl_query_scratchpad_md), engine)
-    let weightMemory = try OneDNNMemory(weightDescriptor, engine)
-    weightMemory.pointer = weight.pointer
-    let biasMemory = try OneDNNMemory(biasDescriptor, engine)
-    biasMemory.pointer = bias.pointer
-    primitive = try Primitive(
-      descriptor, engine,
-      arguments: [
-        (DNNL_ARG_SRC, sourceMemory), (DNNL_ARG_WEIGHTS, weightMemory), (DNNL_ARG_BIAS, biasMemory),
-        (DNNL_ARG_DST, targetMemory), (DNNL_ARG_SCRATCHPAD, scratchMemory),
-      ], what)
+    primitive = try WeightedPrimitive(
+      descriptor,
+      .init(source: sourceDescriptor, bias: biasDescriptor, target: targetDescriptor),
+      source: source, residual: residual, target: target,
+      bias: device.weights.bias(settings.bias, channels: outputs), engine: device.engine, what
+    ) { layout throws(KernelError) in
+      // The checkpoint has [outputs, inputs], which is the transpose of what the product reads.
+      try device.weights.reordered(
+        settings.weight, extents: [inputs, outputs], tag: dnnl_ba, to: layout)
+    }
     reads = [source] + [residual].compactMap { $0 }
     writes = [target]
   }
 
   func run(_ execution: Execution, frame: Int) throws(KernelError) {
-    let output = execution.pointer(target, frame: frame)
-    if let residual, residual != target {
-      output.copyMemory(
-        from: execution.pointer(residual, frame: frame), byteCount: target.byteCount)
-    }
-    sourceMemory.pointer = execution.pointer(source, frame: frame)
-    targetMemory.pointer = output
-    scratchMemory.pointer = execution.scratch
-    try primitive.execute()
+    try primitive.run(execution, frame: frame)
   }
 }
