@@ -73,7 +73,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "tdm-filter", "Restoration", "ModelFiles", "TensorCore", "FixtureSupport",
+        "tdm-filter", "Restoration", "Video", "ModelFiles", "Kernels", "TensorCore",
+        "FixtureSupport",
       ]),
   ],
   swiftLanguageModes: [.v6],

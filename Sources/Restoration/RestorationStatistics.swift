@@ -11,6 +11,9 @@ public struct RestorationStatistics: Sendable, Equatable {
   public internal(set) var sample = StageTime()
   /// Of a latent to the restored frame.
   public internal(set) var decode = StageTime()
+
+  /// Nothing done yet.
+  public init() {}
 }
 
 /// How long a stage of the pipeline has taken.

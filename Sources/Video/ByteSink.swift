@@ -9,6 +9,8 @@ public final class ByteSink: @unchecked Sendable {
   // Sendable: it has no lock; its writer's thread alone uses it.
   /// Bytes written so far.
   public private(set) var position = 0
+  /// When the first byte of the last write had gone out.
+  public private(set) var firstByteInstant = ContinuousClock.now
   private let descriptor: Int32
 
   /// - Parameter descriptor: stays the caller's to close.
@@ -21,6 +23,7 @@ public final class ByteSink: @unchecked Sendable {
     while written < bytes.count {
       let count = Glibc.write(descriptor, base + written, bytes.count - written)
       if count >= 0 {
+        if written == 0 { firstByteInstant = .now }
         written += count
         position += count
         continue

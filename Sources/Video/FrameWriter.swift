@@ -4,6 +4,8 @@ public final class FrameWriter: @unchecked Sendable {
   public let format: StreamFormat
   /// Frames written so far.
   public private(set) var frameCount = 0
+  /// When the first byte of the last frame had gone out, its FRAME line included.
+  public private(set) var firstByteInstant = ContinuousClock.now
   private let sink: ByteSink
   private let layout: FrameLayout
   private var header: String?
@@ -23,8 +25,12 @@ public final class FrameWriter: @unchecked Sendable {
     precondition(
       frame.layout == layout, "a frame of \(frame.layout.size) in a stream of \(layout.size)")
     try writeHeader()
-    if format.container == .y4m { try sink.write(Self.line(frame.parameters)) }
+    if format.container == .y4m {
+      try sink.write(Self.line(frame.parameters))
+      firstByteInstant = sink.firstByteInstant
+    }
     try frame.withBytes { bytes throws(VideoError) in try sink.write(bytes) }
+    if format.container == .raw { firstByteInstant = sink.firstByteInstant }
     frameCount += 1
   }
 

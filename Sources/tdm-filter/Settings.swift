@@ -15,13 +15,26 @@ struct Settings: Sendable {
   /// Nil is one for each processor.
   var threads: Int?
   var isQuiet: Bool
+  var whenLate: WhenLate
+  /// Frames that may wait for the computing.
+  let incomingCapacity: Int
 
   /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others.
   init(_ arguments: TDMFilter) throws(Failure) {
     self.arguments = arguments
-    do {
-      try RestorationOptions(arguments, over: arguments.task.preset.values).validate()
-    } catch { throw Failure(error) }
+    // A model's own presets change none of what is asked here.
+    let options = RestorationOptions(arguments, over: arguments.task.preset.values)
+    do { try options.validate() } catch { throw Failure(error) }
+    whenLate = arguments.program.whenLate
+    if whenLate != .wait, options.chunk == 0 {
+      throw Failure(
+        .usage,
+        "--when-late \(whenLate.rawValue): expected a --chunk of 1 or more, found 0, with which nothing leaves before "
+          + "the clip's end; give a chunk, or --when-late wait")
+    }
+    // A frame waits while another is in work. Where a frame that finds no room is late, all that come while a chunk
+    // is sampled need room, or frames would be late where the computing keeps up.
+    incomingCapacity = whenLate == .wait ? 2 : max(2, options.chunk + 1)
 
     input = arguments.input.description
     if input.container == .y4m, input.size != nil || input.pixelFormat != nil {

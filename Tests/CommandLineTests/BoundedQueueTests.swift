@@ -69,4 +69,28 @@ struct BoundedQueueTests {
     sent.wait(until: { $0 == 2 })
     #expect(try queue.receive() == 1)
   }
+
+  @Test("takes what is offered only where there is room")
+  func offer() throws {
+    let queue = BoundedQueue<Int>(capacity: 2)
+    #expect(queue.offer(1) && queue.offer(2))
+    #expect(!queue.offer(3))
+    #expect(try queue.receive() == 1)
+    #expect(queue.offer(4))
+    queue.finish()
+    #expect(try [queue.receive(), queue.receive(), queue.receive()] == [2, 4, nil])
+  }
+
+  @Test("keeps the place of what takes no room, and the room of what takes some")
+  func outsideTheBound() throws {
+    let queue = BoundedQueue<Int>(capacity: 1)
+    #expect(queue.offer(1))
+    for number in 2...5 { queue.append(number) }
+    #expect(!queue.offer(6))
+    #expect(try queue.receive() == 1)
+    #expect(queue.offer(6))
+    #expect(try (2...6).map { _ in try queue.receive() } == [2, 3, 4, 5, 6])
+    #expect(queue.offer(7))
+    #expect(!queue.offer(8))
+  }
 }

@@ -15,8 +15,15 @@ struct ProgramArguments: ParsableArguments {
       "Processors to use. (default: all that the process may run on)", valueName: "N"))
   var threads: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "For sources that do not wait, as cameras: what becomes of a frame that comes while the computing is behind: it waits, is left "
+        + "out, or passes through unrestored.", valueName: "mode"))
+  var whenLate: WhenLate = .wait
+
   @Flag(help: "Write nothing to stderr but errors.")
   var quiet = false
 }
 
 extension Precision: ExpressibleByArgument {}
+extension WhenLate: ExpressibleByArgument {}

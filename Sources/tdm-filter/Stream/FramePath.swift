@@ -13,24 +13,29 @@ struct FramePath: Sendable {
   private let settings: Settings
   private let stop: StopSignal
   private let opened = BoundedQueue<StreamFormat>(capacity: 1)
-  // One frame waits on each side while another is in work: enough that neither pipe holds the computing up.
-  private let incoming = BoundedQueue<Frame>(capacity: 2)
+  private let incoming: BoundedQueue<Arrival>
   private let announced = BoundedQueue<StreamFormat>(capacity: 1)
-  private let outgoing = BoundedQueue<Frame>(capacity: 2)
+  // One frame waits while another is written: enough that the pipe does not hold the computing up.
+  private let outgoing = BoundedQueue<Departure>(capacity: 2)
+  private let statistics = StreamStatistics()
 
   init(_ settings: Settings) throws(VideoError) {
     self.settings = settings
     stop = try StopSignal()
+    incoming = BoundedQueue(capacity: settings.incomingCapacity)
   }
 
   /// Restores stdin to stdout until the stream ends, or a signal ends it. To be called once.
   /// - Throws: what ended the stream before its time. All frames before the fault have been written.
   func run() throws {
-    let isQuiet = settings.isQuiet
-    stop.take { line in if !isQuiet { Messages.standard.tell(line) } }
+    stop.take(announce: announce)
     PlainThread.start(name: "reader") { read() }
     PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
     try write()
+  }
+
+  private func announce(_ line: String) {
+    if !settings.isQuiet { Messages.standard.tell(line) }
   }
 
   private func read() {
@@ -39,7 +44,9 @@ struct FramePath: Sendable {
       let reader = try settings.input.open(source)
       opened.send(reader.format)
       opened.finish()
-      while let frame = try reader.next() { incoming.send(frame) }
+      let intake = Intake(
+        incoming, whenLate: settings.whenLate, statistics: statistics, announce: announce)
+      while let frame = try reader.next() { intake.take(frame) }
       incoming.finish()
     } catch {
       // Stopped inside a header: there is no stream, and nothing is wrong.
@@ -55,7 +62,8 @@ struct FramePath: Sendable {
       let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
       guard let format = try opened.receive() else { return announced.finish() }
       let stream = try StreamRestoration(
-        format, model: model, options: settings.options(for: model), device: device)
+        format, model: model, options: settings.options(for: model), device: device,
+        statistics: statistics)
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try restoreAll(by: stream)
@@ -70,13 +78,13 @@ struct FramePath: Sendable {
   /// - Returns: what ended the stream before its time; all frames before that are restored.
   private func restoreAll(by stream: StreamRestoration) throws -> (any Error)? {
     while true {
-      let frame: Frame?
-      do { frame = try incoming.receive() } catch {
+      let arrival: Arrival?
+      do { arrival = try incoming.receive() } catch {
         try stream.finish(emit: outgoing.send)
         return error
       }
-      guard let frame else { break }
-      try stream.restore(frame, emit: outgoing.send)
+      guard let arrival else { break }
+      try stream.take(arrival, emit: outgoing.send)
     }
     try stream.finish(emit: outgoing.send)
     return nil
@@ -85,10 +93,16 @@ struct FramePath: Sendable {
   private func write() throws {
     guard let format = try announced.receive() else { return }
     let writer = try FrameWriter(ByteSink(descriptor: STDOUT_FILENO), format)
-    var progress = Progress(isQuiet: settings.isQuiet, rate: format.frameRate)
-    while let frame = try outgoing.receive() {
-      try writer.write(frame)
-      progress.wrote(writer.frameCount)
+    var progress = Progress(
+      isQuiet: settings.isQuiet, rate: format.frameRate, statistics: statistics)
+    while let departure = try outgoing.receive() {
+      try writer.write(departure.frame)
+      let latency = departure.arrival.duration(to: writer.firstByteInstant)
+      statistics.update {
+        $0.framesWritten += 1
+        $0.latency.add(latency)
+      }
+      progress.wrote()
     }
     try writer.finish()
     progress.end()

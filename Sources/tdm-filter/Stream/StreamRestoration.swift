@@ -3,7 +3,8 @@ import ModelFiles
 import Restoration
 import Video
 
-/// Restores the frames of one stream: from the stream's format to the model's RGB, through the ``Restorer``, and back.
+/// Restores the frames of one stream: from the stream's format to the model's RGB, through the ``Restorer``, and back. Late
+/// frames pass beside it, in their place.
 ///
 /// One thread, the device's.
 final class StreamRestoration {
@@ -14,16 +15,21 @@ final class StreamRestoration {
   private let encoder: FrameEncoder
   private let enlargement: BicubicEnlargement?
   private let restorer: Restorer
+  private let statistics: StreamStatistics
   /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters and alpha from them.
-  private var held: [Frame] = []
+  private var held: [Arrival] = []
   private var decoded: [Float] = []
   private var enlarged: [Float] = []
+  /// The same of a frame that is passed through while another is restored.
+  private var passed: (decoded: [Float], enlarged: [Float]) = ([], [])
 
+  /// - Parameter statistics: told what the restorer has done and which late frames have left.
   /// - Throws: ``ModelError``, ``OptionError`` or ``KernelError`` where the model cannot be run so; ``VideoError`` where
   ///   the enlarged picture would be too large.
-  init(_ format: StreamFormat, model: ModelFolder, options: RestorationOptions, device: any Device)
-    throws
-  {
+  init(
+    _ format: StreamFormat, model: ModelFolder, options: RestorationOptions, device: any Device,
+    statistics: StreamStatistics
+  ) throws {
     let factor = options.task.enlargement
     outputFormat = try format.enlarged(by: factor)
     decoder = FrameDecoder(format)
@@ -36,24 +42,48 @@ final class StreamRestoration {
       model: model, options: options, width: outputFormat.size.width,
       height: outputFormat.size.height,
       device: device)
+    self.statistics = statistics
   }
 
-  /// Takes the next frame, and gives those that are done.
-  func restore(_ frame: Frame, emit: (Frame) -> Void) throws {
+  /// Takes the next frame, to be restored or, where it is late, to be passed through; gives those that are done.
+  func take(_ arrival: Arrival, emit: (Departure) -> Void) throws {
     // Another clip follows in the same stream: its frames read nothing of this one's.
-    if frame.beginsSequence { try finish(emit: emit) }
-    held.append(frame)
-    decoder.decode(frame, into: &decoded)
+    if arrival.beginsClip { try finish(emit: emit) }
+    held.append(arrival)
+    if arrival.isLate { return passThrough(emit) }
+    decoder.decode(arrival.frame, into: &decoded)
     enlargement?(decoded, into: &enlarged)
     try restorer.push(enlargement == nil ? decoded : enlarged) { encode($0, emit) }
+    statistics.update { $0.restoration = restorer.statistics }
   }
 
   /// Gives the frames that are left.
-  func finish(emit: (Frame) -> Void) throws {
+  func finish(emit: (Departure) -> Void) throws {
     try restorer.finish { encode($0, emit) }
+    statistics.update { $0.restoration = restorer.statistics }
   }
 
-  private func encode(_ rgb: [Float], _ emit: (Frame) -> Void) {
-    emit(encoder.encode(rgb, from: held.removeFirst()))
+  private func encode(_ rgb: [Float], _ emit: (Departure) -> Void) {
+    let arrival = held.removeFirst()
+    emit(
+      Departure(frame: encoder.encode(rgb, from: arrival.frame), arrival: arrival.instant))
+    passThrough(emit)
+  }
+
+  /// Gives the late frames that no other stands before.
+  private func passThrough(_ emit: (Departure) -> Void) {
+    while let arrival = held.first, arrival.isLate {
+      held.removeFirst()
+      emit(Departure(frame: unrestored(arrival.frame), arrival: arrival.instant))
+      statistics.update { $0.framesHeldLate -= 1 }
+    }
+  }
+
+  /// The frame byte for byte; where the task enlarges, enlarged.
+  private func unrestored(_ frame: Frame) -> Frame {
+    guard let enlargement else { return frame }
+    decoder.decode(frame, into: &passed.decoded)
+    enlargement(passed.decoded, into: &passed.enlarged)
+    return encoder.encode(passed.enlarged, from: frame)
   }
 }

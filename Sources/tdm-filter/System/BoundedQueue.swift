@@ -2,6 +2,9 @@
 /// waits for the other, so that memory does not grow with the stream.
 ///
 /// The sending side ends it, with an error or without: what was sent before is still received, and then the end.
+///
+/// An element may also be sent outside of this bound, by whoever bounds it in another way: it keeps its place in line,
+/// but takes no room.
 final class BoundedQueue<Element: Sendable>: Sendable {
   private enum Ending {
     case finished
@@ -9,8 +12,22 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   }
 
   private struct State {
-    var elements: [Element] = []
+    var elements: [(element: Element, takesRoom: Bool)] = []
+    /// Elements that take room.
+    var occupied = 0
     var ending: Ending?
+
+    mutating func append(_ element: Element, takingRoom: Bool) {
+      precondition(ending == nil, "sent after the end")
+      elements.append((element, takingRoom))
+      if takingRoom { occupied += 1 }
+    }
+
+    mutating func removeFirst() -> Element {
+      let (element, takesRoom) = elements.removeFirst()
+      if takesRoom { occupied -= 1 }
+      return element
+    }
   }
 
   let capacity: Int
@@ -26,11 +43,24 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   /// - Precondition: the queue is not finished.
   func send(_ element: Element) {
     state.wait(
-      until: { $0.elements.count < capacity },
-      then: { state in
-        precondition(state.ending == nil, "sent after the end")
-        state.elements.append(element)
-      })
+      until: { $0.occupied < capacity }, then: { $0.append(element, takingRoom: true) })
+  }
+
+  /// Appends an element if there is room now.
+  /// - Returns: whether there was.
+  /// - Precondition: the queue is not finished.
+  func offer(_ element: Element) -> Bool {
+    state.change { state in
+      guard state.occupied < capacity else { return false }
+      state.append(element, takingRoom: true)
+      return true
+    }
+  }
+
+  /// Appends an element that takes no room.
+  /// - Precondition: the queue is not finished.
+  func append(_ element: Element) {
+    state.change { $0.append(element, takingRoom: false) }
   }
 
   /// Tells that nothing more will be sent. The first call counts.
@@ -48,7 +78,7 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     try state.wait(
       until: { !$0.elements.isEmpty || $0.ending != nil },
       then: { state in
-        if !state.elements.isEmpty { return state.elements.removeFirst() }
+        if !state.elements.isEmpty { return state.removeFirst() }
         if case .failed(let error) = state.ending { throw error }
         return nil
       })

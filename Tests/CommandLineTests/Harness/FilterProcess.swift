@@ -41,7 +41,7 @@ final class FilterProcess: @unchecked Sendable {
   /// Starts it.
   /// - Parameters:
   ///   - outputFile: where stdout goes, in place of a pipe that is read to its end.
-  ///   - readsOutput: false leaves the pipe unread.
+  ///   - readsOutput: false leaves the pipe unread until ``readOutput()``.
   init(
     _ arguments: [String], executable: String = path, outputFile: String? = nil,
     readsOutput: Bool = true
@@ -126,6 +126,9 @@ final class FilterProcess: @unchecked Sendable {
   }
 
   func closeInput() { close(input) }
+
+  /// Begins to read what it writes.
+  func readOutput() { Self.drain(outputDescriptor, into: output) }
 
   /// Goes away as a reader.
   func closeOutput() { close(outputDescriptor) }

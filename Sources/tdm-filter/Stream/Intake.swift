@@ -1,0 +1,100 @@
+import Video
+
+/// Where frames enter the path, each as soon as it has been read: the place at which a late frame shows itself.
+///
+/// A frame is late where it finds the line before the computing full. One thread, the reader's.
+final class Intake {
+  /// Frames that are passed through wait for those before them, in memory: so many bytes of them, and never fewer
+  /// than so many. Where they are more, the source waits after all.
+  static let heldByteLimit = 256 << 20
+  static let leastHeldLimit = 8
+
+  private let whenLate: WhenLate
+  private let line: BoundedQueue<Arrival>
+  private let statistics: StreamStatistics
+  private var notices: LateNotices
+  /// Whether a clip's first frame was left out.
+  private var owesClipStart = false
+
+  /// - Parameters:
+  ///   - line: to the computing.
+  ///   - announce: takes a line for a person.
+  init(
+    _ line: BoundedQueue<Arrival>, whenLate: WhenLate, statistics: StreamStatistics,
+    announce: @escaping (String) -> Void
+  ) {
+    self.line = line
+    self.whenLate = whenLate
+    self.statistics = statistics
+    notices = LateNotices(whenLate, announce: announce)
+  }
+
+  /// How many frames of so many bytes are held at most to be passed through.
+  static func heldLimit(frameByteCount: Int) -> Int {
+    max(leastHeldLimit, heldByteLimit / max(frameByteCount, 1))
+  }
+
+  /// Takes a frame whose last byte has just been read.
+  func take(_ frame: Frame) {
+    var arrival = Arrival(
+      frame: frame, instant: .now, beginsClip: frame.beginsSequence || owesClipStart)
+    statistics.update { $0.framesRead += 1 }
+    owesClipStart = false
+    if line.offer(arrival) { return }
+    switch whenLate {
+    case .skip:
+      owesClipStart = arrival.beginsClip
+      statistics.update { $0.framesSkipped += 1 }
+      notices.add(frame)
+    case .passthrough where holdsAnother(frame):
+      arrival.isLate = true
+      notices.add(frame)
+      line.append(arrival)
+    case .wait, .passthrough:
+      statistics.update { $0.framesWaited += 1 }
+      line.send(arrival)
+    }
+  }
+
+  /// Counts a frame among those that are held to be passed through, if there is room.
+  private func holdsAnother(_ frame: Frame) -> Bool {
+    let limit = Self.heldLimit(frameByteCount: frame.layout.byteCount)
+    return statistics.update {
+      guard $0.framesHeldLate < limit else { return false }
+      $0.framesHeldLate += 1
+      $0.framesPassedThrough += 1
+      return true
+    }
+  }
+}
+
+/// Tells of late frames: of the first at once, of the others in one line every few seconds.
+struct LateNotices {
+  private static let interval = Duration.seconds(5)
+
+  private let verb: String
+  private let announce: (String) -> Void
+  private var told: ContinuousClock.Instant?
+  private var untold: (count: Int, first: Int) = (0, 0)
+  private var total = 0
+
+  init(_ whenLate: WhenLate, announce: @escaping (String) -> Void) {
+    verb = whenLate == .skip ? "left out" : "passed through unrestored"
+    self.announce = announce
+  }
+
+  mutating func add(_ frame: Frame) {
+    total += 1
+    if untold.count == 0 { untold.first = frame.number }
+    untold.count += 1
+    let now = ContinuousClock.now
+    if let told, told.duration(to: now) < Self.interval { return }
+    told = now
+    let which =
+      untold.count == 1
+      ? "frame \(frame.number)"
+      : "\(untold.count) frames from \(untold.first) to \(frame.number)"
+    announce("late: \(which) \(verb), \(total) so far")
+    untold.count = 0
+  }
+}

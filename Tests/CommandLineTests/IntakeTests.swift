@@ -1,0 +1,98 @@
+import Foundation
+import Testing
+import Video
+
+@testable import tdm_filter
+
+@Suite("A frame that finds the line before the computing full")
+struct IntakeTests {
+  private let pool: FramePool
+  private let line = BoundedQueue<Arrival>(capacity: 2)
+  private let statistics = StreamStatistics()
+
+  init() throws {
+    pool = FramePool(
+      FrameLayout(
+        size: try PictureSize(parsing: "16x16"), pixelFormat: try PixelFormat(named: "gray")))
+  }
+
+  private func frame(_ number: Int) -> Frame {
+    pool.frame(number: number, beginsSequence: number == 0 || number == 3)
+  }
+
+  private func received(_ count: Int) throws -> [Arrival] {
+    try (0..<count).map { _ in try #require(try line.receive()) }
+  }
+
+  @Test("is left out, counted and told of; the next one says that a clip began")
+  func skip() throws {
+    var lines: [String] = []
+    let intake = Intake(line, whenLate: .skip, statistics: statistics) { lines.append($0) }
+    for number in 0..<5 { intake.take(frame(number)) }
+    #expect(statistics.counts.framesRead == 5 && statistics.counts.framesSkipped == 3)
+    // Of the first at once; the others came within the same moment.
+    #expect(lines == ["late: frame 2 left out, 1 so far"])
+    #expect(try received(2).map(\.frame.number) == [0, 1])
+    for number in 5..<7 { intake.take(frame(number)) }
+    let arrivals = try received(2)
+    #expect(arrivals.map(\.frame.number) == [5, 6])
+    // Frame 3 was the first of a clip.
+    #expect(arrivals.map(\.beginsClip) == [true, false])
+    #expect(!arrivals.contains { $0.isLate })
+  }
+
+  @Test("keeps its place where it is passed through")
+  func passthrough() throws {
+    var lines: [String] = []
+    let intake = Intake(line, whenLate: .passthrough, statistics: statistics) { lines.append($0) }
+    for number in 0..<6 { intake.take(frame(number)) }
+    #expect(statistics.counts.framesPassedThrough == 4 && statistics.counts.framesHeldLate == 4)
+    #expect(lines == ["late: frame 2 passed through unrestored, 1 so far"])
+    let arrivals = try received(6)
+    #expect(arrivals.map(\.frame.number) == Array(0..<6))
+    #expect(arrivals.map(\.isLate) == [false, false, true, true, true, true])
+    #expect(arrivals.map(\.beginsClip) == [true, false, false, true, false, false])
+  }
+
+  @Test("has the source wait where too many are held to be passed through")
+  func tooMany() throws {
+    let intake = Intake(line, whenLate: .passthrough, statistics: statistics) { _ in }
+    // Frames so large that only the least number may be held.
+    let large = FramePool(
+      FrameLayout(
+        size: try PictureSize(parsing: "16384x4096"), pixelFormat: try PixelFormat(named: "gray")))
+    let limit = Intake.heldLimit(frameByteCount: large.layout.byteCount)
+    #expect(limit == Intake.leastHeldLimit)
+    for number in 0..<2 + limit { intake.take(large.frame(number: number)) }
+    #expect(statistics.counts.framesHeldLate == limit)
+    let done = Monitor(false)
+    PlainThread.start(name: "source") { [line, statistics] in
+      Intake(line, whenLate: .passthrough, statistics: statistics) { _ in }
+        .take(large.frame(number: 2 + limit))
+      done.change { $0 = true }
+    }
+    while statistics.counts.framesWaited == 0 { usleep(1000) }
+    #expect(try received(1)[0].frame.number == 0)
+    done.wait { $0 }
+    let rest = try received(2 + limit)
+    #expect(rest.map(\.frame.number) == Array(1...2 + limit))
+    #expect(!rest.last!.isLate)
+  }
+
+  @Test("waits until there is room, unless told otherwise")
+  func wait() throws {
+    let done = Monitor(0)
+    PlainThread.start(name: "source") { [line, statistics, pool] in
+      let intake = Intake(line, whenLate: .wait, statistics: statistics) { _ in }
+      for number in 0..<50 {
+        intake.take(pool.frame(number: number))
+        done.change { $0 += 1 }
+      }
+    }
+    while statistics.counts.framesWaited == 0 { usleep(1000) }
+    #expect(done.change { $0 } <= 2)
+    #expect(try received(50).map(\.frame.number) == Array(0..<50))
+    let counts = statistics.counts
+    #expect(counts.framesSkipped == 0 && counts.framesPassedThrough == 0)
+  }
+}

@@ -1,0 +1,102 @@
+import FixtureSupport
+import Kernels
+import ModelFiles
+import Restoration
+import Testing
+import Video
+
+@testable import tdm_filter
+
+@Suite("A late frame on its way past the restorer")
+struct StreamRestorationTests {
+  private static let format = StreamFormat(
+    container: .raw, size: try! PictureSize(parsing: "\(Tiny.width)x\(Tiny.height)"),
+    pixelFormat: try! PixelFormat(named: "rgb24"))
+
+  private func stream(
+    _ task: RestorationTask, chunk: Int, lookahead: Int, _ statistics: StreamStatistics
+  ) throws -> StreamRestoration {
+    var options = RestorationOptions()
+    options.task = task
+    options.chunk = chunk
+    options.lookahead = lookahead
+    options.inversionSteps = 1
+    options.steps = 1
+    options.sceneCut = .off
+    return try StreamRestoration(
+      Self.format, model: ModelFolder(path: Fixture.thin.modelFolder()), options: options,
+      device: CPUDevice(precision: .f32, threads: 1), statistics: statistics)
+  }
+
+  private func arrivals(late: Set<Int>, clipStarts: Set<Int> = [0], count: Int) throws -> [Arrival]
+  {
+    let clip = try Fixture.clip()
+    let pool = FramePool(Self.format.layout)
+    return (0..<count).map { number in
+      let frame = pool.frame(number: number)
+      frame.withMutableBytes { $0.copyBytes(from: clip.frame(number % clip.frameCount)) }
+      return Arrival(
+        frame: frame, instant: .now, beginsClip: clipStarts.contains(number),
+        isLate: late.contains(number))
+    }
+  }
+
+  private func bytes(_ frame: Frame) -> [UInt8] { frame.withBytes { Array($0) } }
+
+  @Test(
+    "comes out as it is, in its place; the others are restored as if it had not been there",
+    arguments: [[1, 0], [1, 3], [4, 2], [3, 0]])
+  func order(streaming: [Int]) throws {
+    let late: Set = [0, 3, 4, 9, 10, 11]
+    let statistics = StreamStatistics()
+    statistics.update { $0.framesHeldLate = late.count }
+    let arrivals = try arrivals(late: late, clipStarts: [0, 9], count: 12)
+    var departures: [Departure] = []
+    let mixed = try stream(.denoise, chunk: streaming[0], lookahead: streaming[1], statistics)
+    for arrival in arrivals { try mixed.take(arrival) { departures.append($0) } }
+    try mixed.finish { departures.append($0) }
+    #expect(departures.map(\.frame.number) == Array(0..<12))
+    #expect(zip(departures, arrivals).allSatisfy { $0.arrival == $1.instant })
+    #expect(statistics.counts.framesHeldLate == 0)
+    #expect(statistics.counts.restoration.framesOut == 6)
+
+    let alone = try stream(
+      .denoise, chunk: streaming[0], lookahead: streaming[1], StreamStatistics())
+    var restored: [Int: [UInt8]] = [:]
+    for arrival in arrivals where !arrival.isLate {
+      try alone.take(arrival) { restored[$0.frame.number] = bytes($0.frame) }
+    }
+    try alone.finish { restored[$0.frame.number] = bytes($0.frame) }
+    for (arrival, departure) in zip(arrivals, departures) {
+      let number = arrival.frame.number
+      let expected = arrival.isLate ? bytes(arrival.frame) : try #require(restored[number])
+      #expect(bytes(departure.frame) == expected, "frame \(number)")
+    }
+  }
+
+  @Test("leaves as soon as no frame before it is in work")
+  func promptness() throws {
+    let stream = try stream(.denoise, chunk: 1, lookahead: 1, StreamStatistics())
+    let arrivals = try arrivals(late: [0, 2, 4], count: 5)
+    var left: [[Int]] = []
+    for arrival in arrivals {
+      var numbers: [Int] = []
+      try stream.take(arrival) { numbers.append($0.frame.number) }
+      left.append(numbers)
+    }
+    // Frame 1 waits for frame 3, its lookahead; frame 2 waits behind it.
+    #expect(left == [[0], [], [], [1, 2], []])
+  }
+
+  @Test("is enlarged bicubically where the task enlarges")
+  func enlarged() throws {
+    let stream = try stream(.superres, chunk: 1, lookahead: 0, StreamStatistics())
+    let arrival = try arrivals(late: [0], count: 1)[0]
+    var departures: [Departure] = []
+    try stream.take(arrival) { departures.append($0) }
+    let expected = bicubicEnlarged(
+      bytes(arrival.frame).map { Float($0) }, width: Tiny.width, height: Tiny.height, factor: 4)
+    #expect(
+      departures.map { bytes($0.frame) } == [expected.map { UInt8(($0 + 0.5).rounded(.down)) }])
+  }
+}

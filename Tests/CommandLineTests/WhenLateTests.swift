@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+
+@testable import tdm_filter
+
+/// A source that does not wait for a filter that cannot go on: nobody reads what it writes.
+@Suite("While the reader of stdout stands still")
+struct WhenLateTests {
+  private static let count = 300
+  /// So many that a pipe's 64 KiB and every place in the program are taken by far fewer.
+  private static let surelyLate = 200
+  private static let options = ["--chunk", "1", "--lookahead", "0"]
+
+  /// Feeds everything, and only then reads.
+  private func run(_ whenLate: String) throws -> FilterResult {
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + Self.options + ["--when-late", whenLate], readsOutput: false)
+    filter.feed(Y4M().stream(frames: Self.count))
+    filter.closeInput()
+    filter.readOutput()
+    return filter.wait()
+  }
+
+  /// The number before some words on the closing line.
+  private func count(before words: String, in result: FilterResult) throws -> Int {
+    let line = try #require(result.errorLines.last { $0.contains("done: ") })
+    let part = try #require(line.split(separator: ", ").first { $0.contains(words) })
+    return try #require(Int(part.prefix { $0.isNumber }))
+  }
+
+  @Test("late frames are left out, and all others restored, with skip")
+  func skip() throws {
+    let result = try run("skip")
+    #expect(result.status == 0, "\(result.errors)")
+    let skipped = try count(before: "left out late", in: result)
+    #expect(skipped >= Self.surelyLate)
+    #expect(Y4M.frameCount(of: result.output) == Self.count - skipped)
+    #expect(result.errors.contains("late: frame "))
+    #expect(result.errors.contains("latency p50 "))
+  }
+
+  @Test("late frames pass through in their places with passthrough")
+  func passthrough() throws {
+    let result = try run("passthrough")
+    #expect(result.status == 0, "\(result.errors)")
+    let passed = try count(before: "passed through late", in: result)
+    #expect(passed >= Self.surelyLate)
+    #expect(Y4M.frameCount(of: result.output) == Self.count)
+    let stream = Y4M().stream(frames: Self.count)
+    let size = Y4M.frameByteCount + "FRAME\n".utf8.count
+    func frame(_ number: Int, of bytes: [UInt8]) -> ArraySlice<UInt8> {
+      let start = bytes.count - (Self.count - number) * size
+      return bytes[start..<start + size]
+    }
+    let same = (0..<Self.count).count { frame($0, of: result.output) == frame($0, of: stream) }
+    #expect(same == passed)
+  }
+
+  @Test("the source waits where nothing is said")
+  func wait() throws {
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + Self.options, readsOutput: false)
+    let fed = Monitor(false)
+    PlainThread.start(name: "feeder") {
+      filter.feed(Y4M().stream(frames: Self.count))
+      fed.change { $0 = true }
+      filter.closeInput()
+    }
+    // Were nothing to hold it up, the feeder would be done long before.
+    usleep(500_000)
+    #expect(!fed.change { $0 })
+    filter.readOutput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Y4M.frameCount(of: result.output) == Self.count)
+    #expect(result.errorLines.count == 1, "\(result.errors)")
+  }
+
+  @Test("does not go with the whole clip at once", arguments: ["skip", "passthrough"])
+  func wholeClip(mode: String) throws {
+    let result = try FilterProcess.run(["--when-late", mode, "--chunk", "0"])
+    expectFailure(result, .usage, saying: ["--when-late \(mode)", "--chunk"])
+  }
+}
