@@ -30,9 +30,11 @@ let package = Package(
     // The packed model that works without any file beside the program.
     .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack"]),
 
+    .target(name: "StrictJSON"),
     .target(name: "TensorCore"),
     .target(name: "Kernels", dependencies: ["TensorCore", "CKernels", "COneDNN", "COpenBLAS"]),
-    .target(name: "ModelFiles", dependencies: ["TensorCore", "CZstd", "CEmbeddedModel"]),
+    .target(
+      name: "ModelFiles", dependencies: ["TensorCore", "StrictJSON", "CZstd", "CEmbeddedModel"]),
     .target(name: "Networks", dependencies: ["TensorCore", "Kernels", "ModelFiles"]),
     .target(name: "Diffusion", dependencies: ["TensorCore", "ModelFiles"]),
     .target(name: "Video", dependencies: ["TensorCore", "CAVUtil", "CSWScale"]),
@@ -54,10 +56,11 @@ let package = Package(
 
     // Small random models with what the reference computes with them, for the tests of several targets.
     .target(name: "FixtureSupport", dependencies: ["TensorCore"], path: "Tests/FixtureSupport"),
+    .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TensorCore"]),
     .testTarget(
-      name: "ModelFilesTests", dependencies: ["ModelFiles", "TensorCore", "CZstd"],
+      name: "ModelFilesTests", dependencies: ["ModelFiles", "StrictJSON", "TensorCore", "CZstd"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "NetworksTests",

@@ -1,3 +1,4 @@
+import StrictJSON
 import TensorCore
 
 /// One tensor of a part, wherever its file lies.

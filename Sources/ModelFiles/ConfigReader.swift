@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Reads one of diffusers' or transformers' JSON configurations: what is missing has the class's default, what cannot be
 /// run is refused by name.
 struct ConfigReader {

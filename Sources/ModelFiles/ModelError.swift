@@ -20,8 +20,3 @@ public struct ModelError: Error, Equatable, CustomStringConvertible {
 
   private static let longest = 1000
 }
-
-extension String {
-  /// In quotes and cut to a length that leaves room for the rest of an error.
-  var quoted: String { count > 120 ? "\"\(prefix(117))...\"" : "\"\(self)\"" }
-}

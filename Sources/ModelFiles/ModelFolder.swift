@@ -1,3 +1,4 @@
+import StrictJSON
 import TensorCore
 
 /// A model in the layout that diffusers writes: a folder for each part, with its configuration and its weights.

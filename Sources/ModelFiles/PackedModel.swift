@@ -1,4 +1,5 @@
 import CZstd
+import StrictJSON
 import TensorCore
 
 /// A model in one compressed file, unpacked into memory: what the program carries in itself.

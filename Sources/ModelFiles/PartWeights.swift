@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Finds the files that hold a part's weights: one file or shards with an index, in full or half precision.
 enum PartWeights {
   /// - Parameter folder: the part's own.

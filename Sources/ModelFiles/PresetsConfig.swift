@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// What a model says of the presets: `presets.json`, by the preset's name.
 ///
 /// Values that were found by measuring this model; what is not given is the program's own.

@@ -1,3 +1,4 @@
+import StrictJSON
 import TensorCore
 
 /// One tensor as a safetensors header lists it, checked.

@@ -1,3 +1,4 @@
+import StrictJSON
 import TensorCore
 
 /// A place in the tree of names of a checkpoint, walked as the networks are built:

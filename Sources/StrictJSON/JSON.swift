@@ -1,5 +1,5 @@
 /// A JSON value (RFC 8259). No object holds a key twice: such a text is refused.
-enum JSON: Equatable, Sendable {
+package enum JSON: Equatable, Sendable {
   case null
   case bool(Bool)
   /// A number without fraction and exponent that fits an `Int`.
@@ -11,7 +11,7 @@ enum JSON: Equatable, Sendable {
   case object([String: JSON])
 
   /// What a user would call it, for errors.
-  var summary: String {
+  package var summary: String {
     switch self {
     case .null: "null"
     case .bool(let value): "\(value)"
@@ -26,19 +26,19 @@ enum JSON: Equatable, Sendable {
     }
   }
 
-  var string: String? {
+  package var string: String? {
     if case .string(let value) = self { value } else { nil }
   }
 
-  var integer: Int? {
+  package var integer: Int? {
     if case .integer(let value) = self { value } else { nil }
   }
 
-  var object: [String: JSON]? {
+  package var object: [String: JSON]? {
     if case .object(let value) = self { value } else { nil }
   }
 
-  var array: [JSON]? {
+  package var array: [JSON]? {
     if case .array(let value) = self { value } else { nil }
   }
 }

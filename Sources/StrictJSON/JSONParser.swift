@@ -1,39 +1,61 @@
 /// Why and where a JSON text cannot be read.
-struct JSONError: Error, CustomStringConvertible {
-  let reason: String
+package struct JSONError: Error, CustomStringConvertible {
+  package let reason: String
   /// The byte, counted from 0, at which reading stopped.
-  let offset: Int
-  var description: String { "\(reason) at byte \(offset)" }
+  package let offset: Int
+  package var description: String { "\(reason) at byte \(offset)" }
 }
 
 /// A strict JSON reader that can be given hostile text: depth and number of values are bounded, and its time is linear.
 ///
 /// Foundation's readers keep one of two equal keys in silence, and a checkpoint with a tensor twice must be refused.
-struct JSONParser {
-  private static let deepest = 64
-  /// Real files stay far below (a CLIP vocabulary has 50,000 values). At 24 bytes a value this is about 100 MB.
-  private static let mostValues = 4_000_000
+package struct JSONParser {
+  /// How much of a text is taken before it is refused.
+  package struct Limits: Sendable {
+    /// Arrays and objects inside each other.
+    package var depth: Int
+    /// Numbers, strings, arrays, ... in all.
+    package var values: Int
+
+    package init(depth: Int, values: Int) {
+      self.depth = depth
+      self.values = values
+    }
+
+    /// Real files stay far below (a CLIP vocabulary has 50,000 values). At 24 bytes a value this is about 100 MB.
+    package static let file = Limits(depth: 64, values: 4_000_000)
+  }
 
   private let bytes: UnsafeRawBufferPointer
+  private let limits: Limits
   private var position = 0
   private var valueCount = 0
 
-  static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONError) -> JSON {
-    var parser = JSONParser(bytes: bytes)
+  package static func parse(
+    _ bytes: UnsafeRawBufferPointer, limits: Limits = .file
+  ) throws(JSONError) -> JSON {
+    var parser = JSONParser(bytes: bytes, limits: limits)
     let value = try parser.value(depth: 0)
     parser.skipSpace()
     guard parser.position == bytes.count else { throw parser.error("text after the value") }
     return value
   }
 
-  static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSON {
+  package static func parse(
+    _ bytes: [UInt8], limits: Limits = .file
+  ) throws(JSONError) -> JSON {
     let result: Result<JSON, JSONError> = bytes.withUnsafeBytes { buffer in
-      do throws(JSONError) { return .success(try parse(buffer)) } catch { return .failure(error) }
+      do throws(JSONError) { return .success(try parse(buffer, limits: limits)) } catch {
+        return .failure(error)
+      }
     }
     return try result.get()
   }
 
-  private init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  private init(bytes: UnsafeRawBufferPointer, limits: Limits) {
+    self.bytes = bytes
+    self.limits = limits
+  }
 
   private func error(_ reason: String) -> JSONError { JSONError(reason: reason, offset: position) }
 
@@ -52,9 +74,9 @@ struct JSONParser {
   }
 
   private mutating func value(depth: Int) throws(JSONError) -> JSON {
-    guard depth < Self.deepest else { throw error("nested too deeply") }
+    guard depth < limits.depth else { throw error("nested too deeply") }
     valueCount += 1
-    guard valueCount <= Self.mostValues else { throw error("too many values") }
+    guard valueCount <= limits.values else { throw error("too many values") }
     skipSpace()
     switch next {
     case UInt8(ascii: "{"): return .object(try object(depth: depth))
