@@ -60,11 +60,11 @@ public struct NoiseSchedule: Sendable {
   /// The timesteps of `count` noise levels with trailing spacing, rising: whatever their count, inversion and
   /// sampling meet on the same, noisiest level.
   /// - Parameters:
-  ///   - count: 1 or more, at most strength · ``trainStepCount``.
+  ///   - count: 0 (no levels) or more, at most strength · ``trainStepCount``.
   ///   - strength: the share of the timesteps that is used, 0 < strength <= 1.
   public func levels(_ count: Int, strength: Double) -> [Int] {
-    (1...count).map { level in
-      let position = Double(level) * strength * Double(trainStepCount) / Double(count)
+    (0..<count).map { level in
+      let position = Double(level + 1) * strength * Double(trainStepCount) / Double(count)
       return Int((position + 0.5).rounded(.down)) - 1
     }
   }

@@ -18,7 +18,7 @@ public struct PresetConfig: Sendable, Equatable {
           + "and no other key")
     }
     if reader.members["inversion_steps"] != nil {
-      inversionSteps = try reader.int("inversion_steps", default: 1, in: 1...1000)
+      inversionSteps = try reader.int("inversion_steps", default: 1, in: 0...1000)
     }
     if reader.members["steps"] != nil {
       steps = try reader.int("steps", default: 1, in: 1...1000)

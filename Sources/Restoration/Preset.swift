@@ -33,7 +33,7 @@ public enum Preset: String, CaseIterable, Sendable {
 
 /// What a preset stands for.
 public struct PresetValues: Sendable, Equatable {
-  /// Moves of the DDIM inversion.
+  /// Moves of the DDIM inversion; 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int
   /// Moves of the DDIM sampling.
   public var steps: Int

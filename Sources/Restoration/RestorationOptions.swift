@@ -42,6 +42,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var chunk: Int
   /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk.
   public var lookahead: Int
+  /// 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int
   public var steps: Int
   /// The share of the noise levels that is gone through, 0 < strength <= 1.
@@ -79,7 +80,8 @@ public struct RestorationOptions: Sendable, Equatable {
   var isGuided: Bool { guidance != 1 }
 
   var usesControl: Bool {
-    controlScale != 0 || (inversionControlScale != 0 && start == .inversion)
+    controlScale != 0
+      || (inversionControlScale != 0 && start == .inversion && inversionSteps > 0)
   }
 }
 
@@ -100,7 +102,8 @@ extension RestorationOptions {
     try check("--radius", radius, in: 0...64, note: "frames on either side")
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
     try check("--lookahead", lookahead, in: 0...4096, note: "frames")
-    try check("--inversion-steps", inversionSteps, in: 1...1000, note: "moves")
+    try check(
+      "--inversion-steps", inversionSteps, in: 0...1000, note: "moves, where 0 is no inversion")
     try check("--steps", steps, in: 1...1000, note: "moves")
     guard strength > 0, strength <= 1 else {
       throw OptionError(
@@ -123,7 +126,7 @@ extension RestorationOptions {
         expected: "\(0.5 / Double(trainStepCount)) or more, the model's first noise level")
     }
     let note = "noise levels that the model has at --strength \(strength)"
-    try check("--inversion-steps", inversionSteps, in: 1...available, note: note)
+    try check("--inversion-steps", inversionSteps, in: 0...available, note: note)
     try check("--steps", steps, in: 1...available, note: note)
   }
 

@@ -23,6 +23,12 @@ struct PresetsTests {
     #expect(presets["paper"] == nil)
   }
 
+  @Test("may leave inversion out")
+  func withoutInversion() throws {
+    let presets = try presets(#"{"live": {"inversion_steps": 0, "steps": 1}}"#)
+    #expect(presets["live"]?.inversionSteps == 0 && presets["live"]?.steps == 1)
+  }
+
   @Test("need not be there")
   func missing() throws { #expect(try presets(nil).isEmpty) }
 
@@ -30,6 +36,7 @@ struct PresetsTests {
     "are refused by name where they cannot be",
     arguments: [
       (#"{"live": {"steps": 0}}"#, "steps"), (#"{"live": {"steps": 2.5}}"#, "steps"),
+      (#"{"live": {"inversion_steps": -1}}"#, "inversion_steps"),
       (#"{"live": {"strength": 0}}"#, "strength"), (#"{"live": {"strength": 1.5}}"#, "strength"),
       (#"{"live": {"radius": 3}}"#, "radius"), (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
     ])

@@ -57,7 +57,7 @@ import Testing
     arguments: [
       OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
       OptionCase("--chunk") { $0.chunk = -1 }, OptionCase("--lookahead") { $0.lookahead = -2 },
-      OptionCase("--inversion-steps") { $0.inversionSteps = 0 },
+      OptionCase("--inversion-steps") { $0.inversionSteps = -1 },
       OptionCase("--steps") { $0.steps = 1001 }, OptionCase("--strength") { $0.strength = 0 },
       OptionCase("--strength") { $0.strength = 1.01 },
       OptionCase("--strength") { $0.strength = .nan },

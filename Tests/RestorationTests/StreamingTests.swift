@@ -32,6 +32,7 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       $0.inversionControlScale = 0.7
       $0.inversionPrompt = .task
     },
+    OptionCase("no inversion") { $0.inversionSteps = 0 },
     OptionCase("no control") { $0.controlScale = 0 },
     OptionCase("noise") {
       $0.start = .noise

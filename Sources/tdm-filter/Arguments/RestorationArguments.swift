@@ -22,7 +22,9 @@ struct RestorationArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Steps of DDIM inversion, from the frame to noise.", valueName: "N"))
+    help: ArgumentHelp(
+      "Steps of DDIM inversion, from the frame to noise; 0 samples from the frame as it is.",
+      valueName: "N"))
   var inversionSteps: Int?
 
   @Option(
