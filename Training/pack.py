@@ -29,6 +29,8 @@ PARTS = {
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
     "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
 }
+# Of this class are autoencoders without weights.
+WEIGHTLESS = "AutoencoderHaar"
 OPTIONAL = {"presets.json", "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer.json", "tokenizer/special_tokens_map.json"}
 
 
@@ -65,6 +67,9 @@ def half_weights(path: pathlib.Path) -> tuple[bytes, bytes]:
 def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
     """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack."""
     names = ["model_index.json", "presets.json"] + [f"{part}/{name}" for part, names in PARTS.items() for name in names]
+    configuration = folder / "vae/config.json"
+    if configuration.is_file() and json.loads(configuration.read_text(encoding="utf-8")).get("_class_name") == WEIGHTLESS:
+        names.remove("vae/diffusion_pytorch_model.safetensors")
     files = []
     for name in names:
         path = folder / name

@@ -2,12 +2,14 @@
 public enum AutoencoderConfig: Sendable, Equatable {
   case kl(AutoencoderKLConfig)
   case tiny(AutoencoderTinyConfig)
+  case haar(AutoencoderHaarConfig)
 
   /// Channels of a latent.
   public var latentChannels: Int {
     switch self {
     case .kl(let config): config.latentChannels
     case .tiny(let config): config.latentChannels
+    case .haar(let config): config.latentChannels
     }
   }
 
@@ -16,6 +18,7 @@ public enum AutoencoderConfig: Sendable, Equatable {
     switch self {
     case .kl(let config): config.scalingFactor
     case .tiny(let config): config.scalingFactor
+    case .haar(let config): config.scalingFactor
     }
   }
 
@@ -24,13 +27,17 @@ public enum AutoencoderConfig: Sendable, Equatable {
     switch self {
     case .kl(let config): 1 << (config.blockOutChannels.count - 1)
     case .tiny(let config): 1 << (config.encoderBlockOutChannels.count - 1)
+    case .haar: 2
     }
   }
 
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.requireClass(.vae)
     self =
-      reader.members["_class_name"] == .string("AutoencoderTiny")
-      ? .tiny(try AutoencoderTinyConfig(reader)) : .kl(try AutoencoderKLConfig(reader))
+      switch reader.members["_class_name"]?.string {
+      case "AutoencoderTiny": .tiny(try AutoencoderTinyConfig(reader))
+      case "AutoencoderHaar": .haar(try AutoencoderHaarConfig(reader))
+      default: .kl(try AutoencoderKLConfig(reader))
+      }
   }
 }

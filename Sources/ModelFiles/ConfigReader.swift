@@ -76,6 +76,18 @@ struct ConfigReader {
     return number
   }
 
+  /// Numbers from `least`, as many as `count`.
+  func floats(
+    _ key: String, default standard: [Float], count: Int, atLeast least: Double
+  ) throws(ModelError) -> [Float] {
+    guard let value = members[key] else { return standard }
+    let numbers = value.array?.compactMap(Self.real).filter { (least...1e6).contains($0) } ?? []
+    guard numbers.count == value.array?.count, numbers.count == count else {
+      throw error(key, expected: "a list of \(count) numbers, each from \(least)")
+    }
+    return numbers.map { Float($0) }
+  }
+
   func bool(_ key: String, default standard: Bool) throws(ModelError) -> Bool {
     guard let value = members[key] else { return standard }
     guard case .bool(let flag) = value else { throw error(key, expected: "true or false") }

@@ -65,6 +65,7 @@ extension AutoencoderConfig {
     switch self {
     case .kl(let config): (config.inChannels, config.outChannels)
     case .tiny(let config): (config.inChannels, config.outChannels)
+    case .haar(let config): (config.inChannels, config.inChannels)
     }
   }
 }

@@ -121,7 +121,8 @@ public struct ModelFolder: Sendable {
     return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)))
   }
 
-  /// The weights of a part, checked for form; what they belong to, the networks check as they ask for them.
+  /// The weights of a part, checked for form; what they belong to, the networks check as they ask for them. An
+  /// AutoencoderHaar has none.
   public func weights(of part: ModelPart) throws(ModelError) -> WeightScope {
     WeightScope(checkpoint: try PartWeights.checkpoint(part, in: folder(of: part)))
   }

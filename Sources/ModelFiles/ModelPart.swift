@@ -30,7 +30,7 @@ public enum ModelPart: String, CaseIterable, Sendable {
     switch self {
     case .unet: ["UNet2DConditionModel"]
     case .controlnet: ["ControlNetModel"]
-    case .vae: ["AutoencoderKL", "AutoencoderTiny"]
+    case .vae: ["AutoencoderKL", "AutoencoderTiny", "AutoencoderHaar"]
     case .textEncoder: ["CLIPTextModel", "CLIPTextModelWithProjection"]
     case .tokenizer: ["CLIPTokenizer", "CLIPTokenizerFast"]
     case .scheduler: SchedulerConfig.classNames

@@ -57,6 +57,22 @@ struct ConfigTests {
     #expect(try folder.schedulerConfig().trainStepCount == 1000)
   }
 
+  @Test("an AutoencoderHaar is known by its class")
+  func haar() throws {
+    let config = try AutoencoderConfig(
+      reader([
+        "_class_name": .string("AutoencoderHaar"),
+        "band_scales": .array([.number(1), .number(4), .number(4.5), .integer(5)]),
+        "scaling_factor": .number(0.5),
+      ]))
+    guard case .haar(let haar) = config else {
+      Issue.record("not an AutoencoderHaar")
+      return
+    }
+    #expect(haar.bandScales == [1, 4, 4.5, 5] && haar.inChannels == 3)
+    #expect(config.factor == 2 && config.latentChannels == 12 && config.scalingFactor == 0.5)
+  }
+
   @Test("an AutoencoderTiny is told from an AutoencoderKL by its class")
   func tiny() throws {
     guard case .tiny(let config) = try folder("thin").autoencoderConfig() else {
@@ -134,6 +150,12 @@ struct ConfigTests {
       ("upsample_fn", .string("bilinear"), { _ = try AutoencoderTinyConfig($0) }),
       ("upsampling_scaling_factor", .integer(4), { _ = try AutoencoderTinyConfig($0) }),
       ("act_fn", .string("mish"), { _ = try AutoencoderTinyConfig($0) }),
+      ("latent_channels", .integer(4), { _ = try AutoencoderHaarConfig($0) }),
+      ("band_scales", .array([.integer(1)]), { _ = try AutoencoderHaarConfig($0) }),
+      (
+        "band_scales", .array([.integer(1), .integer(4), .integer(0), .integer(4)]),
+        { _ = try AutoencoderHaarConfig($0) }
+      ),
       ("_class_name", .string("VQModel"), { _ = try AutoencoderConfig($0) }),
       ("hidden_act", .string("relu"), { _ = try CLIPTextConfig($0) }),
       ("num_attention_heads", .integer(7), { _ = try CLIPTextConfig($0) }),

@@ -107,6 +107,16 @@ void tdm_upsample_nearest(
     tdm_type type, void *out, const void *x, size_t height, size_t width, size_t channels, size_t out_height, size_t out_width,
     int threads);
 
+/// One level of the Haar transform: out [rows, columns, 4, channels], x: [2 * rows, 2 * columns, channels], float32.
+/// Of a block's pixels a b / c d the bands are a + b + c + d, a - b + c - d, a + b - c - d and a - b - c + d, each times its factor.
+void tdm_haar_analysis(
+    float *out, const float *x, size_t rows, size_t columns, size_t channels, const float factors[4], int threads);
+
+/// The way back, from x: [rows, columns, 4, channels] to out: [2 * rows, 2 * columns, channels]: of the bands, each times its factor,
+/// l, h, v, d the pixels are l + h + v + d, l - h + v - d / l + h - v - d, l - h - v + d.
+void tdm_haar_synthesis(
+    float *out, const float *x, size_t rows, size_t columns, size_t channels, const float factors[4], int threads);
+
 /// out[i] = limit * tanh(x[i] / limit).
 void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
 

@@ -65,6 +65,7 @@ struct Lowering {
     switch graph.nodes[value.index].operation {
     case .input, .scalar: false
     case .convolution, .linear, .affine: true
+    case .haarAnalysis, .haarSynthesis: type(storage) == .f32
     default: type(storage) == device.activationType
     }
   }
@@ -263,6 +264,37 @@ struct Lowering {
       let source = placed[inputs[0].index]!
       let output = target(value, inPlaceOf: inputs[0], at: index)
       affine(source, to: output, scale: scale, offset: offset, count: count, scope: value.scope)
+
+    case .haarAnalysis(let factors):
+      appendExact(value, inputs[0], at: index, "Haar transform") { execution, sources, output in
+        tdm_haar_analysis(
+          output.assumingMemoryBound(to: Float.self),
+          sources(0).assumingMemoryBound(to: Float.self),
+          value.shape[0], value.shape[1], value.shape[2] / 4, factors, execution.threads)
+      }
+
+    case .haarSynthesis(let factors):
+      appendExact(value, inputs[0], at: index, "Haar transform") { execution, sources, output in
+        tdm_haar_synthesis(
+          output.assumingMemoryBound(to: Float.self),
+          sources(0).assumingMemoryBound(to: Float.self),
+          value.shape[0] / 2, value.shape[1] / 2, value.shape[2], factors, execution.threads)
+      }
+    }
+  }
+
+  /// An operation that reads and writes float32 only.
+  private mutating func appendExact(
+    _ value: Value, _ input: Value, at index: Int, _ label: String,
+    _ kernel: @escaping ElementwiseStep.Kernel
+  ) {
+    let source = operand(input, as: .f32)
+    let output = target(value, at: index)
+    let exact =
+      output.type == .f32 ? output : makeBuffer(output.place, .f32, count: value.shape.count)
+    steps.append((ElementwiseStep(label, [source], to: exact, kernel), value.scope))
+    if exact != output {
+      convert(exact, to: output, count: value.shape.count, scope: value.scope)
     }
   }
 

@@ -205,6 +205,28 @@ public final class Graph {
     append(.affine(scale: scale, offset: offset), [x], shape: x.shape)
   }
 
+  /// One level of the Haar transform, in float32 whatever the device computes in.
+  /// - Parameters:
+  ///   - image: [H, W, C], both sides even.
+  ///   - factors: of the sum of a block's pixels, and of the differences along x, along y and along both.
+  /// - Returns: [H / 2, W / 2, 4C], band by band.
+  public func haarAnalysis(_ image: Value, factors: [Float]) -> Value {
+    let shape = image.shape
+    precondition(shape.rank == 3 && shape[0] % 2 == 0 && shape[1] % 2 == 0 && factors.count == 4)
+    return append(
+      .haarAnalysis(factors: factors), [image], shape: [shape[0] / 2, shape[1] / 2, 4 * shape[2]])
+  }
+
+  /// The way back from ``haarAnalysis(_:factors:)``: where the factors of the two multiply to 1/4, the same image.
+  /// - Parameter bands: [h, w, 4C]
+  /// - Returns: [2h, 2w, C]
+  public func haarSynthesis(_ bands: Value, factors: [Float]) -> Value {
+    let shape = bands.shape
+    precondition(shape.rank == 3 && shape[2] % 4 == 0 && factors.count == 4)
+    return append(
+      .haarSynthesis(factors: factors), [bands], shape: [2 * shape[0], 2 * shape[1], shape[2] / 4])
+  }
+
   /// Sinusoidal embedding of a step's scalar: [channels].
   /// - Parameters:
   ///   - flipsSineToCosine: cosines first.

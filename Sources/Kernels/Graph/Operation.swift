@@ -53,6 +53,10 @@ enum Operation: Sendable {
   case softClamp(limit: Float)
   /// Input: any. scale · x + offset.
   case affine(scale: Float, offset: Float)
+  /// Input: image. Blocks of 2 x 2 pixels to four bands, each times its factor; in float32.
+  case haarAnalysis(factors: [Float])
+  /// Input: image of bands, each times its factor, to blocks of 2 x 2 pixels; in float32.
+  case haarSynthesis(factors: [Float])
   /// Input: scalar.
   case timestepEmbedding(TimestepEmbedding)
 }

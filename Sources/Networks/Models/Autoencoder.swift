@@ -21,12 +21,20 @@ extension ModelFolder {
   /// The model's autoencoder.
   /// - Throws: `ModelError` where configuration and weights do not belong together.
   public func autoencoder() throws(ModelError) -> any Autoencoder {
+    switch try autoencoderConfig() {
+    case .kl(let config):
+      try vae { scope throws(ModelError) in try AutoencoderKL(scope, config) }
+    case .tiny(let config):
+      try vae { scope throws(ModelError) in try AutoencoderTiny(scope, config) }
+    case .haar(let config): AutoencoderHaar(config)
+    }
+  }
+
+  private func vae<A: Autoencoder>(
+    _ make: (WeightScope) throws(ModelError) -> A
+  ) throws(ModelError) -> A {
     let scope = try weights(of: .vae)
-    let autoencoder: any Autoencoder =
-      switch try autoencoderConfig() {
-      case .kl(let config): try AutoencoderKL(scope, config)
-      case .tiny(let config): try AutoencoderTiny(scope, config)
-      }
+    let autoencoder = try make(scope)
     try scope.finish()
     return autoencoder
   }
