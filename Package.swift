@@ -30,6 +30,8 @@ let package = Package(
     // The packed model that works without any file beside the program.
     .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack"]),
 
+    // What Swift cannot tell the system: faults, names of threads.
+    .target(name: "CProcess"),
     .target(name: "StrictJSON"),
     .target(name: "TensorCore"),
     .target(name: "Kernels", dependencies: ["TensorCore", "CKernels", "COneDNN", "COpenBLAS"]),
@@ -44,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "tdm-filter",
       dependencies: [
-        "Restoration", "Video", "ModelFiles", "Kernels", "TensorCore",
+        "Restoration", "Video", "ModelFiles", "Kernels", "TensorCore", "CProcess",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(

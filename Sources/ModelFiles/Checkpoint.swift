@@ -20,11 +20,14 @@ struct SafetensorsFile: Sendable {
   }
 
   init(_ file: StoredFile) throws(ModelError) {
-    let read: Result<SafetensorsHeader, ModelError> = file.storage.withBytes(in: file.range) {
-      bytes in
+    // The header alone: a checkpoint may have gigabytes of tensors behind it.
+    let prefix = try file.withBytes(0..<min(8, file.range.count)) { bytes in
+      SafetensorsHeader.byteCount(prefix: bytes, fileSize: file.range.count)
+    }
+    let read: Result<SafetensorsHeader, ModelError> = try file.withBytes(0..<prefix) { bytes in
       do throws(ModelError) {
         return .success(
-          try SafetensorsHeader(file: file.name, prefix: bytes, fileSize: bytes.count))
+          try SafetensorsHeader(file: file.name, prefix: bytes, fileSize: file.range.count))
       } catch { return .failure(error) }
     }
     let header = try read.get()

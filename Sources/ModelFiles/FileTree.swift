@@ -16,7 +16,7 @@ struct StoredFile: Sendable {
   let range: Range<Int>
 
   func json() throws(ModelError) -> JSON {
-    let parsed: Result<JSON, JSONError> = storage.withBytes(in: range) { bytes in
+    let parsed: Result<JSON, JSONError> = try withBytes { bytes in
       do throws(JSONError) {
         return .success(try JSONParser.parse(bytes))
       } catch { return .failure(error) }
@@ -36,7 +36,18 @@ struct StoredFile: Sendable {
     return object
   }
 
-  func bytes() -> [UInt8] { storage.withBytes(in: range) { [UInt8]($0) } }
+  func bytes() throws(ModelError) -> [UInt8] { try withBytes { [UInt8]($0) } }
+
+  /// - Parameter part: of the file's bytes; nil for all of them.
+  func withBytes<R>(
+    _ part: Range<Int>? = nil, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(ModelError) -> R {
+    let start = range.lowerBound
+    do throws(StorageError) {
+      return try storage.withBytes(
+        in: part.map { start + $0.lowerBound..<start + $0.upperBound } ?? range, body)
+    } catch { throw ModelError(error) }
+  }
 }
 
 /// Where a model's files lie: a folder, or a packed model. Paths are relative, with `/`.
@@ -68,8 +79,8 @@ struct DirectoryTree: FileTree {
   let name: String
 
   func file(_ path: String) throws(ModelError) -> StoredFile? {
-    guard let mapped = try MappedFile.open(place(path)) else { return nil }
-    return StoredFile(name: mapped.path, storage: mapped, range: 0..<mapped.byteCount)
+    guard let file = try ReadFile.open(place(path)) else { return nil }
+    return StoredFile(name: file.path, storage: file, range: 0..<file.byteCount)
   }
 
   func names(in folder: String) -> [String] {

@@ -1,6 +1,10 @@
+import TensorCore
+
 /// Why a model cannot be used, in one line: what, where, expected, found, what to do.
 public struct ModelError: Error, Equatable, CustomStringConvertible {
   public let description: String
+  /// Whether nothing is wrong with the model: there was no memory for it.
+  public private(set) var isOutOfMemory = false
 
   /// Text from files (names of tensors, of keys) may hold anything: what would break the line or flood the terminal is
   /// replaced.
@@ -16,6 +20,12 @@ public struct ModelError: Error, Equatable, CustomStringConvertible {
     }
     if description.unicodeScalars.count > Self.longest { line += "…" }
     self.description = line
+  }
+
+  /// For what a file's bytes could not be had.
+  public init(_ error: StorageError) {
+    self.init(error.description)
+    if case .outOfMemory = error { isOutOfMemory = true }
   }
 
   private static let longest = 1000

@@ -52,7 +52,7 @@ public struct ModelFolder: Sendable {
     case .nothing:
       throw ModelError("\(path): nothing is there: give a model's folder or a .tdmpack file")
     case .other:
-      guard let file = try MappedFile.open(path) else { return DirectoryTree(name: path) }
+      guard let file = try ReadFile.open(path) else { return DirectoryTree(name: path) }
       return try PackedModel(file)
     }
   }

@@ -46,7 +46,10 @@ struct PackedModel: FileTree {
         name, "expected one zstd frame with size and checksum, \(header.contentSize) bytes unpacked"
       )
     }
-    let memory = AlignedMemory(byteCount: header.contentSize)
+    let memory: AlignedMemory
+    do throws(OutOfMemory) {
+      memory = try AlignedMemory(checking: header.contentSize, for: name)
+    } catch { throw ModelError(.outOfMemory(error)) }
     let size = ZSTD_decompress(memory.pointer, header.contentSize, frame.baseAddress, frame.count)
     guard ZSTD_isError(size) == 0, size == header.contentSize else {
       throw Self.damaged(
@@ -60,9 +63,9 @@ struct PackedModel: FileTree {
     self.content = UnpackedMemory(memory, byteCount: header.contentSize)
   }
 
-  init(_ file: MappedFile) throws(ModelError) {
-    let unpacked: Result<PackedModel, ModelError> = file.withBytes(in: 0..<file.byteCount) {
-      bytes in
+  init(_ file: ReadFile) throws(ModelError) {
+    let whole = StoredFile(name: file.path, storage: file, range: 0..<file.byteCount)
+    let unpacked: Result<PackedModel, ModelError> = try whole.withBytes { bytes in
       do throws(ModelError) {
         return .success(try PackedModel(name: file.path, bytes: bytes))
       } catch { return .failure(error) }
@@ -209,12 +212,9 @@ private final class UnpackedMemory: WeightStorage {
   }
 
   func withBytes<R>(
-    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R
-  ) rethrows -> R {
+    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(StorageError) -> R {
     let all = UnsafeRawBufferPointer(start: memory.pointer, count: byteCount)
-    return try body(UnsafeRawBufferPointer(rebasing: all[range]))
+    return body(UnsafeRawBufferPointer(rebasing: all[range]))
   }
-
-  /// Nothing: there is no file from which the bytes could be read again.
-  func discard(_ range: Range<Int>) {}
 }

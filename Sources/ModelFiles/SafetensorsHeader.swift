@@ -64,6 +64,16 @@ struct SafetensorsHeader: Equatable, Sendable {
     self.dataOffset = dataOffset
   }
 
+  /// How many bytes from the file's start the header takes, its length included: never more than the file has, nor than
+  /// a header may have.
+  /// - Parameter prefix: the file's first 8 bytes, or fewer where it has no more.
+  static func byteCount(prefix: UnsafeRawBufferPointer, fileSize: Int) -> Int {
+    guard prefix.count >= 8 else { return prefix.count }
+    let length = UInt64(littleEndian: prefix.loadUnaligned(as: UInt64.self))
+    // A header that is too long is refused by its length alone.
+    return length <= longest ? min(8 + Int(length), fileSize) : 8
+  }
+
   private static func entries(
     file: String, text: UnsafeRawBufferPointer
   ) throws(ModelError) -> [String: JSON] {

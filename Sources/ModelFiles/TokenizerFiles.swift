@@ -113,7 +113,7 @@ struct TokenizerFiles {
 
   /// `merges.txt`: a line with the version, then a pair a line.
   private static func pairs(_ file: StoredFile) throws(ModelError) -> [(String, String)] {
-    guard let text = String(validating: file.bytes(), as: UTF8.self) else {
+    guard let text = String(validating: try file.bytes(), as: UTF8.self) else {
       throw ModelError("\(file.name): not UTF-8: copy the file again")
     }
     var pairs: [(String, String)] = []

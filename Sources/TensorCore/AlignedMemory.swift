@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Musl)
   import Musl
 #else
@@ -15,9 +17,16 @@ public final class AlignedMemory: @unchecked Sendable {
   package let pointer: UnsafeMutableRawPointer
   private let mapped: Bool
 
-  /// Ends the program where there is no memory; for what may be too large, ``init(checking:for:)``.
+  /// What is done where memory without which nothing goes on is refused. Should it return, a fatal error follows.
+  public static let whenRefused = Mutex<@Sendable (OutOfMemory) -> Void>({ _ in })
+
+  /// Ends the program where there is no memory (see ``whenRefused``); for what may be too large,
+  /// ``init(checking:for:)``.
   public convenience init(byteCount: Int) {
-    do { try self.init(checking: byteCount, for: "a buffer") } catch { fatalError("\(error)") }
+    do { try self.init(checking: byteCount, for: "a buffer") } catch {
+      Self.whenRefused.withLock { $0 }(error)
+      fatalError("\(error)")
+    }
   }
 
   /// - Parameter purpose: what the error says the memory was for.
@@ -51,12 +60,23 @@ public final class AlignedMemory: @unchecked Sendable {
 
 /// The system has not as much memory as is wanted. One line.
 public struct OutOfMemory: Error, CustomStringConvertible {
-  public let byteCount: Int
+  /// Nil where a library does not tell.
+  public let byteCount: Int?
   public let purpose: String
 
+  public init(byteCount: Int? = nil, purpose: String) {
+    self.byteCount = byteCount
+    self.purpose = purpose
+  }
+
   public var description: String {
-    let gibibytes = (Double(byteCount) / Double(1 << 30) * 10).rounded() / 10
-    return "out of memory: \(gibibytes) GiB wanted for \(purpose), which the system refuses: "
+    "out of memory: \(amount) wanted for \(purpose), which the system refuses: "
       + "take a smaller picture, radius, chunk or lookahead, or fewer steps"
+  }
+
+  private var amount: String {
+    guard let byteCount else { return "more" }
+    let unit = byteCount >= 1 << 30 ? (1 << 30, "GiB") : (1 << 20, "MiB")
+    return "\((Double(byteCount) / Double(unit.0) * 10).rounded() / 10) \(unit.1)"
   }
 }

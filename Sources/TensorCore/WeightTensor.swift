@@ -1,11 +1,23 @@
-/// Where a checkpoint's bytes lie: a mapped file, or memory that was unpacked.
+/// Where a checkpoint's bytes lie: a file, or memory.
 public protocol WeightStorage: AnyObject, Sendable {
-  /// Calls `body` with the storage's bytes in `range`.
-  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows
-    -> R
+  /// Calls `body` with the storage's bytes in `range`. They do not stay in memory beyond the call unless they were there.
+  /// - Throws: ``StorageError`` where a file no longer has them, or there is no memory for them.
+  func withBytes<R>(
+    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(StorageError) -> R
+}
 
-  /// Tells that the bytes in `range` were copied elsewhere and need not stay in memory. They can still be read.
-  func discard(_ range: Range<Int>)
+/// Why bytes that were there when a checkpoint was opened cannot be had. One line.
+public enum StorageError: Error, CustomStringConvertible {
+  case unreadable(String)
+  case outOfMemory(OutOfMemory)
+
+  public var description: String {
+    switch self {
+    case .unreadable(let line): line
+    case .outOfMemory(let error): error.description
+    }
+  }
 }
 
 /// One tensor of a checkpoint, still in the file's element type.

@@ -53,8 +53,18 @@ public final class FramePool: Sendable {
   public init(_ layout: FrameLayout) { self.layout = layout }
 
   /// A frame whose bytes are yet to be written.
-  public func frame(number: Int, parameters: String = "", beginsSequence: Bool = false) -> Frame {
-    let memory = spare.withLock { $0.popLast() } ?? AlignedMemory(byteCount: layout.byteCount)
+  /// - Throws: ``VideoError`` of kind `fault` where there is no memory for it.
+  public func frame(
+    number: Int, parameters: String = "", beginsSequence: Bool = false
+  ) throws(VideoError) -> Frame {
+    let memory: AlignedMemory
+    if let spare = spare.withLock({ $0.popLast() }) {
+      memory = spare
+    } else {
+      do throws(OutOfMemory) {
+        memory = try AlignedMemory(checking: layout.byteCount, for: "a frame of \(layout.size)")
+      } catch { throw VideoError(error) }
+    }
     return Frame(
       layout: layout, number: number, parameters: parameters, beginsSequence: beginsSequence,
       memory: memory, pool: self)

@@ -16,8 +16,9 @@ public final class FrameDecoder: @unchecked Sendable {
   private var lines: [Float]
   private let conversion: SwscaleConversion?
 
-  public init(_ stream: StreamFormat) {
-    let conversion = SwscaleConversion(stream)
+  /// - Throws: ``VideoError`` of kind `fault` where libswscale is needed and fails.
+  public init(_ stream: StreamFormat) throws(VideoError) {
+    let conversion = try SwscaleConversion(stream)
     let format = conversion?.inner ?? stream
     self.conversion = conversion
     self.format = format

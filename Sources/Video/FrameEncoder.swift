@@ -23,10 +23,11 @@ public final class FrameEncoder: @unchecked Sendable {
   ///   - stream: the frames that are made.
   ///   - source: the frames that the pictures come from, which give the alpha; its pixel format is
   ///     the same.
-  public init(_ stream: StreamFormat, from source: StreamFormat) {
+  /// - Throws: ``VideoError`` of kind `fault` where libswscale is needed and fails.
+  public init(_ stream: StreamFormat, from source: StreamFormat) throws(VideoError) {
     precondition(
       stream.pixelFormat == source.pixelFormat, "the output has the input's pixel format")
-    let conversion = SwscaleConversion(stream)
+    let conversion = try SwscaleConversion(stream)
     let format = conversion?.inner ?? stream
     self.conversion = conversion
     self.format = format
@@ -64,9 +65,10 @@ public final class FrameEncoder: @unchecked Sendable {
   ///   - rgb: [height, width, 3], 0...255.
   ///   - source: the frame that the picture was made of, which gives number, parameters and alpha.
   ///     Alpha is copied; where the picture is larger than the frame, it is enlarged bicubically.
-  public func encode(_ rgb: [Float], from source: Frame) -> Frame {
+  /// - Throws: ``VideoError`` of kind `fault` where there is no memory for the frame.
+  public func encode(_ rgb: [Float], from source: Frame) throws(VideoError) -> Frame {
     precondition(rgb.count == 3 * size.pixelCount, "\(rgb.count) values for a picture of \(size)")
-    let frame = pool.frame(
+    let frame = try pool.frame(
       number: source.number, parameters: source.parameters, beginsSequence: source.beginsSequence)
     rgb.withUnsafeBufferPointer { rgb in
       let rgb = rgb.baseAddress!

@@ -24,13 +24,17 @@ public final class FrameWriter: @unchecked Sendable {
   public func write(_ frame: Frame) throws(VideoError) {
     precondition(
       frame.layout == layout, "a frame of \(frame.layout.size) in a stream of \(layout.size)")
-    try writeHeader()
-    if format.container == .y4m {
-      try sink.write(Self.line(frame.parameters))
-      firstByteInstant = sink.firstByteInstant
+    do throws(VideoError) {
+      try writeHeader()
+      if format.container == .y4m {
+        try sink.write(Self.line(frame.parameters))
+        firstByteInstant = sink.firstByteInstant
+      }
+      try frame.withBytes { bytes throws(VideoError) in try sink.write(bytes) }
+      if format.container == .raw { firstByteInstant = sink.firstByteInstant }
+    } catch {
+      throw VideoError(error.kind, error.description + "; \(frameCount) frames were written whole")
     }
-    try frame.withBytes { bytes throws(VideoError) in try sink.write(bytes) }
-    if format.container == .raw { firstByteInstant = sink.firstByteInstant }
     frameCount += 1
   }
 

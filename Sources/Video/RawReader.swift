@@ -14,7 +14,7 @@ public final class RawReader: FrameReader, @unchecked Sendable {
 
   public func next() throws(VideoError) -> Frame? {
     guard try !source.peek(1).isEmpty else { return nil }
-    let frame = pool.frame(number: frameCount, beginsSequence: frameCount == 0)
+    let frame = try pool.frame(number: frameCount, beginsSequence: frameCount == 0)
     guard try source.fill(frame) else { return nil }
     frameCount += 1
     return frame

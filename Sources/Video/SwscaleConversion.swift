@@ -13,7 +13,8 @@ final class SwscaleConversion {
   private let encoding: OpaquePointer
 
   /// Nil for all other formats, which need none of it.
-  init?(_ stream: StreamFormat) {
+  /// - Throws: ``VideoError`` of kind `fault` where there is no memory, or libswscale refuses.
+  init?(_ stream: StreamFormat) throws(VideoError) {
     guard stream.pixelFormat.family == .xyz,
       let planarRGB = try? PixelFormat(named: "gbrp16le")
     else { return nil }
@@ -21,20 +22,30 @@ final class SwscaleConversion {
     inner.pixelFormat = planarRGB
     self.inner = inner
     outer = stream.layout
-    scratch = FramePool(inner.layout).frame(number: 0)
-    func context(from source: PixelFormat, to target: PixelFormat) -> OpaquePointer {
+    scratch = try FramePool(inner.layout).frame(number: 0)
+    func context(
+      from source: PixelFormat, to target: PixelFormat
+    ) throws(VideoError) -> OpaquePointer {
       let (width, height) = (Int32(stream.size.width), Int32(stream.size.height))
       let flags = SWS_POINT | SWS_ACCURATE_RND
       guard
         let context = sws_getContext(
           width, height, source.code, width, height, target.code, flags, nil, nil, nil)
       else {
-        fatalError("libswscale has no conversion from \(source) to \(target) at \(stream.size)")
+        throw VideoError(
+          .fault,
+          "libswscale refuses to convert \(source) to \(target) at \(stream.size): expected a context, found none; "
+            + "convert the stream first, as in ffmpeg -pix_fmt rgb48le")
       }
       return context
     }
-    decoding = context(from: stream.pixelFormat, to: planarRGB)
-    encoding = context(from: planarRGB, to: stream.pixelFormat)
+    decoding = try context(from: stream.pixelFormat, to: planarRGB)
+    do throws(VideoError) {
+      encoding = try context(from: planarRGB, to: stream.pixelFormat)
+    } catch {
+      sws_freeContext(decoding)
+      throw error
+    }
   }
 
   deinit {

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Why frames could not be read, written or understood, in one line for the person at the terminal.
 ///
 /// Every message says what went wrong, where (byte and frame, both counted from 0), what was
@@ -12,6 +14,8 @@ public struct VideoError: Error, Equatable, Sendable, CustomStringConvertible {
     case transfer
     /// Whoever read our output has gone (EPIPE).
     case readerGone
+    /// There was no memory, or a library failed.
+    case fault
   }
 
   public let kind: Kind
@@ -24,6 +28,8 @@ public struct VideoError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension VideoError {
+  init(_ error: OutOfMemory) { self.init(.fault, error.description) }
+
   /// Bytes as a person can read them: `"RIFF" 0x00 0x1a`.
   static func spelled(_ bytes: some Collection<UInt8>) -> String {
     guard !bytes.isEmpty else { return "nothing" }

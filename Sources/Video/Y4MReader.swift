@@ -75,7 +75,7 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
   }
 
   private func frame(parameters: String) throws(VideoError) -> Frame? {
-    let frame = pool.frame(
+    let frame = try pool.frame(
       number: frameCount, parameters: parameters, beginsSequence: beginsSequence)
     guard try source.fill(frame) else { return nil }
     frameCount += 1

@@ -62,7 +62,7 @@ struct TDMBench: ParsableCommand {
       throw ExitCode(66)
     } catch let error as KernelError {
       complain(error.description)
-      throw ExitCode(70)
+      throw ExitCode(error.cause == .unreadableWeights ? 66 : 70)
     }
   }
 

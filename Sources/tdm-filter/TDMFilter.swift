@@ -1,7 +1,9 @@
 import ArgumentParser
+import CProcess
 import Glibc
 import ModelFiles
 import Restoration
+import TensorCore
 
 /// The command: arguments are parsed, then resolved to ``Settings``, and then frames flow.
 @main
@@ -31,6 +33,9 @@ struct TDMFilter: ParsableCommand {
   /// Parses, runs, and ends the process with the documented status. Nothing is left to be written then, so that the
   /// process can end at once whatever other threads are at.
   static func main() {
+    StopSignal.block()
+    tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
+    AlignedMemory.whenRefused.withLock { $0 = { end(Failure($0)) } }
     do {
       var command = try parseAsRoot()
       guard let filter = command as? TDMFilter else {

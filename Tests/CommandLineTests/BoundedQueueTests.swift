@@ -34,7 +34,7 @@ struct BoundedQueueTests {
     let queue = BoundedQueue<Int>(capacity: capacity)
     let sent = Monitor(0)
     let count = 10_000
-    PlainThread.start(name: "sender") {
+    try PlainThread.start(name: "sender") {
       for number in 0..<count {
         queue.send(number)
         sent.change { $0 += 1 }
@@ -55,7 +55,7 @@ struct BoundedQueueTests {
   func room() throws {
     let queue = BoundedQueue<Int>(capacity: 1)
     let sent = Monitor(0)
-    PlainThread.start(name: "sender") {
+    try PlainThread.start(name: "sender") {
       for number in 0..<2 {
         queue.send(number)
         sent.change { $0 += 1 }

@@ -43,7 +43,7 @@ struct EndingTests {
     // Nobody reads what it writes: by itself it could not end.
     let filter = try FilterProcess(
       Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0"], readsOutput: false)
-    PlainThread.start(name: "feeder") { filter.feed(Y4M().stream(frames: 100)) }
+    try PlainThread.start(name: "feeder") { filter.feed(Y4M().stream(frames: 100)) }
     usleep(500_000)
     filter.send(signal: SIGTERM)
     filter.waitForError(containing: "SIGTERM")
@@ -59,7 +59,7 @@ struct EndingTests {
   func readerGone() throws {
     let filter = try FilterProcess(Tiny.model() + Tiny.steps, readsOutput: false)
     filter.closeOutput()
-    PlainThread.start(name: "feeder") {
+    try PlainThread.start(name: "feeder") {
       filter.feed(Y4M().stream(frames: 12))
       filter.closeInput()
     }

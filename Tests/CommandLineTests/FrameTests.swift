@@ -54,6 +54,24 @@ struct FrameTests {
     #expect(twice.output == once + once[header...])
   }
 
+  @Test("carry their parameters on, and the stream its tags")
+  func parameters() throws {
+    var y4m = Y4M()
+    y4m.header = y4m.header.replacing("Ip", with: "Im") + " XVENDOR=1 XOTHER=two"
+    y4m.frameLine = "FRAME Ipp XTIME=7"
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps, input: y4m.stream(frames: 2))
+    #expect(result.status == 0, "\(result.errors)")
+    let line = y4m.header.utf8.count + 1
+    #expect(String(decoding: result.output[..<line], as: UTF8.self) == y4m.header + "\n")
+    let frame = Y4M.frameByteCount + y4m.frameLine.utf8.count + 1
+    #expect(result.output.count == line + 2 * frame)
+    for start in [line, line + frame] {
+      let parameters = result.output[start...].prefix(while: { $0 != 0x0a })
+      #expect(String(decoding: parameters, as: UTF8.self) == y4m.frameLine)
+    }
+  }
+
   @Test("come in pieces of any size")
   func pieces() throws {
     let options = try Tiny.model() + Tiny.steps

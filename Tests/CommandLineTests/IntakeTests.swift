@@ -17,7 +17,7 @@ struct IntakeTests {
   }
 
   private func frame(_ number: Int) -> Frame {
-    pool.frame(number: number, beginsSequence: number == 0 || number == 3)
+    try! pool.frame(number: number, beginsSequence: number == 0 || number == 3)
   }
 
   private func received(_ count: Int) throws -> [Arrival] {
@@ -63,12 +63,12 @@ struct IntakeTests {
         size: try PictureSize(parsing: "16384x4096"), pixelFormat: try PixelFormat(named: "gray")))
     let limit = Intake.heldLimit(frameByteCount: large.layout.byteCount)
     #expect(limit == Intake.leastHeldLimit)
-    for number in 0..<2 + limit { intake.take(large.frame(number: number)) }
+    for number in 0..<2 + limit { intake.take(try! large.frame(number: number)) }
     #expect(statistics.counts.framesHeldLate == limit)
     let done = Monitor(false)
-    PlainThread.start(name: "source") { [line, statistics] in
+    try PlainThread.start(name: "source") { [line, statistics] in
       Intake(line, whenLate: .passthrough, statistics: statistics) { _ in }
-        .take(large.frame(number: 2 + limit))
+        .take(try! large.frame(number: 2 + limit))
       done.change { $0 = true }
     }
     while statistics.counts.framesWaited == 0 { usleep(1000) }
@@ -82,10 +82,10 @@ struct IntakeTests {
   @Test("waits until there is room, unless told otherwise")
   func wait() throws {
     let done = Monitor(0)
-    PlainThread.start(name: "source") { [line, statistics, pool] in
+    try PlainThread.start(name: "source") { [line, statistics, pool] in
       let intake = Intake(line, whenLate: .wait, statistics: statistics) { _ in }
       for number in 0..<50 {
-        intake.take(pool.frame(number: number))
+        intake.take(try! pool.frame(number: number))
         done.change { $0 += 1 }
       }
     }

@@ -32,8 +32,8 @@ struct StreamRestorationTests {
   {
     let clip = try Fixture.clip()
     let pool = FramePool(Self.format.layout)
-    return (0..<count).map { number in
-      let frame = pool.frame(number: number)
+    return try (0..<count).map { number in
+      let frame = try pool.frame(number: number)
       frame.withMutableBytes { $0.copyBytes(from: clip.frame(number % clip.frameCount)) }
       return Arrival(
         frame: frame, instant: .now, beginsClip: clipStarts.contains(number),

@@ -17,7 +17,7 @@ struct WhenLateTests {
       Tiny.model() + Tiny.steps + Self.options + ["--when-late", whenLate], readsOutput: false)
     filter.feed(Y4M().stream(frames: Self.count))
     filter.closeInput()
-    filter.readOutput()
+    try filter.readOutput()
     return filter.wait()
   }
 
@@ -61,7 +61,7 @@ struct WhenLateTests {
     let filter = try FilterProcess(
       Tiny.model() + Tiny.steps + Self.options, readsOutput: false)
     let fed = Monitor(false)
-    PlainThread.start(name: "feeder") {
+    try PlainThread.start(name: "feeder") {
       filter.feed(Y4M().stream(frames: Self.count))
       fed.change { $0 = true }
       filter.closeInput()
@@ -69,7 +69,7 @@ struct WhenLateTests {
     // Were nothing to hold it up, the feeder would be done long before.
     usleep(500_000)
     #expect(!fed.change { $0 })
-    filter.readOutput()
+    try filter.readOutput()
     let result = filter.wait()
     #expect(result.status == 0, "\(result.errors)")
     #expect(Y4M.frameCount(of: result.output) == Self.count)

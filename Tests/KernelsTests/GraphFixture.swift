@@ -29,13 +29,11 @@ final class WeightsInMemory: WeightStorage {
 
   init(_ elements: [Float]) { bytes = elements.withUnsafeBytes { Array($0) } }
 
-  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows
-    -> R
-  {
-    try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+  func withBytes<R>(
+    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(StorageError) -> R {
+    bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
-
-  func discard(_ range: Range<Int>) {}
 }
 
 extension Tensor {

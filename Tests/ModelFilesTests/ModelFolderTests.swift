@@ -202,15 +202,19 @@ struct ModelFolderTests {
     if part == "controlnet" { try model().requireFit(withControlNet: false) }
   }
 
-  @Test("a mapped file's pages can be given back and read again")
-  func discard() throws {
+  @Test("a file's bytes are read piece by piece, and one that has shrunk since is an error")
+  func pieces() throws {
     let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-    let mapped = try #require(try MappedFile.open(folder.write("f", bytes)))
+    let path = folder.write("f", bytes)
+    let file = try #require(try ReadFile.open(path))
     for range in [0..<100_000, 5..<5, 10..<20, 4096..<8192, 99_999..<100_000] {
-      mapped.discard(range)
-      #expect(mapped.withBytes(in: range) { Array($0) } == Array(bytes[range]))
+      #expect(try file.withBytes(in: range) { Array($0) } == Array(bytes[range]))
     }
-    let empty = try #require(try MappedFile.open(folder.write("e", "")))
-    #expect(empty.byteCount == 0 && empty.withBytes(in: 0..<0) { $0.count } == 0)
+    #expect(truncate(path, 5000) == 0)
+    #expect(try file.withBytes(in: 0..<5000) { $0.count } == 5000)
+    let error = #expect(throws: StorageError.self) { try file.withBytes(in: 4096..<8192) { _ in } }
+    #expect(error?.description.hasPrefix("\(path): ends at byte 5000, expected 100000") == true)
+    let empty = try #require(try ReadFile.open(folder.write("e", "")))
+    #expect(try empty.byteCount == 0 && empty.withBytes(in: 0..<0) { $0.count } == 0)
   }
 }

@@ -32,18 +32,13 @@ struct PackedModelTests {
       for (name, shape) in [("first.weight", [3, 5] as Shape), ("second.weight", [7])] {
         let tensor = try scope.tensor(name, shape)
         #expect(tensor.elementType == .f16 && tensor.name == "\(part.rawValue)/\(name)")
-        let values = tensor.storage.withBytes(in: tensor.range) { bytes in
+        let values = try tensor.storage.withBytes(in: tensor.range) { bytes in
           (0..<shape.count).map {
             halfValue(bytes.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self))
           }
         }
         let expected: [Float] = (0..<shape.count).map { Float((37 * $0) % 101 - 50) / 16 }
         #expect(values == expected)
-        tensor.storage.discard(tensor.range)
-        #expect(
-          tensor.storage.withBytes(in: tensor.range) {
-            halfValue($0.loadUnaligned(as: UInt16.self))
-          } == -3.125)
       }
       try scope.finish()
     }

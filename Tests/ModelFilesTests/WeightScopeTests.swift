@@ -10,7 +10,7 @@ struct WeightScopeTests {
   ) throws -> WeightScope {
     let folder = TemporaryFolder()
     let path = folder.write("weights.safetensors", SafetensorsBuilder.file(entries))
-    let mapped = try #require(try MappedFile.open(path))
+    let mapped = try #require(try ReadFile.open(path))
     let file = try SafetensorsFile(
       StoredFile(name: "weights.safetensors", storage: mapped, range: 0..<mapped.byteCount))
     return WeightScope(checkpoint: try Checkpoint(part: part, place: file.name, files: [file]))
@@ -35,7 +35,8 @@ struct WeightScopeTests {
     let tensor = try block["conv1"].tensor("weight", [1])
     #expect(tensor.name == "unet/down_blocks.0.conv1.weight")
     #expect(tensor.elementType == .f32 && tensor.shape == [1])
-    #expect(tensor.storage.withBytes(in: tensor.range) { $0.loadUnaligned(as: Float.self) } == 1)
+    #expect(
+      try tensor.storage.withBytes(in: tensor.range) { $0.loadUnaligned(as: Float.self) } == 1)
     try unet.finish()
   }
 

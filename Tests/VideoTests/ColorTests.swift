@@ -141,11 +141,11 @@ let manyFormats = [
       let source = frame(format, noise(format.layout.byteCount))
       let index = format.pixelFormat.components.count - 1
       let picture = [Float](repeating: 100, count: 3 * 54)
-      let same = FrameEncoder(format, from: format).encode(picture, from: source)
+      let same = try FrameEncoder(format, from: format).encode(picture, from: source)
       #expect(codes(same, index) == codes(source, index), "\(name)")
       let larger = try format.enlarged(by: 4)
       let largePicture = [Float](repeating: 100, count: 3 * 54 * 16)
-      let enlarged = FrameEncoder(larger, from: format).encode(largePicture, from: source)
+      let enlarged = try FrameEncoder(larger, from: format).encode(largePicture, from: source)
       var expected: [Float] = []
       let largest = Float(format.pixelFormat.components[index].largest)
       BicubicEnlargement(width: 9, height: 6)(
@@ -163,12 +163,12 @@ let manyFormats = [
         let format = try stream(format.name, width, height)
         let source = frame(format, [UInt8](repeating: 0, count: format.layout.byteCount))
         let rgb = [Float](repeating: 128, count: 3 * width * height)
-        let encoder = FrameEncoder(format, from: format)
-        let result = encoder.encode(rgb, from: source)
+        let encoder = try FrameEncoder(format, from: format)
+        let result = try encoder.encode(rgb, from: source)
         let again = decoded(result, format)
         #expect(again.count == rgb.count && again.allSatisfy { (0...255).contains($0) })
         // libswscale's CIE XYZ is not exact, floating point may differ in its last bit.
-        let isSame = same(encoder.encode(again, from: source), result)
+        let isSame = same(try encoder.encode(again, from: source), result)
         let name = format.pixelFormat.name
         #expect(
           isSame || name.hasPrefix("xyz") || name.contains("f32"), "\(name) \(width)x\(height)")

@@ -140,8 +140,8 @@ private let careful = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
       if pixelFormat.name == "yuv420p", tag != "420" {
         #expect(reader.format.chromaSiting == siting)
       }
-      let decoder = FrameDecoder(reader.format)
-      let encoder = FrameEncoder(reader.format, from: reader.format)
+      let decoder = try FrameDecoder(reader.format)
+      let encoder = try FrameEncoder(reader.format, from: reader.format)
       return try written { sink in
         let writer = try FrameWriter(sink, reader.format)
         while let frame = try reader.next() {

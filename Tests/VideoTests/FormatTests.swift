@@ -53,9 +53,9 @@ import Testing
       FrameLayout(
         size: try PictureSize(width: 64, height: 64), pixelFormat: try PixelFormat(named: "gray")))
     func address(_ frame: Frame) -> Int { frame.withBytes { Int(bitPattern: $0.baseAddress!) } }
-    let first = address(pool.frame(number: 0))
-    #expect(address(pool.frame(number: 1)) == first)
-    let (one, other) = (pool.frame(number: 2), pool.frame(number: 3))
+    let first = address(try pool.frame(number: 0))
+    #expect(address(try pool.frame(number: 1)) == first)
+    let (one, other) = (try pool.frame(number: 2), try pool.frame(number: 3))
     #expect(address(one) != address(other))
   }
 }

@@ -60,19 +60,19 @@ func same(_ one: Frame, _ other: Frame) -> Bool {
 }
 
 func frame(_ format: StreamFormat, _ bytes: [UInt8]) -> Frame {
-  let frame = FramePool(format.layout).frame(number: 0)
+  let frame = try! FramePool(format.layout).frame(number: 0)
   frame.withMutableBytes { $0.copyBytes(from: bytes) }
   return frame
 }
 
 /// The picture as a frame of the stream.
 func encoded(_ rgb: [Float], _ format: StreamFormat) -> Frame {
-  FrameEncoder(format, from: format).encode(
+  try! FrameEncoder(format, from: format).encode(
     rgb, from: frame(format, [UInt8](repeating: 0, count: format.layout.byteCount)))
 }
 
 func decoded(_ frame: Frame, _ format: StreamFormat) -> [Float] {
   var rgb: [Float] = []
-  FrameDecoder(format).decode(frame, into: &rgb)
+  try! FrameDecoder(format).decode(frame, into: &rgb)
   return rgb
 }

@@ -51,7 +51,7 @@ final class ConvolutionStep: Step {
       Attributes(sumsIntoOutput: residual != nil, activation: settings.activation),
       device.engine, what)
 
-    ownBias = device.weights.bias(settings.bias, channels: channels)
+    ownBias = try device.weights.bias(settings.bias, channels: channels)
     sum = stepBias == nil ? nil : AlignedMemory(byteCount: channels * 4)
     primitive = try WeightedPrimitive(
       descriptor,
@@ -79,7 +79,8 @@ final class ConvolutionStep: Step {
 
 extension WeightStore {
   /// A layer's bias, zeros where it has none.
-  func bias(_ tensor: WeightTensor?, channels: Int) -> AlignedMemory {
-    tensor.map(floats) ?? AlignedMemory(byteCount: channels * 4)
+  func bias(_ tensor: WeightTensor?, channels: Int) throws(KernelError) -> AlignedMemory {
+    guard let tensor else { return AlignedMemory(byteCount: channels * 4) }
+    return try floats(tensor)
   }
 }

@@ -39,7 +39,7 @@ final class LinearStep: Step {
       descriptor,
       .init(source: sourceDescriptor, bias: biasDescriptor, target: targetDescriptor),
       source: source, residual: residual, target: target,
-      bias: device.weights.bias(settings.bias, channels: outputs), engine: device.engine, what
+      bias: try device.weights.bias(settings.bias, channels: outputs), engine: device.engine, what
     ) { layout throws(KernelError) in
       // The checkpoint has [outputs, inputs], which is the transpose of what the product reads.
       try device.weights.reordered(

@@ -189,7 +189,7 @@ struct Lowering {
       let rows = value.shape.rows
       let step: any Step =
         device.precision == .f32 && device.favoursSgemm
-        ? SgemmStep(
+        ? try SgemmStep(
           settings, rows: rows, source: source, residual: addend, target: output, device)
         : try LinearStep(
           settings, rows: rows, source: source, residual: addend, target: output, device)
@@ -197,14 +197,14 @@ struct Lowering {
 
     case .groupNorm(let settings):
       let source = operand(inputs[0], as: type)
-      let step = GroupNormStep(
+      let step = try GroupNormStep(
         settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
         shape: value.shape, device)
       steps.append((step, value.scope))
 
     case .layerNorm(let settings):
       let source = operand(inputs[0], as: type)
-      let step = LayerNormStep(
+      let step = try LayerNormStep(
         settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
         shape: value.shape, device)
       steps.append((step, value.scope))

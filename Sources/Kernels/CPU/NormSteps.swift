@@ -13,14 +13,14 @@ final class GroupNormStep: Step {
 
   init(
     _ settings: GroupNorm, source: Buffer, target: Buffer, shape: Shape, _ device: CPUDevice
-  ) {
+  ) throws(KernelError) {
     self.settings = settings
     self.source = source
     self.target = target
     pixels = shape.rows
     channels = shape.channels
-    weight = device.weights.floats(settings.weight)
-    bias = device.weights.floats(settings.bias)
+    weight = try device.weights.floats(settings.weight)
+    bias = try device.weights.floats(settings.bias)
     scratchByteCount = tdm_group_norm_scratch(
       pixels, channels, settings.groupCount, device.threads)
     reads = [source]
@@ -47,14 +47,14 @@ final class LayerNormStep: Step {
 
   init(
     _ settings: LayerNorm, source: Buffer, target: Buffer, shape: Shape, _ device: CPUDevice
-  ) {
+  ) throws(KernelError) {
     self.settings = settings
     self.source = source
     self.target = target
     rows = shape.rows
     channels = shape.channels
-    weight = device.weights.floats(settings.weight)
-    bias = device.weights.floats(settings.bias)
+    weight = try device.weights.floats(settings.weight)
+    bias = try device.weights.floats(settings.bias)
     reads = [source]
     writes = [target]
   }

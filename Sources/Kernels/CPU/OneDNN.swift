@@ -4,9 +4,11 @@ import TensorCore
 /// The one way from a oneDNN status to a Swift error.
 func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) throws(KernelError) {
   if status == dnnl_success { return }
+  if status == dnnl_out_of_memory {
+    throw KernelError(OutOfMemory(purpose: "oneDNN: \(what())"))
+  }
   let reason =
     switch status {
-    case dnnl_out_of_memory: "out of memory"
     case dnnl_invalid_arguments: "invalid arguments"
     case dnnl_unimplemented: "not implemented"
     default: "status \(status.rawValue)"

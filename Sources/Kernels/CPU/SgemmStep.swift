@@ -27,14 +27,14 @@ final class SgemmStep: Step {
   init(
     _ settings: Linear, rows: Int, source: Buffer, residual: Buffer?, target: Buffer,
     _ device: CPUDevice
-  ) {
+  ) throws(KernelError) {
     self.source = source
     self.target = target
     self.residual = residual
     self.rows = rows
     (outputs, inputs) = (settings.weight.shape[0], settings.weight.shape[1])
-    weight = device.weights.floats(settings.weight)
-    bias = device.weights.bias(settings.bias, channels: outputs)
+    weight = try device.weights.floats(settings.weight)
+    bias = try device.weights.bias(settings.bias, channels: outputs)
     activation = settings.activation
     reads = [source] + [residual].compactMap { $0 }
     writes = [target]

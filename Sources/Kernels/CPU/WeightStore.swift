@@ -28,12 +28,11 @@ final class WeightStore {
   }
 
   /// The tensor as float32, row-major: norms' parameters, biases, operands of sgemm.
-  func floats(_ tensor: WeightTensor) -> AlignedMemory {
+  func floats(_ tensor: WeightTensor) throws(KernelError) -> AlignedMemory {
     let key = key(tensor)
     if let memory = vectors[key] { return memory }
-    let memory = AlignedMemory(byteCount: tensor.shape.count * 4)
-    convert(tensor, into: memory.pointer)
-    tensor.storage.discard(tensor.range)
+    let memory = try allocate(tensor.shape.count * 4, tensor.name)
+    try convert(tensor, into: memory.pointer)
     vectors[key] = memory
     return memory
   }
@@ -49,15 +48,14 @@ final class WeightStore {
     if let found = matrices[key]?.first(where: { $0.descriptor == descriptor }) {
       return found.memory
     }
-    let plain = AlignedMemory(byteCount: tensor.shape.count * 4)
-    convert(tensor, into: plain.pointer)
+    let plain = try allocate(tensor.shape.count * 4, tensor.name)
+    try convert(tensor, into: plain.pointer)
     let source = try OneDNNMemory(MemoryDescriptor(extents, .f32, tag), engine)
     source.pointer = plain.pointer
-    let result = AlignedMemory(byteCount: descriptor.byteCount)
+    let result = try allocate(descriptor.byteCount, tensor.name)
     let target = try OneDNNMemory(descriptor, engine)
     target.pointer = result.pointer
     try reorder(source, to: target, tensor.name)
-    tensor.storage.discard(tensor.range)
     matrices[key, default: []].append((descriptor, result))
     return result
   }
@@ -85,17 +83,27 @@ final class WeightStore {
       dnnl_primitive_execute(primitive, engine.stream, 2, arguments), "reordering \(name)")
   }
 
-  private func convert(_ tensor: WeightTensor, into floats: UnsafeMutableRawPointer) {
+  private func convert(
+    _ tensor: WeightTensor, into floats: UnsafeMutableRawPointer
+  ) throws(KernelError) {
     let count = tensor.shape.count
-    tensor.storage.withBytes(in: tensor.range) { bytes in
-      switch tensor.elementType {
-      case .f32: floats.copyMemory(from: bytes.baseAddress!, byteCount: count * 4)
-      case .bf16: tdm_affine(TDM_F32, floats, TDM_BF16, bytes.baseAddress, 1, 0, count, threads)
-      case .f16:
-        tdm_f16_to_f32(
-          floats.assumingMemoryBound(to: Float.self),
-          bytes.baseAddress!.assumingMemoryBound(to: UInt16.self), count, threads)
+    do throws(StorageError) {
+      try tensor.storage.withBytes(in: tensor.range) { bytes in
+        switch tensor.elementType {
+        case .f32: floats.copyMemory(from: bytes.baseAddress!, byteCount: count * 4)
+        case .bf16: tdm_affine(TDM_F32, floats, TDM_BF16, bytes.baseAddress, 1, 0, count, threads)
+        case .f16:
+          tdm_f16_to_f32(
+            floats.assumingMemoryBound(to: Float.self),
+            bytes.baseAddress!.assumingMemoryBound(to: UInt16.self), count, threads)
+        }
       }
-    }
+    } catch { throw KernelError(error) }
+  }
+
+  private func allocate(_ byteCount: Int, _ name: String) throws(KernelError) -> AlignedMemory {
+    do throws(OutOfMemory) {
+      return try AlignedMemory(checking: byteCount, for: name)
+    } catch { throw KernelError(error) }
   }
 }

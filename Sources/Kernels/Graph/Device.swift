@@ -63,9 +63,29 @@ public protocol Plan: AnyObject {
   func run(frames: Int, context: (any PreparedContext)?, window: WindowPass?) throws
 }
 
-/// The device cannot do what a graph asks for, or a library failed. One line.
+/// The device cannot do what a graph asks for, a library failed, or weights cannot be read. One line.
 public struct KernelError: Error, CustomStringConvertible {
+  public enum Cause: Sendable {
+    case device, outOfMemory
+    /// The model's file no longer holds what it held when it was opened.
+    case unreadableWeights
+  }
+
+  public let cause: Cause
   public let description: String
 
-  public init(_ description: String) { self.description = description }
+  public init(_ description: String) {
+    cause = .device
+    self.description = description
+  }
+
+  init(_ error: OutOfMemory) {
+    cause = .outOfMemory
+    description = error.description
+  }
+
+  init(_ error: StorageError) {
+    cause = if case .outOfMemory = error { .outOfMemory } else { .unreadableWeights }
+    description = error.description
+  }
 }

@@ -33,8 +33,8 @@ struct Conv2d {
   }
 
   /// The same layer for an image whose channels come in reverse order.
-  func reversingInputs() -> Conv2d {
-    Conv2d(self, weight: weight.reversingSecondAxis(), bias: bias)
+  func reversingInputs() throws(ModelError) -> Conv2d {
+    Conv2d(self, weight: try weight.reversingSecondAxis(), bias: bias)
   }
 
   /// - Parameters:

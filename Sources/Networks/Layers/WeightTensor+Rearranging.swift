@@ -1,3 +1,4 @@
+import ModelFiles
 import TensorCore
 
 extension WeightTensor {
@@ -11,12 +12,12 @@ extension WeightTensor {
   }
 
   /// A copy with the second axis (a convolution's input channels) in reverse order.
-  func reversingSecondAxis() -> WeightTensor {
+  func reversingSecondAxis() throws(ModelError) -> WeightTensor {
     let slice = shape.extents.dropFirst(2).reduce(elementType.byteCount, *)
     let row = shape[1] * slice
     var bytes: [UInt8] = []
     bytes.reserveCapacity(range.count)
-    storage.withBytes(in: range) { source in
+    try read(range) { source in
       for start in stride(from: 0, to: source.count, by: row) {
         for channel in (0..<shape[1]).reversed() {
           bytes += source[start + channel * slice..<start + (channel + 1) * slice]
@@ -29,10 +30,10 @@ extension WeightTensor {
   }
 
   /// One row of a matrix [rows, channels] as float32.
-  func row(_ index: Int) -> [Float] {
+  func row(_ index: Int) throws(ModelError) -> [Float] {
     let channels = shape[1]
     let start = range.lowerBound + index * channels * elementType.byteCount
-    return storage.withBytes(in: start..<start + channels * elementType.byteCount) { bytes in
+    return try read(start..<start + channels * elementType.byteCount) { bytes in
       (0..<channels).map { channel in
         switch elementType {
         case .f32:
@@ -47,6 +48,14 @@ extension WeightTensor {
       }
     }
   }
+
+  private func read<R>(
+    _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(ModelError) -> R {
+    do throws(StorageError) { return try storage.withBytes(in: range, body) } catch {
+      throw ModelError(error)
+    }
+  }
 }
 
 /// Weights that were rearranged and lie in no file.
@@ -55,11 +64,9 @@ private final class OwnedBytes: WeightStorage {
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  func withBytes<R>(in range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows
-    -> R
-  {
-    try bytes.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+  func withBytes<R>(
+    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(StorageError) -> R {
+    bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
-
-  func discard(_ range: Range<Int>) {}
 }

@@ -50,7 +50,10 @@ public struct CLIPTextModel {
           "text_encoder: token \(id), expected less than vocab_size \(config.vocabularySize): "
             + "the tokenizer belongs to another model")
       }
-      elements += zip(tokenEmbedding.row(Int(id)), positionEmbedding.row(position)).map { $0 + $1 }
+      let (token, place) = (
+        try tokenEmbedding.row(Int(id)), try positionEmbedding.row(position)
+      )
+      elements += zip(token, place).map { $0 + $1 }
     }
     return Tensor([tokenIDs.count, config.hiddenSize], elements)
   }

@@ -13,7 +13,7 @@ public struct ControlNetConditioningEmbedding {
   init(_ scope: WeightScope, _ config: ControlNetConfig) throws(ModelError) {
     let widths = config.conditioningEmbeddingOutChannels
     let first = try Conv2d(scope["conv_in"], config.conditioningChannels, widths[0])
-    convIn = config.conditioningChannelOrder == .bgr ? first.reversingInputs() : first
+    convIn = config.conditioningChannelOrder == .bgr ? try first.reversingInputs() : first
     var blocks: [Conv2d] = []
     for (from, to) in zip(widths, widths.dropFirst()) {
       blocks.append(try Conv2d(scope["blocks", blocks.count], from, from))

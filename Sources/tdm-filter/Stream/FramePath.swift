@@ -28,9 +28,9 @@ struct FramePath: Sendable {
   /// Restores stdin to stdout until the stream ends, or a signal ends it. To be called once.
   /// - Throws: what ended the stream before its time. All frames before the fault have been written.
   func run() throws {
-    stop.take(announce: announce)
-    PlainThread.start(name: "reader") { read() }
-    PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
+    try stop.take(announce: announce)
+    try PlainThread.start(name: "reader") { read() }
+    try PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
     try write()
   }
 

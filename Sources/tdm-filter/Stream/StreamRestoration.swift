@@ -32,8 +32,8 @@ final class StreamRestoration {
   ) throws {
     let factor = options.task.enlargement
     outputFormat = try format.enlarged(by: factor)
-    decoder = FrameDecoder(format)
-    encoder = FrameEncoder(outputFormat, from: format)
+    decoder = try FrameDecoder(format)
+    encoder = try FrameEncoder(outputFormat, from: format)
     enlargement =
       factor == 1
       ? nil
@@ -50,40 +50,40 @@ final class StreamRestoration {
     // Another clip follows in the same stream: its frames read nothing of this one's.
     if arrival.beginsClip { try finish(emit: emit) }
     held.append(arrival)
-    if arrival.isLate { return passThrough(emit) }
+    if arrival.isLate { return try passThrough(emit) }
     decoder.decode(arrival.frame, into: &decoded)
     enlargement?(decoded, into: &enlarged)
-    try restorer.push(enlargement == nil ? decoded : enlarged) { encode($0, emit) }
+    try restorer.push(enlargement == nil ? decoded : enlarged) { try encode($0, emit) }
     statistics.update { $0.restoration = restorer.statistics }
   }
 
   /// Gives the frames that are left.
   func finish(emit: (Departure) -> Void) throws {
-    try restorer.finish { encode($0, emit) }
+    try restorer.finish { try encode($0, emit) }
     statistics.update { $0.restoration = restorer.statistics }
   }
 
-  private func encode(_ rgb: [Float], _ emit: (Departure) -> Void) {
+  private func encode(_ rgb: [Float], _ emit: (Departure) -> Void) throws {
     let arrival = held.removeFirst()
     emit(
-      Departure(frame: encoder.encode(rgb, from: arrival.frame), arrival: arrival.instant))
-    passThrough(emit)
+      Departure(frame: try encoder.encode(rgb, from: arrival.frame), arrival: arrival.instant))
+    try passThrough(emit)
   }
 
   /// Gives the late frames that no other stands before.
-  private func passThrough(_ emit: (Departure) -> Void) {
+  private func passThrough(_ emit: (Departure) -> Void) throws {
     while let arrival = held.first, arrival.isLate {
       held.removeFirst()
-      emit(Departure(frame: unrestored(arrival.frame), arrival: arrival.instant))
+      emit(Departure(frame: try unrestored(arrival.frame), arrival: arrival.instant))
       statistics.update { $0.framesHeldLate -= 1 }
     }
   }
 
   /// The frame byte for byte; where the task enlarges, enlarged.
-  private func unrestored(_ frame: Frame) -> Frame {
+  private func unrestored(_ frame: Frame) throws -> Frame {
     guard let enlargement else { return frame }
     decoder.decode(frame, into: &passed.decoded)
     enlargement(passed.decoded, into: &passed.enlarged)
-    return encoder.encode(passed.enlarged, from: frame)
+    return try encoder.encode(passed.enlarged, from: frame)
   }
 }

@@ -9,9 +9,12 @@ extension Failure {
     switch error {
     case let failure as Failure: self = failure
     case let error as VideoError: self.init(Self.status(of: error.kind), error.description)
-    case let error as ModelError: self.init(.unfitModel, error.description)
+    case let error as ModelError:
+      self.init(error.isOutOfMemory ? .internalFault : .unfitModel, error.description)
     case let error as OptionError: self.init(.usage, error.description)
-    case let error as KernelError: self.init(.internalFault, error.description)
+    case let error as KernelError:
+      self.init(
+        error.cause == .unreadableWeights ? .unfitModel : .internalFault, error.description)
     default: self.init(.internalFault, "\(error)")
     }
   }
@@ -22,6 +25,7 @@ extension Failure {
     case .badStream: .badStream
     case .transfer: .inputOutput
     case .readerGone: .readerGone
+    case .fault: .internalFault
     }
   }
 }

@@ -19,7 +19,7 @@ final class Messages: Sendable {
   /// Writes a line.
   func tell(_ line: String) {
     hasOpenLine.withLock { isOpen in
-      write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n")
+      write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n", patience: Self.patience)
       isOpen = false
     }
   }
@@ -27,15 +27,30 @@ final class Messages: Sendable {
   /// Writes a line over the one that was last written so.
   func show(_ line: String) {
     hasOpenLine.withLock { isOpen in
-      write("\r\u{1b}[Ktdm-filter: \(line)")
+      write("\r\u{1b}[Ktdm-filter: \(line)", patience: 0)
       isOpen = true
     }
   }
 
-  /// In one piece, so that lines of two programs on one terminal do not mix. What cannot be written is lost: there is
-  /// nowhere to say so.
-  private func write(_ text: String) {
+  /// How long a line waits for room where a neighbour has set stderr non-blocking, in milliseconds.
+  private static let patience: Int32 = 1000
+
+  /// In one piece where there is room, so that lines of two programs on one terminal do not mix. What cannot be written
+  /// is lost: there is nowhere to say so.
+  private func write(_ text: String, patience: Int32) {
     let bytes = Array(text.utf8)
-    _ = Glibc.write(descriptor, bytes, bytes.count)
+    var written = 0
+    while written < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress! + written, $0.count - written)
+      }
+      if count >= 0 {
+        written += count
+        continue
+      }
+      if errno == EINTR { continue }
+      var waited = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      guard errno == EAGAIN, poll(&waited, 1, patience) > 0 else { return }
+    }
   }
 }

@@ -1,3 +1,4 @@
+import CProcess
 import Glibc
 
 /// A thread of the operating system's, with a name and a stack of its own size.
@@ -17,33 +18,32 @@ enum PlainThread {
   /// - Parameters:
   ///   - name: at most 15 bytes; what `top -H` shows.
   ///   - stackByteCount: address space; memory is taken as the stack grows into it.
+  /// - Throws: ``Failure`` where the system has no thread or no memory for its stack.
   static func start(
     name: String, stackByteCount: Int = 8 << 20, body: @escaping @Sendable () -> Void
-  ) {
+  ) throws(Failure) {
     var attributes = pthread_attr_t()
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setstacksize(&attributes, stackByteCount)
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    let start = Unmanaged.passRetained(Start(name: name, body: body)).toOpaque()
+    let start = Unmanaged.passRetained(Start(name: name, body: body))
     var thread = pthread_t()
-    let status = pthread_create(&thread, &attributes, { PlainThread.run($0!) }, start)
+    let status = pthread_create(
+      &thread, &attributes, { PlainThread.run($0!) }, start.toOpaque())
     guard status == 0 else {
-      fatalError("no thread for \(name): \(String(cString: strerror(status)))")
+      start.release()
+      throw Failure(
+        .internalFault,
+        "no thread for \(name): \(String(cString: strerror(status))); raise ulimit -u and -v, or end other programs"
+      )
     }
   }
+
   private static func run(_ start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let start = Unmanaged<Start>.fromOpaque(start).takeRetainedValue()
-    setName(start.name)
+    tdm_set_thread_name(start.name)
     start.body()
     return nil
-  }
-
-  /// Names the calling thread; glibc's own call for it is hidden from Swift.
-  private static func setName(_ name: String) {
-    let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
-    guard file >= 0 else { return }
-    _ = write(file, name, name.utf8.count)
-    close(file)
   }
 }

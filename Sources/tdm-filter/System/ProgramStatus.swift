@@ -8,7 +8,7 @@ enum ProgramStatus: Int32, Sendable {
   case badStream = 65
   /// The model is missing, damaged, or of a kind that the program cannot run.
   case unfitModel = 66
-  /// A fault of the program's own.
+  /// A fault of the program's own, or no memory or thread left for it.
   case internalFault = 70
   /// Reading stdin or writing stdout failed.
   case inputOutput = 74

@@ -18,19 +18,27 @@ final class StopSignal: Sendable {
     interruption = try Interruption()
   }
 
-  /// Takes over both signals, and turns SIGPIPE off: a reader that goes away is an error of a write, told as such.
-  ///
-  /// To be called once, before any other thread is started: threads inherit what is blocked.
-  /// - Parameter announce: gets a line for the person, from another thread.
-  func take(announce: @escaping @Sendable (String) -> Void) {
-    signal(SIGPIPE, SIG_IGN)
+  /// Has both signals wait until they are taken over. As early as can be: they end the process until then.
+  @discardableResult
+  static func block() -> sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
     sigaddset(&signals, SIGTERM)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    let awaited = signals
-    PlainThread.start(name: "signals", stackByteCount: 256 << 10) { [self] in
+    return signals
+  }
+
+  /// Takes over both signals, and turns SIGPIPE and SIGXFSZ off: a reader that goes away and a file that may not grow
+  /// are errors of a write, told as such.
+  ///
+  /// To be called once, before any other thread is started: threads inherit what is blocked.
+  /// - Parameter announce: gets a line for the person, from another thread.
+  func take(announce: @escaping @Sendable (String) -> Void) throws(Failure) {
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    let awaited = Self.block()
+    try PlainThread.start(name: "signals", stackByteCount: 256 << 10) { [self] in
       var awaited = awaited
       var number: Int32 = 0
       while true {

@@ -33,7 +33,7 @@ final class FilterProcess: @unchecked Sendable {
 
   let process: pid_t
   private let input: Int32
-  private let outputDescriptor: Int32
+  let outputDescriptor: Int32
   private let output = Monitor(Drained())
   private let errors = Monitor(Drained())
   private let ended = Monitor(false)
@@ -42,9 +42,11 @@ final class FilterProcess: @unchecked Sendable {
   /// - Parameters:
   ///   - outputFile: where stdout goes, in place of a pipe that is read to its end.
   ///   - readsOutput: false leaves the pipe unread until ``readOutput()``.
+  ///   - inputDescriptor: what it reads, in place of a pipe that is fed; stays the caller's to close.
+  ///   - isBlocking: false sets its ends of the pipes non-blocking, as a neighbour may.
   init(
     _ arguments: [String], executable: String = path, outputFile: String? = nil,
-    readsOutput: Bool = true
+    readsOutput: Bool = true, inputDescriptor: Int32? = nil, isBlocking: Bool = true
   ) throws {
     signal(SIGPIPE, SIG_IGN)
     Self.starting.lock()
@@ -52,10 +54,15 @@ final class FilterProcess: @unchecked Sendable {
     let stdin = try Self.pipe()
     let stdout = try Self.pipe()
     let stderr = try Self.pipe()
+    if !isBlocking {
+      for end in [stdin.read, stdout.write, stderr.write] {
+        _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK)
+      }
+    }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_adddup2(&actions, stdin.read, 0)
+    posix_spawn_file_actions_adddup2(&actions, inputDescriptor ?? stdin.read, 0)
     if let outputFile {
       posix_spawn_file_actions_addopen(&actions, 1, outputFile, O_WRONLY, 0)
     } else {
@@ -74,9 +81,9 @@ final class FilterProcess: @unchecked Sendable {
     process = started
     input = stdin.write
     outputDescriptor = stdout.read
-    if readsOutput { Self.drain(stdout.read, into: output) }
-    Self.drain(stderr.read, into: errors)
-    PlainThread.start(name: "patience", stackByteCount: 256 << 10) { [self] in
+    if readsOutput { try Self.drain(stdout.read, into: output) }
+    try Self.drain(stderr.read, into: errors)
+    try PlainThread.start(name: "patience", stackByteCount: 256 << 10) { [self] in
       for _ in 0..<Self.patience * 10 {
         usleep(100_000)
         if ended.change({ $0 }) { return }
@@ -97,7 +104,7 @@ final class FilterProcess: @unchecked Sendable {
     _ arguments: [String], input: [UInt8] = [], outputFile: String? = nil
   ) throws -> FilterResult {
     let filter = try FilterProcess(arguments, outputFile: outputFile)
-    PlainThread.start(name: "feeder") {
+    try PlainThread.start(name: "feeder") {
       filter.feed(input)
       filter.closeInput()
     }
@@ -105,10 +112,13 @@ final class FilterProcess: @unchecked Sendable {
   }
 
   /// Runs a pipeline of bash; it fails where any of its programs does. `$TDM_FILTER` is the program.
-  static func pipeline(_ script: String) throws -> FilterResult {
+  static func pipeline(_ script: String, input: [UInt8] = []) throws -> FilterResult {
     let filter = try FilterProcess(
       ["-o", "pipefail", "-c", "TDM_FILTER='\(path)'\n" + script], executable: "/bin/bash")
-    filter.closeInput()
+    try PlainThread.start(name: "feeder") {
+      filter.feed(input)
+      filter.closeInput()
+    }
     return filter.wait()
   }
 
@@ -128,7 +138,13 @@ final class FilterProcess: @unchecked Sendable {
   func closeInput() { close(input) }
 
   /// Begins to read what it writes.
-  func readOutput() { Self.drain(outputDescriptor, into: output) }
+  func readOutput() throws { try Self.drain(outputDescriptor, into: output) }
+
+  /// Bytes that were fed and that it has not taken.
+  var unreadInput: Int {
+    var count: Int32 = 0
+    return ioctl(input, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
+  }
 
   /// Goes away as a reader.
   func closeOutput() { close(outputDescriptor) }
@@ -165,8 +181,8 @@ final class FilterProcess: @unchecked Sendable {
     return (ends[0], ends[1])
   }
 
-  private static func drain(_ descriptor: Int32, into drained: Monitor<Drained>) {
-    PlainThread.start(name: "drain") {
+  private static func drain(_ descriptor: Int32, into drained: Monitor<Drained>) throws {
+    try PlainThread.start(name: "drain") {
       var buffer = [UInt8](repeating: 0, count: 1 << 16)
       while true {
         let count = read(descriptor, &buffer, buffer.count)

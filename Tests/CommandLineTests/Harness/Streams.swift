@@ -26,6 +26,7 @@ enum Tiny {
 /// A Y4M stream made by hand.
 struct Y4M {
   var header = "YUV4MPEG2 W\(Tiny.width) H\(Tiny.height) F25:1 Ip C420jpeg"
+  var frameLine = "FRAME"
   /// Bytes of a 4:2:0 frame of 8 bits; colour planes round up.
   static let frameByteCount =
     Tiny.width * Tiny.height + 2 * ((Tiny.width + 1) / 2) * ((Tiny.height + 1) / 2)
@@ -33,7 +34,7 @@ struct Y4M {
   func stream(frames: Int) -> [UInt8] {
     var bytes = Array((header + "\n").utf8)
     for frame in 0..<frames {
-      bytes += Array("FRAME\n".utf8)
+      bytes += Array("\(frameLine)\n".utf8)
       bytes += (0..<Self.frameByteCount).map { UInt8(60 + ($0 * 7 + frame * 13) % 120) }
     }
     return bytes

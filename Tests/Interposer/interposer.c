@@ -1,0 +1,166 @@
+// Stands between a program and the C library (LD_PRELOAD) and lets things go wrong that seldom do by themselves.
+//
+// INTERPOSE is a list with commas between:
+//   short          reads of stdin and writes of stdout take one byte at a time
+//   interrupted    every other one of them fails with EINTR
+//   would-block    every other one of them fails with EAGAIN
+//   pread=N        from the Nth on a pread finds the file's end
+//   memory=N       the Nth allocation of 4096 bytes or more fails, counted from main on
+//   thread=N       the Nth thread cannot be made, counted from main on
+//   count          at the end the numbers of allocations and threads are written to stderr
+//   probe          before the second write of stdout the process tries what a sandbox denies, and tells on stderr
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int is_short, interrupts, blocks, probes, counts;
+static long failing_pread, failing_allocation, failing_thread;
+static atomic_long preads, allocations, threads, calls, writes;
+static atomic_int in_main;
+
+static const char *option(const char *name) {
+  const char *list = getenv("INTERPOSE");
+  size_t length = strlen(name);
+  for (const char *at = list; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+    if (!strncmp(at, name, length) && (at[length] == 0 || at[length] == ',' || at[length] == '='))
+      return at + length;
+  return NULL;
+}
+
+static long number(const char *name) {
+  const char *value = option(name);
+  return value && *value == '=' ? atol(value + 1) : 0;
+}
+
+__attribute__((constructor)) static void begin(void) {
+  is_short = option("short") != NULL;
+  interrupts = option("interrupted") != NULL;
+  blocks = option("would-block") != NULL;
+  probes = option("probe") != NULL;
+  counts = option("count") != NULL;
+  failing_pread = number("pread");
+  failing_allocation = number("memory");
+  failing_thread = number("thread");
+}
+
+// The program's first deed in main.
+int on_exit(void (*function)(int, void *), void *argument) {
+  atomic_store(&in_main, 1);
+  int (*next)(void (*)(int, void *), void *) = dlsym(RTLD_NEXT, "on_exit");
+  return next(function, argument);
+}
+
+void _exit(int status) {
+  if (counts) dprintf(2, "allocations %ld threads %ld\n", allocations, threads);
+  syscall(SYS_exit_group, status);
+  __builtin_unreachable();
+}
+
+// MARK: Reading and writing
+
+static int fails(void) {
+  if (!interrupts && !blocks) return 0;
+  long call = atomic_fetch_add(&calls, 1);
+  if (call % 2) return 0;
+  errno = interrupts && (!blocks || call % 4) ? EINTR : EAGAIN;
+  return 1;
+}
+
+ssize_t read(int descriptor, void *buffer, size_t count) {
+  if (descriptor == 0) {
+    if (fails()) return -1;
+    if (is_short && count > 1) count = 1;
+  }
+  return syscall(SYS_read, descriptor, buffer, count);
+}
+
+static void probe(void);
+
+ssize_t write(int descriptor, const void *buffer, size_t count) {
+  if (descriptor == 1) {
+    if (probes && atomic_fetch_add(&writes, 1) == 1) probe();
+    if (fails()) return -1;
+    if (is_short && count > 1) count = 1;
+  }
+  return syscall(SYS_write, descriptor, buffer, count);
+}
+
+ssize_t pread(int descriptor, void *buffer, size_t count, off_t offset) {
+  if (failing_pread && atomic_fetch_add(&preads, 1) + 1 >= failing_pread) return 0;
+  return syscall(SYS_pread64, descriptor, buffer, count, offset);
+}
+
+ssize_t pread64(int descriptor, void *buffer, size_t count, off64_t offset) {
+  return pread(descriptor, buffer, count, offset);
+}
+
+// MARK: Memory and threads
+
+extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t),
+    *__libc_memalign(size_t, size_t);
+
+static int refused(size_t size) {
+  if (size < 4096 || !atomic_load(&in_main)) return 0;
+  return atomic_fetch_add(&allocations, 1) + 1 == failing_allocation ? (errno = ENOMEM) : 0;
+}
+
+void *malloc(size_t size) { return refused(size) ? NULL : __libc_malloc(size); }
+void *calloc(size_t count, size_t size) {
+  return refused(count * size) ? NULL : __libc_calloc(count, size);
+}
+void *realloc(void *block, size_t size) { return refused(size) ? NULL : __libc_realloc(block, size); }
+void *aligned_alloc(size_t alignment, size_t size) {
+  return refused(size) ? NULL : __libc_memalign(alignment, size);
+}
+void *memalign(size_t alignment, size_t size) { return aligned_alloc(alignment, size); }
+int posix_memalign(void **block, size_t alignment, size_t size) {
+  *block = aligned_alloc(alignment, size);
+  return *block ? 0 : ENOMEM;
+}
+void *mmap(void *at, size_t size, int access, int flags, int descriptor, off_t offset) {
+  if (refused(size)) return MAP_FAILED;
+  return (void *)syscall(SYS_mmap, at, size, access, flags, descriptor, offset);
+}
+void *mmap64(void *at, size_t size, int access, int flags, int descriptor, off64_t offset) {
+  return mmap(at, size, access, flags, descriptor, offset);
+}
+
+int pthread_create(
+    pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
+  if (atomic_load(&in_main) && atomic_fetch_add(&threads, 1) + 1 == failing_thread) return EAGAIN;
+  int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+      dlsym(RTLD_NEXT, "pthread_create");
+  return next(thread, attributes, body, argument);
+}
+
+// MARK: The sandbox
+
+static void tell(const char *what, long result) {
+  dprintf(2, "probe: %s %s\n", what, result >= 0 ? "succeeded" : strerrorname_np(errno));
+}
+
+static void probe(void) {
+  tell("open", open("/etc/passwd", O_RDONLY));
+  tell("create", open("/tmp/tdm-filter-probe", O_WRONLY | O_CREAT, 0600));
+  tell("socket", socket(AF_INET, SOCK_STREAM, 0));
+  tell("unix-socket", socket(AF_UNIX, SOCK_STREAM, 0));
+  tell("unlink", unlink("/tmp/tdm-filter-probe"));
+  pid_t child = fork();
+  if (child == 0) syscall(SYS_exit_group, 0);
+  tell("fork", child);
+  if (child > 0) waitpid(child, NULL, 0);
+  char *none[] = {"true", NULL};
+  tell("execute", execv("/bin/true", none));
+}
