@@ -15,6 +15,7 @@ struct Settings: Sendable {
   /// Nil is one for each processor.
   var threads: Int?
   var isQuiet: Bool
+  var sandbox: Sandbox
   var whenLate: WhenLate
   /// Frames that may wait for the computing.
   let incomingCapacity: Int
@@ -67,6 +68,7 @@ struct Settings: Sendable {
     }
     precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
     isQuiet = program.quiet
+    sandbox = program.sandbox
     model = arguments.task.model
     controlNet = arguments.task.controlNet
     if controlNet != nil, model == nil {

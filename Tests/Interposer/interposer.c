@@ -9,6 +9,7 @@
 //   thread=N       the Nth thread cannot be made, counted from main on
 //   count          at the end the numbers of allocations and threads are written to stderr
 //   probe          before the second write of stdout the process tries what a sandbox denies, and tells on stderr
+//   probe-loading  the same before the first pread
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int is_short, interrupts, blocks, probes, counts;
+static int is_short, interrupts, blocks, probes, probes_loading, counts;
 static long failing_pread, failing_allocation, failing_thread;
 static atomic_long preads, allocations, threads, calls, writes;
 static atomic_int in_main;
@@ -49,6 +50,7 @@ __attribute__((constructor)) static void begin(void) {
   interrupts = option("interrupted") != NULL;
   blocks = option("would-block") != NULL;
   probes = option("probe") != NULL;
+  probes_loading = option("probe-loading") != NULL;
   counts = option("count") != NULL;
   failing_pread = number("pread");
   failing_allocation = number("memory");
@@ -98,6 +100,7 @@ ssize_t write(int descriptor, const void *buffer, size_t count) {
 }
 
 ssize_t pread(int descriptor, void *buffer, size_t count, off_t offset) {
+  if (probes_loading && atomic_fetch_add(&writes, 1) == 0) probe();
   if (failing_pread && atomic_fetch_add(&preads, 1) + 1 >= failing_pread) return 0;
   return syscall(SYS_pread64, descriptor, buffer, count, offset);
 }
@@ -152,6 +155,7 @@ static void tell(const char *what, long result) {
 }
 
 static void probe(void) {
+  tell("landlock", syscall(444, NULL, 0, 1));
   tell("open", open("/etc/passwd", O_RDONLY));
   tell("create", open("/tmp/tdm-filter-probe", O_WRONLY | O_CREAT, 0600));
   tell("socket", socket(AF_INET, SOCK_STREAM, 0));
@@ -161,6 +165,7 @@ static void probe(void) {
   if (child == 0) syscall(SYS_exit_group, 0);
   tell("fork", child);
   if (child > 0) waitpid(child, NULL, 0);
-  char *none[] = {"true", NULL};
-  tell("execute", execv("/bin/true", none));
+  // Were it allowed, it would fail by another number.
+  char *none[] = {"none", NULL};
+  tell("execute", execv("/nowhere", none));
 }

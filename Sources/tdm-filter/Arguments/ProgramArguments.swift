@@ -21,9 +21,16 @@ struct ProgramArguments: ParsableArguments {
         + "out, or passes through unrestored.", valueName: "mode"))
   var whenLate: WhenLate = .wait
 
+  @Option(
+    help: ArgumentHelp(
+      "auto: write no file and, once the model is loaded, open none, connect to nothing and start no program, by Landlock and seccomp as far as the kernel has them. off: keep all rights.",
+      valueName: "mode"))
+  var sandbox: Sandbox = .auto
+
   @Flag(help: "Write nothing to stderr but errors.")
   var quiet = false
 }
 
 extension Precision: ExpressibleByArgument {}
+extension Sandbox: ExpressibleByArgument {}
 extension WhenLate: ExpressibleByArgument {}

@@ -28,6 +28,7 @@ struct FramePath: Sendable {
   /// Restores stdin to stdout until the stream ends, or a signal ends it. To be called once.
   /// - Throws: what ended the stream before its time. All frames before the fault have been written.
   func run() throws {
+    if let refusal = settings.sandbox.forbidChanges() { announce(refusal) }
     try stop.take(announce: announce)
     try PlainThread.start(name: "reader") { read() }
     try PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
@@ -64,6 +65,7 @@ struct FramePath: Sendable {
       let stream = try StreamRestoration(
         format, model: model, options: settings.options(for: model), device: device,
         statistics: statistics)
+      if let refusal = settings.sandbox.forbidOpenings() { announce(refusal) }
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try restoreAll(by: stream)

@@ -1,0 +1,58 @@
+import Testing
+
+@testable import tdm_filter
+
+/// What a fault in the program could do: the interposed library tries it within the process itself.
+@Suite("The sandbox")
+struct SandboxTests {
+  private let stream = Y4M().stream(frames: 4)
+
+  private func options(_ sandbox: String) throws -> [String] {
+    try Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0", "--sandbox", sandbox]
+  }
+
+  /// What came of an attempt.
+  private func outcome(_ attempt: String, in result: FilterResult) -> Substring? {
+    result.errorLines.first { $0.hasPrefix("probe: \(attempt) ") }?
+      .dropFirst("probe: \(attempt) ".count)
+  }
+
+  @Test("lets nothing be opened, connected or started once frames flow, and frames flow")
+  func openings() throws {
+    let result = try Interposer.run("probe", options("auto"), input: stream)
+    #expect(result.status == 0, "\(result.errors)")
+    for attempt in ["open", "create", "socket", "unix-socket", "unlink", "fork", "execute"] {
+      #expect(outcome(attempt, in: result) == "EPERM", "\(attempt): \(result.errors)")
+    }
+    let free = try FilterProcess.run(options("off"), input: stream)
+    #expect(Y4M.frameCount(of: free.output) == 4)
+    #expect(result.output == free.output)
+  }
+
+  @Test("lets nothing be written from the start, where the kernel has Landlock")
+  func changes() throws {
+    let result = try Interposer.run("probe-loading", options("auto"), input: stream)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(outcome("open", in: result) == "succeeded")
+    guard outcome("landlock", in: result) == "succeeded" else { return }
+    #expect(outcome("create", in: result) == "EACCES", "\(result.errors)")
+  }
+
+  @Test("is off where it is to be off")
+  func off() throws {
+    let result = try Interposer.run("probe", options("off"), input: stream)
+    #expect(result.status == 0, "\(result.errors)")
+    for attempt in ["open", "create", "socket", "unlink", "fork"] {
+      #expect(outcome(attempt, in: result) == "succeeded", "\(attempt): \(result.errors)")
+    }
+  }
+
+  @Test("has room for as many threads as are asked for")
+  func threads() throws {
+    let options = try Tiny.model() + ["--inversion-steps", "1", "--steps", "1"]
+    let one = try FilterProcess.run(options + ["--threads", "1"], input: stream)
+    let several = try FilterProcess.run(options + ["--threads", "3"], input: stream)
+    #expect(several.status == 0, "\(several.errors)")
+    #expect(Y4M.frameCount(of: several.output) == Y4M.frameCount(of: one.output))
+  }
+}
