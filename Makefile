@@ -2,6 +2,8 @@
 # make demo     restore a painted clip, or CLIP=my.mp4, and look at it
 # make test     every test
 # make lint     the format of the sources
+# make fuzz     libFuzzer on every reader, FUZZ_SECONDS (60) each; FUZZ="y4m config" for some
+# make sanitize every test under the address, undefined-behaviour and thread sanitizers; SANITIZE=address for one
 # make bench    times of the networks, as JSON
 # make install  to PREFIX, by default /usr/local; DESTDIR is for packagers
 #
@@ -16,7 +18,7 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/pr
 # In release: networks in -O0 are too slow to test. The tests see inside their targets.
 TEST = $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/tests --disable-xctest
 
-.PHONY: build demo test lint bench install uninstall clean setup
+.PHONY: build demo test lint fuzz sanitize bench install uninstall clean setup
 
 build: setup
 	$(BUILD) --product tdm-filter
@@ -34,6 +36,27 @@ test: setup
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+
+# Instrumented without libFuzzer's own main, which would be a second one.
+FUZZ_FLAGS = -Xswiftc -enable-testing --scratch-path .build/fuzz --product tdm-fuzz --sanitize address \
+  -Xswiftc -Xfrontend -Xswiftc -sanitize=address,fuzzer -Xlinker -u -Xlinker LLVMFuzzerRunDriver \
+  -Xlinker "$$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-$$(uname -m).a" -Xlinker -lstdc++
+
+fuzz: setup
+	TDM_FUZZ=1 $(SWIFT) build -c release $(FUZZ_FLAGS)
+	FUZZ="$(FUZZ)" FUZZ_SECONDS="$(FUZZ_SECONDS)" Tests/FuzzTests/run.sh \
+	  "$$(TDM_FUZZ=1 $(SWIFT) build -c release $(FUZZ_FLAGS) --show-bin-path)/tdm-fuzz" .build/fuzz/found
+
+SANITIZE = address undefined thread
+
+# libgomp's barriers are out of the thread sanitizer's sight, and to it every team of threads is a race: teams are of one.
+# What stands between the program and the C library cannot stand there together with a sanitizer.
+sanitize: setup
+	for sanitizer in $(SANITIZE); do \
+	  ASAN_OPTIONS=detect_leaks=0 OMP_THREAD_LIMIT=$$([ $$sanitizer = thread ] && echo 1 || echo 64) \
+	    $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/sanitize-$$sanitizer --disable-xctest \
+	    --sanitize $$sanitizer --skip FaultTests --skip SandboxTests $(if $(FILTER),--filter $(FILTER)) || exit 1; \
+	done
 
 bench: setup
 	$(BUILD) --product tdm-bench

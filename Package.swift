@@ -1,6 +1,16 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
+// The readers of what others wrote, with bytes that may be anything: a test replays them, and `make fuzz` builds the same
+// targets with libFuzzer's driver.
+let fuzzed: [Target.Dependency] = ["Video", "ModelFiles", "StrictJSON", "TensorCore", "CZstd"]
+let fuzzing: Target =
+  Context.environment["TDM_FUZZ"] == nil
+  ? .testTarget(name: "FuzzTests", dependencies: fuzzed, exclude: ["Corpus", "Driver", "run.sh"])
+  : .executableTarget(
+    name: "tdm-fuzz", dependencies: fuzzed, path: "Tests/FuzzTests",
+    exclude: ["Corpus", "ReplayTests.swift", "run.sh"])
+
 // Dependencies point one way. Top to bottom, each target may use only those above it.
 let package = Package(
   name: "tdm-filter",
@@ -30,7 +40,7 @@ let package = Package(
     // The packed model that works without any file beside the program.
     .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack"]),
 
-    // What Swift cannot tell the system: faults, names of threads.
+    // What Swift cannot tell the system: faults, names of threads, the sandbox.
     .target(name: "CProcess"),
     .target(name: "StrictJSON"),
     .target(name: "TensorCore"),
@@ -75,6 +85,7 @@ let package = Package(
         "Restoration", "Networks", "Kernels", "ModelFiles", "Diffusion", "TensorCore",
         "FixtureSupport",
       ]),
+    fuzzing,
     .testTarget(
       name: "CommandLineTests",
       dependencies: [

@@ -1,0 +1,26 @@
+/// A reader of what others wrote, with bytes that may be anything.
+///
+/// A target returns whatever the bytes are: an error of the reader's is as good as a result. What must not be is a crash,
+/// a hang, more memory than the bytes stand for, or a result that contradicts itself, which fails a precondition here.
+enum FuzzTarget: String, CaseIterable, Sendable {
+  /// A Y4M stream: header, FRAME lines, frames.
+  case y4m
+  /// A checkpoint.
+  case safetensors
+  /// A part's configuration; the first byte says which part's.
+  case config
+  /// A tokenizer's files, with a byte of 0 between, and a prompt.
+  case tokenizer
+  /// A packed model; where the first byte is odd, what stands in one, packed here.
+  case packedModel = "packed-model"
+
+  func run(_ bytes: UnsafeRawBufferPointer) {
+    switch self {
+    case .y4m: fuzzY4M(bytes)
+    case .safetensors: fuzzSafetensors(bytes)
+    case .config: fuzzConfig(bytes)
+    case .tokenizer: fuzzTokenizer(bytes)
+    case .packedModel: fuzzPackedModel(bytes)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import CZstd
+import StrictJSON
+import TensorCore
+
+@testable import ModelFiles
+
+/// Bytes that a file would hold. Reading beyond them fails a precondition.
+private final class MemoryStorage: WeightStorage {
+  private let bytes: [UInt8]
+  init(_ bytes: some Collection<UInt8>) { self.bytes = Array(bytes) }
+
+  func withBytes<R>(
+    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(StorageError) -> R {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+    return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+  }
+}
+
+private func file(_ name: String, _ bytes: some Collection<UInt8>) -> StoredFile {
+  StoredFile(name: name, storage: MemoryStorage(bytes), range: 0..<bytes.count)
+}
+
+/// The tensors of a checkpoint that is accepted fill its data exactly.
+func fuzzSafetensors(_ bytes: UnsafeRawBufferPointer) {
+  guard let checkpoint = try? SafetensorsFile(file("fuzz", bytes)) else { return }
+  var end = checkpoint.header.dataOffset
+  for tensor in checkpoint.header.tensors {
+    precondition(tensor.range.lowerBound == end && tensor.range.upperBound > end)
+    end = tensor.range.upperBound
+  }
+  precondition(end == bytes.count)
+  guard let scope = try? Checkpoint(part: .unet, place: "fuzz", files: [checkpoint]) else { return }
+  let unet = WeightScope(checkpoint: scope)
+  for stored in checkpoint.header.tensors.prefix(16) {
+    guard let tensor = try? unet.tensor(stored.name, Shape(stored.extents)) else { continue }
+    let count = try! tensor.storage.withBytes(in: tensor.range) { $0.count }
+    precondition(count == tensor.shape.count * tensor.elementType.byteCount)
+  }
+}
+
+/// What a configuration says is within the ranges that its networks may be built for.
+func fuzzConfig(_ bytes: UnsafeRawBufferPointer) {
+  guard let first = bytes.first else { return }
+  let text = file("config.json", bytes.dropFirst())
+  guard let json = try? text.json() else { return }
+  // What is read can be written, and is then the same.
+  precondition(try! file("again", json.text.utf8).json() == json)
+  guard let reader = try? ConfigReader(text) else { return }
+  switch first % 6 {
+  case 0:
+    guard let config = try? UNetConfig(reader) else { return }
+    precondition(config.blockOutChannels.allSatisfy { $0 % config.normGroupCount == 0 })
+  case 1: _ = try? ControlNetConfig(reader)
+  case 2:
+    guard let config = try? AutoencoderConfig(reader) else { return }
+    precondition(config.factor > 0 && config.latentChannels > 0)
+  case 3:
+    guard let config = try? CLIPTextConfig(reader) else { return }
+    precondition(config.hiddenSize % config.headCount == 0)
+  case 4: _ = try? SchedulerConfig(reader)
+  default: _ = try? PresetConfig(reader)
+  }
+}
+
+/// Files by their paths.
+private struct MemoryTree: FileTree {
+  let name = "fuzz"
+  let files: [String: StoredFile]
+  func file(_ path: String) throws(ModelError) -> StoredFile? { files[path] }
+  func names(in folder: String) -> [String] { files.keys.sorted() }
+}
+
+/// A prompt has as many tokens as the tokenizer says, all of them in its vocabulary.
+func fuzzTokenizer(_ bytes: UnsafeRawBufferPointer) {
+  var parts = bytes.split(separator: 0, maxSplits: 4, omittingEmptySubsequences: false)
+    .map { Array($0) }
+  let prompt = String(decoding: parts.popLast() ?? [], as: UTF8.self)
+  var files: [String: StoredFile] = [:]
+  let paths = ["vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json"]
+  for (path, part) in zip(paths, parts) where !part.isEmpty { files[path] = file(path, part) }
+  guard let described = try? TokenizerFiles(MemoryTree(files: files)),
+    let tokenizer = try? CLIPTokenizer(described)
+  else { return }
+  let tokens = tokenizer.encode(prompt)
+  precondition(tokens.count == tokenizer.length)
+  precondition(tokens.allSatisfy { (0...tokenizer.largestID).contains($0) })
+}
+
+/// Everything that can be asked of a packed model is asked.
+func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
+  guard let first = bytes.first else { return }
+  let rest = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
+  let file = first % 2 == 0 ? Array(rest) : packed(rest)
+  let model = file.withUnsafeBytes { bytes in
+    Result { try PackedModel(name: "fuzz", bytes: bytes) }
+  }
+  guard let tree = try? model.get(), let folder = try? ModelFolder(tree: tree) else { return }
+  _ = try? folder.unetConfig()
+  _ = try? folder.controlNetConfig()
+  _ = try? folder.autoencoderConfig()
+  _ = try? folder.textConfig()
+  _ = try? folder.schedulerConfig()
+  _ = try? folder.tokenizer()
+  _ = try? folder.presets()
+  for part in ModelPart.allCases where part.weightsStem != nil {
+    _ = try? folder.weights(of: part)
+  }
+}
+
+/// A packed model with a sound header and frame around an index, whose length two bytes tell, and files: no mutation would
+/// find a checksum.
+private func packed(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
+  let content = Array(bytes.dropFirst(2))
+  let indexSize = bytes.prefix(2).reduce(0) { $0 << 8 | UInt32($1) }
+  let context = ZSTD_createCCtx()
+  defer { ZSTD_freeCCtx(context) }
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
+  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+  var frame = [UInt8](repeating: 0, count: ZSTD_compressBound(content.count))
+  let size = ZSTD_compress2(context, &frame, frame.count, content, content.count)
+  frame.removeLast(frame.count - size)
+  func little<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian, Array.init)
+  }
+  return PackedModel.magic + little(UInt32(1)) + little(indexSize) + little(UInt64(content.count))
+    + little(UInt64(frame.count)) + frame
+}
