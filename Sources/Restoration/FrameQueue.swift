@@ -4,16 +4,16 @@ import Kernels
 final class HeldFrame {
   /// Counted from 0 over the whole stream.
   fileprivate(set) var number = 0
-  /// What sampling starts from.
-  let latent: any DeviceTensor
-  /// The embedded degraded frame; nil where the ControlNet is left out.
-  let condition: (any DeviceTensor)?
+  /// What sampling starts from, tile by tile.
+  let latents: [any DeviceTensor]
+  /// The embedded degraded frame, tile by tile; none where the ControlNet is left out.
+  let conditions: [any DeviceTensor]
   /// The degraded frame, 0...255, where something at the end needs it.
   var input: [Float] = []
 
-  fileprivate init(latent: any DeviceTensor, condition: (any DeviceTensor)?) {
-    self.latent = latent
-    self.condition = condition
+  fileprivate init(latents: [any DeviceTensor], conditions: [any DeviceTensor]) {
+    self.latents = latents
+    self.conditions = conditions
   }
 }
 
@@ -23,15 +23,20 @@ final class HeldFrame {
 struct FrameQueue {
   private(set) var frames: [HeldFrame] = []
   private var free: [HeldFrame] = []
+  private let tileCount: Int
   private let usesControl: Bool
 
-  init(usesControl: Bool) { self.usesControl = usesControl }
+  init(tileCount: Int, usesControl: Bool) {
+    self.tileCount = tileCount
+    self.usesControl = usesControl
+  }
 
   /// A frame to fill; it joins the others by ``append(_:number:)``.
   mutating func takeFree(from networks: any PipelineNetworks) -> HeldFrame {
     free.popLast()
       ?? HeldFrame(
-        latent: networks.makeLatent(), condition: usesControl ? networks.makeCondition() : nil)
+        latents: (0..<tileCount).map { _ in networks.makeLatent() },
+        conditions: usesControl ? (0..<tileCount).map { _ in networks.makeCondition() } : [])
   }
 
   mutating func append(_ frame: HeldFrame, number: Int) {

@@ -1,28 +1,92 @@
-/// What a restorer will hold at most, in bytes, beside the networks' weights: known before the first frame.
+import TensorCore
+
+/// What a restorer holds at most, in bytes: known before the first frame.
 ///
 /// With a chunk of 0 (the whole clip) there is no such bound: the numbers are then those of one frame, and every further
-/// frame of the clip adds as much.
-public struct MemoryEstimate: Sendable, Equatable {
+/// frame of the clip adds ``furtherFrame``.
+public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
+  /// The networks' weights.
+  public let weights: Int
+  /// What evaluations work in, with the frames that are side by side.
+  public let activations: Int
   /// Keys and values that windows read later.
   public let features: Int
-  /// Activations of the frames that are side by side.
-  public let activations: Int
   /// Frames between arrival and departure: latents, conditions, pictures.
   public let frames: Int
+  /// With a chunk of 0, what another frame adds; else 0.
+  public let furtherFrame: Int
+  /// How many tiles a picture is cut into, and their size in pixels.
+  public let tileCount, tileWidth, tileHeight: Int
 
-  public var total: Int { features + activations + frames }
+  public var total: Int { weights + activations + features + frames }
 
+  /// - Parameters:
+  ///   - networks: of the tiles, with ``RestorationOptions/heldCount`` frames side by side.
+  ///   - activationsOfFrame: what another frame beside them adds.
   init(
-    _ options: RestorationOptions, networks: NetworkMemory, featureBytes: Int, canvas: Canvas
+    _ options: RestorationOptions, _ tiling: Tiling, networks: NetworkMemory,
+    activationsOfFrame: Int
   ) {
-    let held = options.chunk == 0 ? 1 : options.chunk + options.lookahead
-    let latents = options.isGuided ? 4 : 3
-    var frame = latents * networks.latent
-    if options.usesControl { frame += networks.condition }
     let valueBytes = MemoryLayout<Float>.size
-    if options.colorFix != .none { frame += canvas.frameCount * valueBytes }
-    features = featureBytes
-    activations = max(held * networks.activationsPerFrame, networks.activationsOfOneFrame)
-    frames = held * frame + (2 * canvas.pictureCount + canvas.frameCount) * valueBytes
+    let held = options.heldCount
+    let frameBytes = tiling.canvas.frameCount * valueBytes
+    let isTiled = tiling.count > 1
+
+    // What each frame holds from its arrival on, and what is there once for each frame of a tile's group.
+    var arrived = tiling.count * networks.latent
+    if options.usesControl { arrived += tiling.count * networks.condition }
+    if options.colorFix != .none { arrived += frameBytes }
+    let sampled = (options.isGuided ? 3 : 2) * networks.latent
+    let restored = isTiled ? (options.chunk == 0 ? 1 : options.chunk) : 1
+    // The network's output in inversion; a tile's picture, here and on the device.
+    var once = networks.latent + 2 * tiling.pictureCount * valueBytes
+    if options.colorFix != .none { once += 2 * frameBytes }
+
+    weights = networks.weights
+    activations = networks.activations
+    features =
+      Window(options).map {
+        networks.features * tiling.count * options.passCount * $0.keptCount(options)
+      } ?? 0
+    frames = held * (arrived + sampled) + restored * frameBytes + once
+    furtherFrame =
+      options.chunk == 0
+      ? arrived + sampled + activationsOfFrame + (isTiled ? frameBytes : 0) : 0
+    tileCount = tiling.count
+    tileWidth = tiling.width
+    tileHeight = tiling.height
+  }
+
+  func fits(_ limits: MemoryLimits) -> Bool {
+    total <= limits.total ?? .max && features <= limits.features ?? .max
+  }
+
+  /// `weights 9.8 MiB, activations 400.0 MiB, window features 0 bytes, frames 92.1 MiB`
+  public var parts: String {
+    "weights \(ByteCount(weights)), activations \(ByteCount(activations)), "
+      + "window features \(ByteCount(features)), frames \(ByteCount(frames))"
+  }
+
+  public var description: String {
+    var text = "\(ByteCount(total)) (\(parts))"
+    if furtherFrame > 0 { text += ", and \(ByteCount(furtherFrame)) for every further frame" }
+    if tileCount > 1 { text += ", in \(tileCount) tiles of \(tileWidth)x\(tileHeight)" }
+    return text
+  }
+}
+
+extension RestorationOptions {
+  /// Frames that are there at a time; of the whole clip, one.
+  var heldCount: Int { chunk == 0 ? 1 : chunk + lookahead }
+
+  /// Evaluations of a group in sampling, each with features of its own.
+  var passCount: Int { steps * (isGuided ? 2 : 1) }
+}
+
+extension Window {
+  /// Frames whose features are kept for later groups.
+  func keptCount(_ options: RestorationOptions) -> Int {
+    // One group holds the whole clip: nobody comes later to read what was kept.
+    options.chunk == 0 ? 0 : slotCount
   }
 }

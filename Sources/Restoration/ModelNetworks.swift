@@ -26,12 +26,11 @@ final class ModelNetworks: PipelineNetworks {
   /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where
   ///   the device cannot run them.
   init(
-    _ model: ModelFolder, options: RestorationOptions, canvas: Canvas, on device: any Device
+    _ model: ModelFolder, options: RestorationOptions, height: Int, width: Int,
+    on device: any Device
   ) throws {
     self.model = model
     self.device = device
-    let height = canvas.paddedHeight
-    let width = canvas.paddedWidth
     pictureShape = [height, width, 3]
 
     try model.requireFit(withControlNet: options.usesControl)
@@ -53,14 +52,19 @@ final class ModelNetworks: PipelineNetworks {
 
   var latentShape: Shape { encoder.latentShape }
 
-  var memory: NetworkMemory {
+  func memory(sideBySide frames: Int) -> NetworkMemory {
     NetworkMemory(
-      activationsPerFrame: denoiser.bytesPerFrame,
-      activationsOfOneFrame: max(encoder.bytesPerFrame, decoder.bytesPerFrame),
+      weights: device.weightByteCount,
+      activations: max(
+        denoiser.workspaceByteCount(frames: frames), encoder.workspaceByteCount,
+        decoder.workspaceByteCount, conditionEmbedding?.workspaceByteCount ?? 0),
+      features: denoiser.featureByteCount(passes: 1, slots: 1),
       latent: latentShape.count * MemoryLayout<Float>.size,
       condition: (conditionEmbedding?.shape.count ?? 0)
         * (device.precision == .bf16 ? ElementType.bf16 : .f32).byteCount)
   }
+
+  func discardLeftovers() { device.discardUnusedWeights() }
 
   func makePicture() -> any DeviceTensor { device.makeTensor(pictureShape, storage: .exact) }
   func makeLatent() -> any DeviceTensor { device.makeTensor(latentShape, storage: .exact) }

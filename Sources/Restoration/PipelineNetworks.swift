@@ -3,14 +3,19 @@ import TensorCore
 
 /// What the pipeline asks of the networks, for frames of one size.
 ///
-/// Pictures are [height, width, 3], of the size of a ``Canvas``; the other tensors stay where the device keeps them.
+/// Pictures are [height, width, 3], of the size of a ``Tiling``'s tiles; the other tensors stay where the device keeps them.
 /// One thread.
 protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
-  var memory: NetworkMemory { get }
 
-  /// [paddedHeight, paddedWidth, 3]
+  /// - Parameter frames: that are evaluated side by side.
+  func memory(sideBySide frames: Int) -> NetworkMemory
+
+  /// Lets go of what was kept for networks that are gone.
+  func discardLeftovers()
+
+  /// [height, width, 3]
   func makePicture() -> any DeviceTensor
   func makeLatent() -> any DeviceTensor
   /// For what ``embed(_:into:)`` makes.
@@ -49,15 +54,3 @@ protocol PipelineNetworks: AnyObject {
 
 /// What networks computed from a prompt.
 protocol PromptContext: AnyObject {}
-
-/// Bytes that the networks hold.
-struct NetworkMemory: Sendable, Equatable {
-  /// Activations of an evaluation, for each frame of the group.
-  var activationsPerFrame: Int
-  /// Activations of the autoencoder, which sees one frame at a time. They share their memory with an evaluation's.
-  var activationsOfOneFrame: Int
-  /// One frame's latent.
-  var latent: Int
-  /// One frame's embedded condition.
-  var condition: Int
-}

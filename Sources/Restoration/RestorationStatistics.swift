@@ -25,9 +25,10 @@ public struct StageTime: Sendable, Equatable {
   public var mean: Duration { count == 0 ? .zero : total / count }
 
   mutating func measure(_ body: () throws -> Void) rethrows {
-    let start = ContinuousClock.now
-    try body()
-    let duration = start.duration(to: .now)
+    add(try ContinuousClock().measure(body))
+  }
+
+  mutating func add(_ duration: Duration) {
     count += 1
     total += duration
     longest = max(longest, duration)

@@ -9,6 +9,9 @@ import TensorCore
 /// by side; the chunk's frames are decoded and leave, the lookahead waits to be sampled again with its own chunk. What
 /// is held is bounded by chunk, lookahead and radius, whatever the length of the stream.
 ///
+/// Where pictures are too large for the memory that may be used they go through all of this in tiles, each tile with the
+/// same window across the frames as the whole would have, and are joined when they are decoded.
+///
 /// One thread at a time, the device's.
 ///
 /// Reference: TDM (arXiv 2501.02269), section 3.
@@ -25,7 +28,7 @@ public final class Restorer {
   private let sampling: Sampling
   private let window: Window?
   private let cache: (any FeatureCache)?
-  private let canvas: Canvas
+  private let tiling: Tiling
 
   private var queue: FrameQueue
   private let group = SamplingTensors()
@@ -39,17 +42,21 @@ public final class Restorer {
   /// What enters and leaves the networks, on the device and here.
   private let picture: any DeviceTensor
   private var pixels: [Float]
-  private var frame: [Float]
+  /// Restored frames, of which tiles may be missing yet.
+  private var restored: [[Float]] = []
 
   /// Loads a model and makes everything ready for frames of one size.
   /// - Parameters:
   ///   - width: of the frames that are pushed, in pixels, 1 or more: of the source times the task's
   ///     ``RestorationTask/enlargement``.
   ///   - height: likewise.
+  ///   - limits: of memory; pictures that do not fit are restored in tiles.
   /// - Throws: ``OptionError`` where an option is out of its range or does not suit the model; `ModelError` where the
-  ///   model is missing or unfit; `KernelError` where the device cannot run it.
+  ///   model is missing or unfit; `KernelError` where the device cannot run it; ``InsufficientMemory`` where not even
+  ///   tiles fit.
   public convenience init(
-    model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device
+    model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
+    limits: MemoryLimits = MemoryLimits()
   ) throws {
     // What is quickly told comes before anything large is read.
     try options.validate()
@@ -57,21 +64,25 @@ public final class Restorer {
     try options.validate(trainStepCount: schedule.trainStepCount)
     let canvas = Canvas(
       height: height, width: width, multiple: try ModelNetworks.multiple(of: model))
-    try self.init(
-      networks: ModelNetworks(model, options: options, canvas: canvas, on: device),
-      schedule: schedule, options: options, canvas: canvas)
+    try self.init(schedule: schedule, options: options, canvas: canvas, limits: limits) { tiling in
+      try ModelNetworks(
+        model, options: options, height: tiling.height, width: tiling.width, on: device)
+    }
   }
 
-  /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule.
+  /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule; ``InsufficientMemory``.
   init(
-    networks: any PipelineNetworks, schedule: NoiseSchedule, options: RestorationOptions,
-    canvas: Canvas
+    schedule: NoiseSchedule, options: RestorationOptions, canvas: Canvas,
+    limits: MemoryLimits = MemoryLimits(),
+    makeNetworks: (Tiling) throws -> any PipelineNetworks
   ) throws {
     try options.validate()
     try options.validate(trainStepCount: schedule.trainStepCount)
-    self.networks = networks
+    let plan = try MemoryPlan(options, canvas, limits, makeNetworks: makeNetworks)
+    networks = plan.networks
+    tiling = plan.tiling
+    memory = plan.estimate
     self.options = options
-    self.canvas = canvas
     width = canvas.width
     height = canvas.height
 
@@ -83,23 +94,19 @@ public final class Restorer {
       negative: options.isGuided ? try contexts[options.negativePrompt] : nil)
 
     window = Window(options)
-    let passCount = sampling.passCount
+    // A tile's passes follow those of the tile before.
     cache = try window.map {
-      // One group holds the whole clip: nobody comes later to read what was kept.
-      try networks.makeFeatureCache(
-        passes: passCount, slots: options.chunk == 0 ? 0 : $0.slotCount)
+      try plan.networks.makeFeatureCache(
+        passes: plan.tiling.count * options.passCount, slots: $0.keptCount(options))
     }
-    memory = MemoryEstimate(
-      options, networks: networks.memory, featureBytes: cache?.byteCount ?? 0, canvas: canvas)
 
-    queue = FrameQueue(usesControl: options.usesControl)
+    queue = FrameQueue(tileCount: tiling.count, usesControl: options.usesControl)
     output = networks.makeLatent()
     sceneCuts =
       options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
     colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
     picture = networks.makePicture()
-    pixels = Array(repeating: 0, count: canvas.pictureCount)
-    frame = Array(repeating: 0, count: canvas.frameCount)
+    pixels = Array(repeating: 0, count: tiling.pictureCount)
   }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.
@@ -114,7 +121,8 @@ public final class Restorer {
   ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor clamped. An error ends the
   ///     restoration.
   public func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
-    precondition(rgb.count == canvas.frameCount, "\(rgb.count) values for \(width)x\(height)")
+    precondition(
+      rgb.count == tiling.canvas.frameCount, "\(rgb.count) values for \(width)x\(height)")
     if sceneCuts?.isCut(before: rgb) == true {
       statistics.sceneCuts += 1
       try closeScene(emit)
@@ -143,20 +151,26 @@ public final class Restorer {
     let held = queue.takeFree(from: networks)
     if options.colorFix != .none { held.input = rgb }
     try statistics.encode.measure {
-      canvas.pad(rgb, into: &pixels)
-      picture.load(pixels)
-      if let condition = held.condition { try networks.embed(picture, into: condition) }
-      if options.start == .inversion { try networks.encode(picture, into: held.latent) }
+      for tile in 0..<tiling.count {
+        tiling.cut(tile, from: rgb, into: &pixels)
+        picture.load(pixels)
+        if options.usesControl { try networks.embed(picture, into: held.conditions[tile]) }
+        if options.start == .inversion { try networks.encode(picture, into: held.latents[tile]) }
+      }
     }
     switch options.start {
     case .inversion:
       try statistics.invert.measure {
-        try inversion.run(
-          networks, latent: held.latent, condition: held.condition, output: output)
+        for tile in 0..<tiling.count {
+          try inversion.run(
+            networks, latent: held.latents[tile],
+            condition: options.usesControl ? held.conditions[tile] : nil, output: output)
+        }
       }
     case .noise:
-      held.latent.load(
-        StartNoise.latent(seed: options.seed &+ UInt64(arrived), shape: networks.latentShape))
+      let noise = StartNoise.latents(
+        seed: options.seed &+ UInt64(arrived), shape: networks.latentShape, tiling)
+      for (latent, noise) in zip(held.latents, noise) { latent.load(noise) }
     }
     queue.append(held, number: arrived)
     arrived += 1
@@ -168,32 +182,47 @@ public final class Restorer {
   /// Samples the oldest `core` frames, beside all others that are there, and gives them.
   private func sample(core: Int, _ emit: ([Float]) throws -> Void) throws {
     let held = queue.frames
+    let isTiled = tiling.count > 1
     group.reserve(held.count, guided: options.isGuided, from: networks)
-    try statistics.sample.measure {
-      try sampling.run(
-        networks, from: held.map(\.latent), conditions: held.compactMap(\.condition),
-        window: windowPass(core: core), in: group)
+    while restored.count < (isTiled ? core : 1) {
+      restored.append(Array(repeating: 0, count: tiling.canvas.frameCount))
     }
-    for place in 0..<core {
-      try statistics.decode.measure {
-        try networks.decode(group.samples[place], into: picture)
-        picture.store(into: &pixels)
-        canvas.crop(pixels, into: &frame)
-        colorFix?.apply(to: &frame, from: held[place].input)
+    let clock = ContinuousClock()
+    var sampled = Duration.zero
+    var decoded = [Duration](repeating: .zero, count: core)
+    for tile in 0..<tiling.count {
+      sampled += try clock.measure {
+        try sampling.run(
+          networks, from: held.map { $0.latents[tile] },
+          conditions: options.usesControl ? held.map { $0.conditions[tile] } : [],
+          window: windowPass(tile, core: core), in: group)
       }
-      queue.removeFirst()
-      statistics.framesOut += 1
-      try emit(frame)
+      let isLast = tile == tiling.count - 1
+      if isLast { statistics.sample.add(sampled) }
+      for place in 0..<core {
+        let slot = isTiled ? place : 0
+        decoded[place] += try clock.measure {
+          try networks.decode(group.samples[place], into: picture)
+          picture.store(into: &pixels)
+          tiling.add(tile, pixels, to: &restored[slot])
+          if isLast { colorFix?.apply(to: &restored[slot], from: held[place].input) }
+        }
+        guard isLast else { continue }
+        statistics.decode.add(decoded[place])
+        queue.removeFirst()
+        statistics.framesOut += 1
+        try emit(restored[slot])
+      }
     }
   }
 
-  private func windowPass(core: Int) -> WindowPass? {
+  private func windowPass(_ tile: Int, core: Int) -> WindowPass? {
     guard let window, let cache, let first = queue.frames.first?.number else { return nil }
     let members = first..<first + queue.frames.count
     return WindowPass(
       sources: window.sources(for: members, scene: scene),
       stores: options.chunk == 0 ? [] : window.stores(of: first..<first + core, scene: scene),
-      cache: cache, pass: 0)
+      cache: cache, pass: tile * options.passCount)
   }
 }
 

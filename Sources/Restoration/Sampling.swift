@@ -28,14 +28,11 @@ struct Sampling {
     controlScale = Float(options.controlScale)
   }
 
-  /// Network evaluations for a group, each with features of its own.
-  var passCount: Int { moves.count * (negative == nil ? 1 : 2) }
-
   /// Samples a group.
   /// - Parameters:
   ///   - start: the frames' latents at the noisiest level; left as they are.
   ///   - conditions: the frames' embedded conditions; none where the ControlNet is left out.
-  ///   - window: what the frames read and keep; nil has each read itself alone.
+  ///   - window: what the frames read and keep, with the first of its passes; nil has each read itself alone.
   ///   - group: takes the clean latents in `samples`.
   func run(
     _ networks: any PipelineNetworks, from start: [any DeviceTensor],
@@ -45,16 +42,17 @@ struct Sampling {
     let samples = Array(group.samples.prefix(count))
     let outputs = Array(group.outputs.prefix(count))
     let conditions = controlScale == 0 ? [] : conditions
+    let firstPass = window?.pass ?? 0
     var window = window
     for (step, (timestep, move)) in moves.enumerated() {
       let latents = step == 0 ? start : samples
-      window?.pass = negative == nil ? step : 2 * step
+      window?.pass = firstPass + (negative == nil ? step : 2 * step)
       try networks.predict(
         latents, conditions: conditions, timestep: timestep, context: positive,
         controlScale: controlScale, window: window, into: outputs)
       if let negative {
         let bases = Array(group.bases.prefix(count))
-        window?.pass = 2 * step + 1
+        window?.pass = firstPass + 2 * step + 1
         try networks.predict(
           latents, conditions: conditions, timestep: timestep, context: negative,
           controlScale: controlScale, window: window, into: bases)

@@ -45,6 +45,12 @@ public final class FrameDecoder: @unchecked Sendable {
       repeating: [Float](repeating: 0, count: rows[1].height * size.width), count: 2)
   }
 
+  /// Bytes of the buffers that are made once.
+  public var bufferByteCount: Int {
+    let values = lines.count + differences.reduce(0) { $0 + $1.count }
+    return values * MemoryLayout<Float>.size + (conversion?.scratch.layout.byteCount ?? 0)
+  }
+
   /// Decodes a frame.
   ///
   /// 8-bit RGB is given exactly as it is; deeper samples and colour differences give fractions.

@@ -57,6 +57,12 @@ public final class FrameEncoder: @unchecked Sendable {
       repeating: [Float](repeating: 0, count: rows[1].width * size.height), count: 2)
   }
 
+  /// Bytes of the buffers that are made once.
+  public var bufferByteCount: Int {
+    let values = lines.count + differences.reduce(0) { $0 + $1.count }
+    return values * MemoryLayout<Float>.size + (conversion?.scratch.layout.byteCount ?? 0)
+  }
+
   /// Encodes a picture.
   ///
   /// 8-bit RGB is floor(value + 0.5), clamped to 0...255; all else is rounded in the same way to

@@ -1,6 +1,7 @@
 import Kernels
 import ModelFiles
 import Restoration
+import TensorCore
 import Video
 
 /// What the arguments come to: presets filled in, values checked, the processor asked.
@@ -17,6 +18,8 @@ struct Settings: Sendable {
   var isQuiet: Bool
   var sandbox: Sandbox
   var whenLate: WhenLate
+  /// Of all buffers.
+  var memory: MemoryLimits
   /// Frames that may wait for the computing.
   let incomingCapacity: Int
 
@@ -66,6 +69,9 @@ struct Settings: Sendable {
         "--precision bf16: expected a processor with AVX-512, found \(CPUDevice.instructionSet); "
           + "leave it out, or give --precision f32")
     }
+    memory = MemoryLimits(
+      total: program.memory?.bytes ?? MachineMemory.available.map { $0 / 4 * 3 },
+      features: program.cacheMemory?.bytes)
     precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
     isQuiet = program.quiet
     sandbox = program.sandbox

@@ -101,7 +101,7 @@ extension TDMFilter {
 
       SIGINT or SIGTERM: reading ends, what was read is finished; a second one ends at once.
 
-      Exit status: 0 done, 64 usage, 65 bad stream, 66 model missing or unfit, 70 internal fault, 74 input or \
+      Exit status: 0 done, 64 usage, 65 bad stream, 66 model missing or unfit, 70 internal fault, 71 not enough memory, 74 input or \
       output failed, 75 the reader of stdout went away, 130 or 143 a second SIGINT or SIGTERM.
       """
   }

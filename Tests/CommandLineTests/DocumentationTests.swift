@@ -61,7 +61,8 @@ struct DocumentationTests {
   func statuses() throws {
     let page = try text("man/tdm-filter.1")
     for status: ProgramStatus in [
-      .done, .usage, .badStream, .unfitModel, .internalFault, .inputOutput, .readerGone,
+      .done, .usage, .badStream, .unfitModel, .internalFault, .insufficientMemory, .inputOutput,
+      .readerGone,
       .interrupted,
       .terminated,
     ] {

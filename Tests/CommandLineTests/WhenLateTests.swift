@@ -73,7 +73,7 @@ struct WhenLateTests {
     let result = filter.wait()
     #expect(result.status == 0, "\(result.errors)")
     #expect(Y4M.frameCount(of: result.output) == Self.count)
-    #expect(result.errorLines.count == 1, "\(result.errors)")
+    #expect(result.linesBesideMemory.count == 1, "\(result.errors)")
   }
 
   @Test("does not go with the whole clip at once", arguments: ["skip", "passthrough"])

@@ -10,6 +10,7 @@ final class PlainNetworks: PipelineNetworks {
   static let multiple = 4
 
   let latentShape: Shape
+  /// Of the pictures; they are not padded.
   private let canvas: Canvas
   /// Evaluations: the frames of each run.
   private(set) var groupSizes: [Int] = []
@@ -17,21 +18,22 @@ final class PlainNetworks: PipelineNetworks {
   private(set) var tensorCount = 0
   private(set) var prompts: [String] = []
 
-  init(_ canvas: Canvas) {
-    self.canvas = canvas
-    latentShape = [
-      canvas.paddedHeight / Self.multiple, canvas.paddedWidth / Self.multiple, 3,
-    ]
+  /// For the tiles of a tiling.
+  init(_ tiling: Tiling) {
+    canvas = Canvas(height: tiling.height, width: tiling.width, multiple: Self.multiple)
+    latentShape = [canvas.height / Self.multiple, canvas.width / Self.multiple, 3]
   }
 
-  var memory: NetworkMemory {
+  func memory(sideBySide frames: Int) -> NetworkMemory {
     NetworkMemory(
-      activationsPerFrame: 1000, activationsOfOneFrame: 500, latent: latentShape.count * 4,
-      condition: latentShape.count * 4)
+      weights: 1000, activations: frames * canvas.frameCount * 20, features: latentShape.count,
+      latent: latentShape.count * 4, condition: latentShape.count * 4)
   }
+
+  func discardLeftovers() {}
 
   func makePicture() -> any DeviceTensor {
-    PlainTensor([canvas.paddedHeight, canvas.paddedWidth, 3])
+    PlainTensor([canvas.height, canvas.width, 3])
   }
 
   func makeLatent() -> any DeviceTensor {
@@ -103,7 +105,7 @@ final class PlainNetworks: PipelineNetworks {
   /// Means over cells of 4 x 4 pixels.
   static func reduced(_ picture: [Float], _ canvas: Canvas) -> [Float] {
     let columns = canvas.paddedWidth / multiple
-    var latent = [Float](repeating: 0, count: canvas.pictureCount / multiple / multiple)
+    var latent = [Float](repeating: 0, count: canvas.paddedHeight * columns / multiple * 3)
     for (index, value) in picture.enumerated() {
       let pixel = index / 3
       let row = pixel / canvas.paddedWidth / multiple
@@ -115,7 +117,7 @@ final class PlainNetworks: PipelineNetworks {
 
   static func enlarged(_ latent: [Float], _ canvas: Canvas) -> [Float] {
     let columns = canvas.paddedWidth / multiple
-    return (0..<canvas.pictureCount).map { index in
+    return (0..<canvas.paddedHeight * canvas.paddedWidth * 3).map { index in
       let pixel = index / 3
       let row = pixel / canvas.paddedWidth / multiple
       let column = pixel % canvas.paddedWidth / multiple

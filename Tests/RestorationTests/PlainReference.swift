@@ -37,9 +37,10 @@ struct PlainReference {
     for (frame, latent) in encoded.enumerated() {
       var x = latent
       if options.start == .noise {
-        x = StartNoise.latent(
-          seed: options.seed + UInt64(frame),
-          shape: [canvas.paddedHeight / 4, canvas.paddedWidth / 4, 3])
+        x =
+          StartNoise.latents(
+            seed: options.seed + UInt64(frame),
+            shape: [canvas.paddedHeight / 4, canvas.paddedWidth / 4, 3], Tiling(canvas))[0]
       } else {
         for (from, to) in zip(up, up.dropFirst()) {
           let out = predict(
@@ -108,7 +109,7 @@ struct PlainReference {
   }
 
   private func reduced(_ frame: [Float], _ scaled: (Float) -> Float) -> [Float] {
-    let picture = (0..<canvas.pictureCount).map { index in
+    let picture = (0..<canvas.paddedHeight * canvas.paddedWidth * 3).map { index in
       let y = min(index / 3 / canvas.paddedWidth, canvas.height - 1)
       let x = min(index / 3 % canvas.paddedWidth, canvas.width - 1)
       return scaled(frame[(y * canvas.width + x) * 3 + index % 3])

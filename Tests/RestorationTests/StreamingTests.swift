@@ -210,12 +210,16 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       $0.lookahead = 4
     }
     #expect(large.activations == 8 * small.activations)
+    #expect(large.weights == small.weights && large.furtherFrame == 0)
     #expect(large.features == small.features)
     #expect(large.frames > small.frames)
-    #expect(small.features == 3 * 3 * 8)
+    // Three passes, three slots.
+    #expect(small.features == 3 * 3 * PlainNetworks(Tiling(Self.canvas)).latentShape.count)
     #expect(try estimate { $0.radius = 0 }.features == 0)
     #expect(try estimate { $0.guidance = 2 }.features == 2 * small.features)
-    #expect(small.total == small.features + small.activations + small.frames)
+    #expect(small.total == small.weights + small.features + small.activations + small.frames)
+    let clip = try estimate { $0.chunk = 0 }
+    #expect(clip.features == 0 && clip.furtherFrame > 0)
   }
 
   // MARK: -
@@ -223,9 +227,10 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
   private func makeRestorer(
     _ options: RestorationOptions, _ canvas: Canvas = canvas
   ) throws -> (restorer: Restorer, networks: PlainNetworks) {
-    let networks = PlainNetworks(canvas)
+    let networks = PlainNetworks(Tiling(canvas))
     let restorer = try Restorer(
-      networks: networks, schedule: try Self.schedule(), options: options, canvas: canvas)
+      schedule: try Self.schedule(), options: options, canvas: canvas
+    ) { _ in networks }
     return (restorer, networks)
   }
 

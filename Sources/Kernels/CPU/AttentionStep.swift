@@ -34,10 +34,9 @@ final class AttentionStep: Step {
 
   func run(_ execution: Execution, frame: Int) {
     guard let site = settings.site, let window = execution.window else {
-      attend(
-        execution, frame, [execution.pointer(keys, frame: frame)],
-        [execution.pointer(values, frame: frame)])
-      return
+      var k = UnsafeRawPointer?(execution.pointer(keys, frame: frame))
+      var v = UnsafeRawPointer?(execution.pointer(values, frame: frame))
+      return attend(execution, frame, &k, &v, count: 1)
     }
     let cache = window.cache as! CPUFeatureCache
     let sources = window.sources[frame]
@@ -59,12 +58,6 @@ final class AttentionStep: Step {
         execution, frame, pointers.baseAddress!, pointers.baseAddress! + sources.count,
         count: sources.count)
     }
-  }
-
-  private func attend(
-    _ execution: Execution, _ frame: Int, _ k: [UnsafeRawPointer?], _ v: [UnsafeRawPointer?]
-  ) {
-    attend(execution, frame, k, v, count: 1)
   }
 
   private func attend(
@@ -116,6 +109,11 @@ final class CPUFeatureCache: FeatureCache {
   }
 
   var byteCount: Int { memory.byteCount }
+
+  static func byteCount(sites: [Shape], type: ElementType, passes: Int, slots: Int) -> Int {
+    let slot = sites.reduce(0) { $0 + 2 * (($1.count * type.byteCount + 63) / 64 * 64) }
+    return passes * slots * slot
+  }
 
   func keys(pass: Int, slot: Int, site: Int) -> UnsafeMutableRawPointer {
     precondition(slot < slots)

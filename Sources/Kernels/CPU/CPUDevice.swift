@@ -55,6 +55,10 @@ public final class CPUDevice: Device {
     return CPUTensor(shape, storage: storage, type: type, threads: threads)
   }
 
+  public var weightByteCount: Int { weights.byteCount }
+
+  public func discardUnusedWeights() { weights.discardUnused() }
+
   public func plan(_ graph: Graph) throws -> any Plan {
     enter()
     return try CPUPlan(graph, on: self)

@@ -72,7 +72,12 @@ final class CPUPlan: Plan {
     return end
   }
 
-  var bytesPerFrame: Int { frameStride }
+  func workspaceByteCount(frames: Int) -> Int { scratchByteCount + frames * frameStride }
+
+  func featureByteCount(passes: Int, slots: Int) -> Int {
+    CPUFeatureCache.byteCount(
+      sites: sites, type: device.activationType, passes: passes, slots: slots)
+  }
 
   // MARK: Inputs and outputs
 
@@ -145,7 +150,7 @@ final class CPUPlan: Plan {
   }
 
   private func execution(frames: Int, context: Context?, window: WindowPass?) throws -> Execution {
-    let memory = try device.workspace.reserve(scratchByteCount + frames * frameStride)
+    let memory = try device.workspace.reserve(workspaceByteCount(frames: frames))
     return Execution(
       frames: frames, frameBase: memory + scratchByteCount, frameStride: frameStride,
       stepBase: stepMemory.pointer, contextBase: context?.memory.pointer, scratch: memory,

@@ -21,6 +21,24 @@ final class WeightStore {
     self.threads = threads
   }
 
+  var byteCount: Int {
+    vectors.values.reduce(0) { $0 + $1.byteCount }
+      + matrices.values.joined().reduce(0) { $0 + $1.memory.byteCount }
+  }
+
+  /// Lets go of what no plan holds.
+  func discardUnused() {
+    for key in Array(vectors.keys) where isKnownUniquelyReferenced(&vectors[key]!) {
+      vectors[key] = nil
+    }
+    for key in Array(matrices.keys) {
+      for index in matrices[key]!.indices.reversed()
+      where isKnownUniquelyReferenced(&matrices[key]![index].memory) {
+        matrices[key]!.remove(at: index)
+      }
+    }
+  }
+
   private func key(_ tensor: WeightTensor) -> Key {
     let identifier = ObjectIdentifier(tensor.storage)
     checkpoints[identifier] = tensor.storage

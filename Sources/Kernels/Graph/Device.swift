@@ -14,6 +14,12 @@ public protocol Device: AnyObject {
   /// Memory for a tensor that outlives a run, all zero.
   func makeTensor(_ shape: Shape, storage: Storage) -> any DeviceTensor
 
+  /// Bytes of the weights that plans of this device share.
+  var weightByteCount: Int { get }
+
+  /// Lets go of weights that no plan uses any more.
+  func discardUnusedWeights()
+
   /// Makes everything that running the graph needs: weights reordered (shared with other plans of this device),
   /// primitives, one layout of all activations. Afterwards a run allocates nothing.
   /// - Throws: ``KernelError`` where the device cannot run an operation.
@@ -42,8 +48,11 @@ public protocol PreparedContext: AnyObject {}
 ///
 /// Inputs and outputs stay bound, scalars and parameters stay set, until they are given anew.
 public protocol Plan: AnyObject {
-  /// Bytes of activations that a run holds for each of its frames.
-  var bytesPerFrame: Int { get }
+  /// Bytes that a run of so many frames works in. Plans of a device share them: only one runs at a time.
+  func workspaceByteCount(frames: Int) -> Int
+
+  /// Bytes of what ``makeFeatureCache(passes:slots:)`` makes.
+  func featureByteCount(passes: Int, slots: Int) -> Int
 
   /// Computes what depends on the prompt only.
   /// - Parameter values: a tensor for each input of the prompt's scope.

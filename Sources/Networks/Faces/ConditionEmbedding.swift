@@ -6,6 +6,8 @@ import TensorCore
 public final class ConditionEmbedding {
   /// [height / factor, width / factor, channels]
   public var shape: Shape { network.outputShape }
+  /// Bytes that it works in; networks of a device share them.
+  public var workspaceByteCount: Int { network.workspaceByteCount }
   private let network: ImageNetwork
 
   /// - Parameters:

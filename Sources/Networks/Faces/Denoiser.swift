@@ -45,18 +45,27 @@ public final class Denoiser {
     }
   }
 
-  /// Bytes of activations for each frame that runs beside others.
-  public var bytesPerFrame: Int {
-    max(alone.plan.bytesPerFrame, controlled?.plan.bytesPerFrame ?? 0)
+  /// Bytes that so many frames side by side work in; networks of a device share them.
+  public func workspaceByteCount(frames: Int) -> Int {
+    max(
+      alone.plan.workspaceByteCount(frames: frames),
+      controlled?.plan.workspaceByteCount(frames: frames) ?? 0)
   }
+
+  /// Bytes of what ``makeFeatureCache(passes:slots:)`` makes.
+  public func featureByteCount(passes: Int, slots: Int) -> Int {
+    windowPlan.featureByteCount(passes: passes, slots: slots)
+  }
+
+  /// The plan whose attention reads the window.
+  private var windowPlan: any Plan { (windowInControlNet ? controlled! : alone).plan }
 
   /// - Parameter text: a prompt's features, [77, C].
   public func prepare(_ text: Tensor) -> Context { Context(text) }
 
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
   public func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
-    try (windowInControlNet ? controlled! : alone).plan.makeFeatureCache(
-      passes: passes, slots: slots)
+    try windowPlan.makeFeatureCache(passes: passes, slots: slots)
   }
 
   /// Predicts for frames side by side.

@@ -19,8 +19,8 @@ final class ImageNetwork {
     plan = try device.plan(graph)
   }
 
-  /// Bytes of activations while it runs.
-  var bytesPerFrame: Int { plan.bytesPerFrame }
+  /// Bytes that it works in; networks of a device share them.
+  var workspaceByteCount: Int { plan.workspaceByteCount(frames: 1) }
 
   func run(_ x: any DeviceTensor, into result: any DeviceTensor) throws {
     plan.bind(input, frame: 0, to: x)

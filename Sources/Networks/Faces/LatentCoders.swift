@@ -6,8 +6,8 @@ import TensorCore
 public final class LatentEncoder {
   /// [height / factor, width / factor, latentChannels]
   public var latentShape: Shape { network.outputShape }
-  /// Bytes of activations while it runs.
-  public var bytesPerFrame: Int { network.bytesPerFrame }
+  /// Bytes that it works in; networks of a device share them.
+  public var workspaceByteCount: Int { network.workspaceByteCount }
   private let network: ImageNetwork
 
   /// - Parameters:
@@ -34,8 +34,8 @@ public final class LatentEncoder {
 public final class LatentDecoder {
   /// [height, width, 3]
   public var pictureShape: Shape { network.outputShape }
-  /// Bytes of activations while it runs.
-  public var bytesPerFrame: Int { network.bytesPerFrame }
+  /// Bytes that it works in; networks of a device share them.
+  public var workspaceByteCount: Int { network.workspaceByteCount }
   private let network: ImageNetwork
 
   /// - Parameters:

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Kernels
+import TensorCore
 
 /// How the program itself behaves.
 struct ProgramArguments: ParsableArguments {
@@ -27,8 +28,24 @@ struct ProgramArguments: ParsableArguments {
       valueName: "mode"))
   var sandbox: Sandbox = .auto
 
+  @Option(
+    help: ArgumentHelp(
+      "Memory to use at most, for example 800M or 6G; pictures that do not fit are restored in tiles. (default: three quarters of "
+        + "what the machine has available)", valueName: "size"))
+  var memory: ByteCount?
+
+  @Option(
+    help: ArgumentHelp(
+      "Of that, what windows' features may take. (default: no bound of their own)",
+      valueName: "size"))
+  var cacheMemory: ByteCount?
+
   @Flag(help: "Write nothing to stderr but errors.")
   var quiet = false
+}
+
+extension ByteCount: ExpressibleByArgument {
+  public init?(argument: String) { self.init(parsing: argument) }
 }
 
 extension Precision: ExpressibleByArgument {}

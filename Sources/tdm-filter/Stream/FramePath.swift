@@ -64,7 +64,8 @@ struct FramePath: Sendable {
       guard let format = try opened.receive() else { return announced.finish() }
       let stream = try StreamRestoration(
         format, model: model, options: settings.options(for: model), device: device,
-        statistics: statistics)
+        statistics: statistics, limits: settings.memory, waiting: waiting(format))
+      announce(stream.memoryLine)
       if let refusal = settings.sandbox.forbidOpenings() { announce(refusal) }
       announced.send(stream.outputFormat)
       announced.finish()
@@ -74,6 +75,15 @@ struct FramePath: Sendable {
       announced.finish(throwing: error)
       outgoing.finish(throwing: error)
     }
+  }
+
+  /// How many frames can be outside of the restoration at a time: in the lines, in the reader's and in the writer's
+  /// hands.
+  private func waiting(_ format: StreamFormat) -> (incoming: Int, outgoing: Int) {
+    let late =
+      settings.whenLate == .passthrough
+      ? Intake.heldLimit(frameByteCount: format.layout.byteCount) : 0
+    return (incoming.capacity + 1 + late, outgoing.capacity + 1)
   }
 
   /// Restores every frame that comes.

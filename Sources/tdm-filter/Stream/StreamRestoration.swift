@@ -1,6 +1,7 @@
 import Kernels
 import ModelFiles
 import Restoration
+import TensorCore
 import Video
 
 /// Restores the frames of one stream: from the stream's format to the model's RGB, through the ``Restorer``, and back. Late
@@ -10,6 +11,9 @@ import Video
 final class StreamRestoration {
   /// The input's format; where the task enlarges, with the larger size.
   let outputFormat: StreamFormat
+
+  /// Bytes that frames take outside of the restorer, and what that holds.
+  let memory: (frames: Int, restorer: MemoryEstimate)
 
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
@@ -23,12 +27,16 @@ final class StreamRestoration {
   /// The same of a frame that is passed through while another is restored.
   private var passed: (decoded: [Float], enlarged: [Float]) = ([], [])
 
-  /// - Parameter statistics: told what the restorer has done and which late frames have left.
+  /// - Parameters:
+  ///   - statistics: told what the restorer has done and which late frames have left.
+  ///   - limits: of memory, for all that the stream holds.
+  ///   - waiting: how many frames may be outside of this object: being read, waiting on either side, being written.
   /// - Throws: ``ModelError``, ``OptionError`` or ``KernelError`` where the model cannot be run so; ``VideoError`` where
-  ///   the enlarged picture would be too large.
+  ///   the enlarged picture would be too large; ``InsufficientMemory``.
   init(
     _ format: StreamFormat, model: ModelFolder, options: RestorationOptions, device: any Device,
-    statistics: StreamStatistics
+    statistics: StreamStatistics, limits: MemoryLimits = MemoryLimits(),
+    waiting: (incoming: Int, outgoing: Int) = (0, 0)
   ) throws {
     let factor = options.task.enlargement
     outputFormat = try format.enlarged(by: factor)
@@ -38,11 +46,27 @@ final class StreamRestoration {
       factor == 1
       ? nil
       : BicubicEnlargement(width: format.size.width, height: format.size.height, factor: factor)
+    let pictures = (format.size.pixelCount + (factor == 1 ? 0 : outputFormat.size.pixelCount)) * 3
+    let arriving = waiting.incoming + max(options.chunk, 1) + options.lookahead
+    let frames =
+      pictures * MemoryLayout<Float>.size + decoder.bufferByteCount + encoder.bufferByteCount
+      + arriving * format.layout.byteCount + (waiting.outgoing + 1) * outputFormat.layout.byteCount
+    var limits = limits
+    limits.total? -= frames
     restorer = try Restorer(
       model: model, options: options, width: outputFormat.size.width,
-      height: outputFormat.size.height,
-      device: device)
+      height: outputFormat.size.height, device: device, limits: limits)
+    memory = (frames, restorer.memory)
     self.statistics = statistics
+  }
+
+  /// `memory: 1.2 GiB at most: 200.0 MiB for frames on their way, 1.0 GiB for the restorer (...)`
+  var memoryLine: String {
+    let total = memory.frames + memory.restorer.total
+    let bound = memory.restorer.furtherFrame > 0 ? "for the first frame" : "at most"
+    return
+      "memory: \(ByteCount(total)) \(bound): \(ByteCount(memory.frames)) for frames on their way, "
+      + "restorer \(memory.restorer)"
   }
 
   /// Takes the next frame, to be restored or, where it is late, to be passed through; gives those that are done.

@@ -12,6 +12,7 @@ extension Failure {
     case let error as ModelError:
       self.init(error.isOutOfMemory ? .internalFault : .unfitModel, error.description)
     case let error as OptionError: self.init(.usage, error.description)
+    case let error as InsufficientMemory: self.init(.insufficientMemory, error.description)
     case let error as KernelError:
       self.init(
         error.cause == .unreadableWeights ? .unfitModel : .internalFault, error.description)

@@ -10,6 +10,8 @@ enum ProgramStatus: Int32, Sendable {
   case unfitModel = 66
   /// A fault of the program's own, or no memory or thread left for it.
   case internalFault = 70
+  /// What is asked for does not fit the memory that may be used.
+  case insufficientMemory = 71
   /// Reading stdin or writing stdout failed.
   case inputOutput = 74
   /// Whoever read stdout went away.

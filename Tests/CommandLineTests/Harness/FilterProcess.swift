@@ -12,6 +12,11 @@ struct FilterResult {
 
   /// Lines of stderr.
   var errorLines: [Substring] { errors.split(separator: "\n") }
+
+  /// Those that are not the first one of every stream.
+  var linesBesideMemory: [Substring] {
+    errorLines.filter { !$0.hasPrefix("tdm-filter: memory: ") }
+  }
 }
 
 /// The program as a user runs it: a process of its own between two pipes.
@@ -23,9 +28,6 @@ final class FilterProcess: @unchecked Sendable {
     let tests = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
     return tests.deletingLastPathComponent().appending(path: "tdm-filter").path
   }()
-
-  /// A hanging program is killed after so many seconds, and its test fails by that.
-  private static let patience: UInt32 = 100
 
   /// Pipes are marked as this process's own only after they are made: no other child may be started in between, or
   /// it would hold them open.
@@ -41,12 +43,14 @@ final class FilterProcess: @unchecked Sendable {
   /// Starts it.
   /// - Parameters:
   ///   - outputFile: where stdout goes, in place of a pipe that is read to its end.
+  ///   - patience: a hanging program is killed after so many seconds, and its test fails by that.
   ///   - readsOutput: false leaves the pipe unread until ``readOutput()``.
   ///   - inputDescriptor: what it reads, in place of a pipe that is fed; stays the caller's to close.
   ///   - isBlocking: false sets its ends of the pipes non-blocking, as a neighbour may.
   init(
     _ arguments: [String], executable: String = path, outputFile: String? = nil,
-    readsOutput: Bool = true, inputDescriptor: Int32? = nil, isBlocking: Bool = true
+    readsOutput: Bool = true, inputDescriptor: Int32? = nil, isBlocking: Bool = true,
+    patience: UInt32 = 100
   ) throws {
     signal(SIGPIPE, SIG_IGN)
     Self.starting.lock()
@@ -84,7 +88,7 @@ final class FilterProcess: @unchecked Sendable {
     if readsOutput { try Self.drain(stdout.read, into: output) }
     try Self.drain(stderr.read, into: errors)
     try PlainThread.start(name: "patience", stackByteCount: 256 << 10) { [self] in
-      for _ in 0..<Self.patience * 10 {
+      for _ in 0..<patience * 10 {
         usleep(100_000)
         if ended.change({ $0 }) { return }
       }
@@ -146,6 +150,27 @@ final class FilterProcess: @unchecked Sendable {
     return ioctl(input, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
   }
 
+  /// Begins to read what it writes, and tells only how much: 0 at the end.
+  func readOutput(_ tell: @escaping @Sendable (Int) -> Void) throws {
+    try PlainThread.start(name: "count") { [outputDescriptor] in
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = read(outputDescriptor, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        tell(max(count, 0))
+        guard count > 0 else { break }
+      }
+      close(outputDescriptor)
+    }
+  }
+
+  /// A number that the system tells of it while it runs, in /proc/PID/status: `Threads`, `VmRSS` in KiB.
+  func status(_ field: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(field + ":") })
+    return try #require(Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]))
+  }
+
   /// Goes away as a reader.
   func closeOutput() { close(outputDescriptor) }
 
@@ -202,7 +227,7 @@ func expectFailure(
   at location: SourceLocation = #_sourceLocation
 ) {
   #expect(result.status == status.rawValue, "\(result.errors)", sourceLocation: location)
-  #expect(result.errorLines.count == 1, "\(result.errors)", sourceLocation: location)
+  #expect(result.linesBesideMemory.count == 1, "\(result.errors)", sourceLocation: location)
   #expect(result.errors.hasPrefix("tdm-filter: "), sourceLocation: location)
   for part in parts {
     #expect(result.errors.contains(part), "\(result.errors)", sourceLocation: location)

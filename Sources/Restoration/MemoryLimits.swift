@@ -1,0 +1,38 @@
+import TensorCore
+
+/// How much memory a restorer may hold, in bytes.
+public struct MemoryLimits: Sendable, Equatable {
+  /// Of all that ``MemoryEstimate/total`` counts; nil: whatever it takes.
+  public var total: Int?
+  /// Of the features that windows read; nil: no other bound than ``total``.
+  public var features: Int?
+
+  public init(total: Int? = nil, features: Int? = nil) {
+    self.total = total
+    self.features = features
+  }
+}
+
+/// What is asked for does not fit the memory that may be used. One line.
+public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
+  public let description: String
+
+  /// - Parameter estimate: of what needs least.
+  init(_ estimate: MemoryEstimate, _ limits: MemoryLimits, _ canvas: Canvas) {
+    let size = "\(canvas.width)x\(canvas.height)"
+    if let limit = limits.features, estimate.features > limit {
+      description =
+        "--cache-memory \(ByteCount(limit)): windows over pictures of \(size) read \(ByteCount(estimate.features)) "
+        + "of features; give as much, or a smaller --radius or fewer --steps"
+    } else {
+      let limit = ByteCount(max(limits.total ?? 0, 0))
+      let tiles =
+        estimate.tileCount == 1
+        ? "in one piece" : "in \(estimate.tileCount) tiles"
+      description =
+        "not enough memory for pictures of \(size): expected \(ByteCount(estimate.total)) or more for the restorer, even "
+        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give more, or a smaller --chunk, --lookahead "
+        + "or --radius, or fewer --steps"
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import Foundation
+import TensorCore
+import Testing
+
+@testable import tdm_filter
+
+@Suite("Memory")
+struct MemoryTests {
+  /// Raw gray frames just large enough to be cut, for the embedded model.
+  private static let size = "656x400"
+  private static let byteCount = 656 * 400
+  private static let options = [
+    "--preset", "live", "--size", size, "--pixel-format", "gray", "--scene-cut", "off",
+  ]
+
+  /// Restores some frames.
+  /// - Returns: what the first line promises and what was resident at most, in bytes.
+  private func run(_ options: [String] = []) throws -> (
+    promised: Int, peak: Int, result: FilterResult
+  ) {
+    let count = 4
+    let filter = try FilterProcess(Self.options + options)
+    filter.feed((0..<count * Self.byteCount).map { UInt8(truncatingIfNeeded: $0 * 31 % 251) })
+    // All are out while the program is still there to be asked.
+    filter.waitForOutput(count * Self.byteCount)
+    let peak = try filter.status("VmHWM") << 10
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.count == count * Self.byteCount)
+    let line = try #require(result.errorLines.first)
+    let amount = try #require(line.firstMatch(of: /memory: ([0-9.]+) ([GMK])iB at most/))
+    let promised = try #require(ByteCount(parsing: "\(amount.1)\(amount.2)")).bytes
+    return (promised, peak, result)
+  }
+
+  @Test(
+    "is what the first line says, beside the program's own; bounding it cuts the picture into tiles"
+  )
+  func promise() throws {
+    let whole = try run()
+    #expect(!whole.result.errors.contains("tiles"))
+    let limit = whole.promised * 4 / 5
+    let tiled = try run(["--memory", "\(limit)"])
+    #expect(tiled.result.errorLines[0].contains(" tiles of "), "\(tiled.result.errors)")
+    #expect(tiled.promised <= limit + 1 << 20)
+    for (promised, peak, result) in [whole, tiled] {
+      #expect(peak < promised + 100 << 20, "\(peak): \(result.errors)")
+      #expect(peak > promised / 2, "\(peak): \(result.errors)")
+    }
+  }
+
+  @Test("that cannot do is refused before anything is written")
+  func refusal() throws {
+    for (option, size) in [("--memory", "2M"), ("--cache-memory", "1K")] {
+      let result = try FilterProcess.run(
+        Self.options + [option, size], input: [UInt8](repeating: 0, count: Self.byteCount))
+      expectFailure(result, .insufficientMemory, saying: [option, Self.size, "--radius"])
+      #expect(result.output.isEmpty)
+    }
+  }
+
+  @Test("is given in bytes or with a unit", arguments: ["lots", "6X", "-1G", "0"])
+  func amounts(size: String) throws {
+    let result = try FilterProcess.run(["--memory=\(size)"])
+    expectFailure(result, .usage, saying: ["--memory", size])
+  }
+}

@@ -1,0 +1,101 @@
+import Testing
+
+@testable import Restoration
+
+@Suite struct MemoryPlanTests {
+  private static let canvas = Canvas(height: 460, width: 900, multiple: PlainNetworks.multiple)
+
+  private func restore(
+    _ frames: [[Float]], _ options: RestorationOptions, limits: MemoryLimits = MemoryLimits()
+  ) throws -> (frames: [[Float]], memory: MemoryEstimate, statistics: RestorationStatistics) {
+    let restorer = try Restorer(
+      schedule: try StreamingTests.schedule(), options: options, canvas: Self.canvas,
+      limits: limits
+    ) { PlainNetworks($0) }
+    var restored: [[Float]] = []
+    for frame in frames { try restorer.push(frame) { restored.append($0) } }
+    try restorer.finish { restored.append($0) }
+    return (restored, restorer.memory, restorer.statistics)
+  }
+
+  private func frames(_ count: Int) -> [[Float]] {
+    (0..<count).map { frame in
+      (0..<Self.canvas.frameCount).map { Float(($0 * 37 + frame * 11) % 256) }
+    }
+  }
+
+  @Test(
+    "Where networks look at each place by itself, tiles give what the whole gives, with the same window",
+    arguments: OptionCase.all)
+  func tilesEqualTheWhole(_ optionCase: OptionCase) throws {
+    let frames = frames(7)
+    for (chunk, lookahead) in [(1, 0), (2, 1), (0, 0)] {
+      var options = StreamingTests.options(optionCase.change)
+      options.chunk = chunk
+      options.lookahead = lookahead
+      let whole = try restore(frames, options)
+      #expect(whole.memory.tileCount == 1)
+      let tiled = try restore(
+        frames, options, limits: MemoryLimits(total: whole.memory.total * 3 / 4))
+      #expect(tiled.memory.tileCount > 1)
+      #expect(tiled.memory.total <= whole.memory.total * 3 / 4)
+      #expect(tiled.frames.count == frames.count)
+      for (a, b) in zip(tiled.frames, whole.frames) {
+        #expect(zip(a, b).map { abs($0 - $1) }.max()! < 0.01)
+      }
+      #expect(tiled.statistics.framesOut == 7)
+      for stage in [\RestorationStatistics.encode, \.sample, \.decode] {
+        #expect(tiled.statistics[keyPath: stage].count == whole.statistics[keyPath: stage].count)
+      }
+    }
+  }
+
+  @Test("The tiling is the one that computes the fewest pixels of those that fit")
+  func thrift() throws {
+    let options = StreamingTests.options { $0.chunk = 2 }
+    let all = Tiling.candidates(Self.canvas).map {
+      ($0, PlainNetworks($0).estimate(options, $0))
+    }
+    for (_, estimate) in all {
+      let (expected, _) = try #require(all.first { $0.1.total <= estimate.total })
+      let plan = try MemoryPlan(
+        options, Self.canvas, MemoryLimits(total: estimate.total)
+      ) { PlainNetworks($0) }
+      #expect(plan.tiling == expected)
+      #expect(plan.estimate.total <= estimate.total)
+    }
+  }
+
+  @Test("What does not even fit in tiles is refused, with the numbers")
+  func refusal() throws {
+    let options = StreamingTests.options { _ in }
+    let least = Tiling.candidates(Self.canvas)
+      .map { PlainNetworks($0).estimate(options, $0).total }.min()!
+    let error = try #require(throws: InsufficientMemory.self) {
+      try MemoryPlan(options, Self.canvas, MemoryLimits(total: least - 1)) { PlainNetworks($0) }
+    }
+    for part in ["900x460", "--memory", "--chunk"] { #expect(error.description.contains(part)) }
+  }
+
+  @Test("Features that do not fit the cache are refused")
+  func features() throws {
+    let options = StreamingTests.options { _ in }
+    let features = PlainNetworks(Tiling(Self.canvas)).estimate(options, Tiling(Self.canvas))
+      .features
+    #expect(features > 0)
+    _ = try MemoryPlan(options, Self.canvas, MemoryLimits(features: features)) { PlainNetworks($0) }
+    let error = try #require(throws: InsufficientMemory.self) {
+      try MemoryPlan(options, Self.canvas, MemoryLimits(features: features - 1)) {
+        PlainNetworks($0)
+      }
+    }
+    #expect(error.description.contains("--cache-memory"))
+  }
+}
+
+extension PlainNetworks {
+  fileprivate func estimate(_ options: RestorationOptions, _ tiling: Tiling) -> MemoryEstimate {
+    MemoryEstimate(
+      options, tiling, networks: memory(sideBySide: options.heldCount), activationsOfFrame: 0)
+  }
+}
