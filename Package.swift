@@ -69,6 +69,7 @@ let package = Package(
     // Small random models with what the reference computes with them, for the tests of several targets.
     .target(name: "FixtureSupport", dependencies: ["TensorCore"], path: "Tests/FixtureSupport"),
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TensorCore"]),
     .testTarget(
@@ -76,7 +77,9 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "NetworksTests",
-      dependencies: ["Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport"]),
+      dependencies: [
+        "Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport", "CAllocationCount",
+      ]),
     .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "TensorCore"]),
     .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
     .testTarget(
@@ -89,7 +92,7 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "tdm-filter", "Restoration", "Video", "ModelFiles", "Kernels", "TensorCore",
+        "tdm-filter", "Restoration", "Diffusion", "Video", "ModelFiles", "Kernels", "TensorCore",
         "FixtureSupport",
       ]),
   ],

@@ -10,10 +10,10 @@ final class TestModel {
   let golden: [String: Tensor]
   let device: any Device
 
-  init(_ fixture: Fixture, precision: Precision = .f32) throws {
+  init(_ fixture: Fixture, precision: Precision = .f32, threads: Int = 2) throws {
     folder = try ModelFolder(path: fixture.modelFolder())
     golden = try fixture.networks()
-    device = try CPUDevice(precision: precision, threads: 2)
+    device = try CPUDevice(precision: precision, threads: threads)
   }
 
   func tensor(_ value: Tensor, storage: Storage = .exact) -> any DeviceTensor {
