@@ -31,6 +31,7 @@ static void fault(int number) {
   raise(number);
 }
 
+#ifdef __GLIBC__
 static void library_exit(int status, void *unused) {
   (void)unused;
   // The program itself never ends with 1.
@@ -38,6 +39,7 @@ static void library_exit(int status, void *unused) {
   tell("tdm-filter: a library ended the program: it could not have what it needs; raise ulimit -u and -v, or give --threads 1\n");
   _exit(fault_status);
 }
+#endif
 
 void tdm_end_on_fault(int status) {
   fault_status = status;
@@ -49,7 +51,9 @@ void tdm_end_on_fault(int status) {
   action.sa_flags = SA_RESETHAND | SA_NODEFER;
   const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigaction(faults[i], &action, NULL);
+#ifdef __GLIBC__
   on_exit(library_exit, NULL);
+#endif
 }
 
 void tdm_set_thread_name(const char *name) {
