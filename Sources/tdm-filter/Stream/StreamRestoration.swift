@@ -12,6 +12,10 @@ final class StreamRestoration {
   /// The input's format; where the task enlarges, with the larger size.
   let outputFormat: StreamFormat
 
+  /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes for the networks, the
+  /// packed model. Measured, with something to spare.
+  static let programByteCount = 90 << 20
+
   /// Bytes that frames take outside of the restorer, and what that holds.
   let memory: (frames: Int, restorer: MemoryEstimate)
 
@@ -52,7 +56,7 @@ final class StreamRestoration {
       pictures * MemoryLayout<Float>.size + decoder.bufferByteCount + encoder.bufferByteCount
       + arriving * format.layout.byteCount + (waiting.outgoing + 1) * outputFormat.layout.byteCount
     var limits = limits
-    limits.total? -= frames
+    limits.total? -= frames + Self.programByteCount
     restorer = try Restorer(
       model: model, options: options, width: outputFormat.size.width,
       height: outputFormat.size.height, device: device, limits: limits)
@@ -60,12 +64,13 @@ final class StreamRestoration {
     self.statistics = statistics
   }
 
-  /// `memory: 1.2 GiB at most: 200.0 MiB for frames on their way, 1.0 GiB for the restorer (...)`
+  /// `memory: 1.3 GiB at most: 90.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
   var memoryLine: String {
-    let total = memory.frames + memory.restorer.total
+    let total = Self.programByteCount + memory.frames + memory.restorer.total
     let bound = memory.restorer.furtherFrame > 0 ? "for the first frame" : "at most"
     return
-      "memory: \(ByteCount(total)) \(bound): \(ByteCount(memory.frames)) for frames on their way, "
+      "memory: \(ByteCount(total)) \(bound): \(ByteCount(Self.programByteCount)) for the program, "
+      + "\(ByteCount(memory.frames)) for frames on their way, "
       + "restorer \(memory.restorer)"
   }
 
