@@ -1,11 +1,11 @@
 import Kernels
 
-/// Sliding-window cross-frame attention: whose keys and values each frame reads, and which are kept for later.
+/// The sliding window of attention: whose keys and values each frame reads, and which are kept for later.
 ///
 /// Frames of one group go through the network side by side: the *core*, which will be emitted, and the *lookahead* behind
-/// it, which is there for the core's windows only. A frame reads the mean over the frames within `radius` of it. Those
+/// it, which is there for the core's windows only. A frame reads the frames within `radius` of it. Those
 /// in its group are computed in the same pass; earlier ones left their features in the cache when they were core
-/// themselves. Frames that do not exist, or that lie behind a scene cut, are left out of the mean.
+/// themselves. Frames that do not exist, or that lie behind a scene cut, are left out.
 ///
 /// Reference: TDM, eq. 7-9.
 struct Window: Sendable, Equatable {
@@ -50,8 +50,10 @@ struct Window: Sendable, Equatable {
         case .anchor: scene..<scene + 1
         }
       return window.map { neighbour in
-        group.contains(neighbour)
-          ? .member(neighbour - group.lowerBound) : .cached(slot: slot(of: neighbour))
+        let distance = abs(neighbour - frame)
+        return group.contains(neighbour)
+          ? .member(neighbour - group.lowerBound, distance: distance)
+          : .cached(slot: slot(of: neighbour), distance: distance)
       }
     }
   }

@@ -10,6 +10,8 @@ public enum Fixture: String, CaseIterable, Sendable {
   case wide
   /// AutoencoderTiny, one resolution with attention, v-prediction.
   case thin
+  /// What diffusers does not know: AutoencoderHaar, without weights, and window fusion; v-prediction.
+  case haar
 
   private static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures")

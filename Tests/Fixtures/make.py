@@ -2,9 +2,9 @@
 """Makes the golden data that the Swift tests compare with, from diffusers' networks and ../Reference/tdm_reference.py.
 
     pip install torch diffusers transformers safetensors numpy
-    python Tests/Fixtures/make.py
+    python Tests/Fixtures/make.py [SHAPE ...]
 
-For each shape small, wide, thin: a model's configuration files (model/), how its weights are made (weights.json: shape,
+For each shape small, wide, thin, haar: a model's configuration files (model/), how its weights are made (weights.json: shape,
 standard deviation and mean of each tensor, which both languages fill from a generator seeded by the tensor's name), what each
 network gives for given inputs (networks.safetensors), and the clips that the whole pipeline gives (cases.json; NAME.rgb is the
 output, rgb24; NAME.safetensors holds the tensors on the way). Images are [height, width, channels], clips have the frame in front.
@@ -12,7 +12,7 @@ output, rgb24; NAME.safetensors holds the tensors on the way). Images are [heigh
 import json, pathlib, shlex, shutil, sys, tempfile
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
+from diffusers import ControlNetModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -41,6 +41,12 @@ CASES = {
     },
     "wide": {"whole-clip": FEW, "ring": FEW + "--chunk 1 --lookahead 3 --strength 0.6"},
     "thin": {"whole-clip": FEW, "chunk-2": FEW + "--chunk 2 --lookahead 1 --guidance 2 --inversion-control-scale 1"},
+    "haar": {
+        "whole-clip": FEW, "ring": FEW + "--chunk 1 --lookahead 3", "radius-0": FEW + "--radius 0",
+        "causal": FEW + "--chunk 1 --lookahead 0", "guidance": FEW + "--guidance 3 --chunk 3 --lookahead 1",
+        "first-frame": FEW + "--attention first --chunk 2 --lookahead 1", "own-attention": FEW + "--attention self --chunk 2",
+        "without-inversion": "--inversion-steps 0 --steps 1 --strength 0.1 --chunk 4 --lookahead 3",
+    },
 }
 SAMPLED = ("whole-clip", "ring", "chunk-4", "causal", "guidance", "window-in-controlnet")
 
@@ -92,19 +98,16 @@ def planes(tensor: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def networks(model: pathlib.Path) -> dict:
     """Every network on inputs of its own."""
-    unet = UNet2DConditionModel.from_pretrained(model / "unet").eval()
+    unet = reference.load_unet(model / "unet")
     control = ControlNetModel.from_pretrained(model / "controlnet").eval()
     text = CLIPTextModel.from_pretrained(model / "text_encoder").eval()
     tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
-    tiny = json.loads((model / "vae" / "config.json").read_text())["_class_name"] == "AutoencoderTiny"
-    vae = (AutoencoderTiny if tiny else AutoencoderKL).from_pretrained(model / "vae").eval()
-    scaling = vae.config.scaling_factor
+    latents = reference.Latents(model / "vae")
 
     ids = tokenizer("Remove the compression artifacts, again!", padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
     context = text(ids).last_hidden_state
     picture = (0.5 * gaussian(1, (32, 48, 3))).clamp(-1, 1)
-    encoded = vae.encode(planes(picture))
-    latent = (encoded.latents if tiny else encoded.latent_dist.mode()) * scaling
+    latent = latents.encode(planes(picture))
     given = gaussian(2, tuple(image(latent).shape))
     condition = picture * 0.5 + 0.5
     down, mid = control(planes(given), 601, context, controlnet_cond=planes(condition), return_dict=False)
@@ -118,7 +121,7 @@ def networks(model: pathlib.Path) -> dict:
     reference.Window(0).install(unet)
     result = {
         "token_ids": ids[0].float(), "text": context[0], "picture": picture, "latent": image(latent),
-        "given": given, "decoded": image(vae.decode(planes(given) / scaling).sample),
+        "given": given, "decoded": image(latents.decode(planes(given))),
         "condition_embedding": image(control.controlnet_cond_embedding(planes(condition))), "timestep": torch.tensor([601.0]),
         "controlnet.mid": image(mid), "unet": image(unet(planes(given), 601, context).sample), "controlled": image(controlled(1)),
         "controlled_0.3": image(controlled(0.3)), "clip": clip, "clip_timestep": torch.tensor([97.0]),
@@ -137,7 +140,7 @@ def pipeline(model: pathlib.Path, options: str, frames: np.ndarray):
 def main():
     frames = clip()
     (HERE / "clip.rgb").write_bytes(frames.tobytes())
-    for shape in CASES:
+    for shape in sys.argv[1:] or CASES:
         folder = HERE / shape
         shutil.rmtree(folder, ignore_errors=True)
         with tempfile.TemporaryDirectory() as temporary:

@@ -57,6 +57,23 @@ struct ConfigTests {
     #expect(try folder.schedulerConfig().trainStepCount == 1000)
   }
 
+  @Test("window fusion is read where it is there")
+  func windowFusion() throws {
+    let settings = JSON.object(["key_channels": .integer(12), "reach": .integer(2)])
+    let unet = try UNetConfig(reader(["window_fusion": settings]))
+    #expect(unet.windowFusion?.keyChannels == 12 && unet.windowFusion?.reach == 2)
+    #expect(unet.windowFusion?.radius == 3)
+    #expect(try UNetConfig(reader([:])).windowFusion == nil)
+    #expect(try UNetConfig(reader(["window_fusion": .null])).windowFusion == nil)
+    for (members, named) in [
+      (JSON.object(["reach": .integer(-1)]), "reach"), (.object(["heads": .integer(2)]), "heads"),
+      (.integer(3), "window_fusion"),
+    ] {
+      let message = refusal { _ = try UNetConfig(reader(["window_fusion": members])) }
+      #expect(message.contains("config.json") && message.contains(named))
+    }
+  }
+
   @Test("an AutoencoderHaar is known by its class")
   func haar() throws {
     let config = try AutoencoderConfig(

@@ -133,7 +133,9 @@ import Testing
     }
     let window = WindowPass(
       sources: [
-        [.member(0), .member(1)], [.member(0), .member(1), .member(2)], [.member(1), .member(2)],
+        [.member(0), .member(1, distance: 1)],
+        [.member(0, distance: 1), .member(1), .member(2, distance: 1)],
+        [.member(1, distance: 1), .member(2)],
       ], stores: [], cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
     try denoiser.predict(
       frames, timestep: Int(model.golden["clip_timestep"]!.elements[0]),

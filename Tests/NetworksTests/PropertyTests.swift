@@ -104,6 +104,42 @@ import Testing
     expectEqual([try second(storingAt: 0)], [try second(storingAt: .leastNonzeroMagnitude)])
   }
 
+  @Test func `fusion reads the window's frames from the run or from the cache alike`() throws {
+    let model = try TestModel(.haar)
+    let denoiser = try model.denoiser()
+    let context = denoiser.prepare(model.golden["text"]!)
+    let shape = denoiser.latentShape
+    let latents = (0..<3).map { Tensor(shape, seededNormals(seed: 60 + $0, count: shape.count)) }
+    let cache = try denoiser.makeFeatureCache(passes: 1, slots: 2)
+    func predict(
+      _ frames: [Tensor], _ sources: [[WindowPass.Source]], _ stores: [(member: Int, slot: Int)]
+    ) throws -> [Tensor] {
+      let outputs = frames.map { model.device.makeTensor($0.shape, storage: .exact) }
+      try denoiser.predict(
+        frames.map { model.tensor($0) }, timestep: 250, context: context,
+        window: WindowPass(sources: sources, stores: stores, cache: cache, pass: 0), into: outputs)
+      return outputs.map(model.read)
+    }
+    let together = try predict(
+      latents,
+      [
+        [.member(0)], [.member(0, distance: 1), .member(1)],
+        [.member(0, distance: 2), .member(1, distance: 1), .member(2)],
+      ], [])
+    let first = try predict([latents[0]], [[.member(0)]], [(0, 1)])
+    let second = try predict(
+      [latents[1]], [[.cached(slot: 1, distance: 1), .member(0)]], [(0, 0)])
+    let third = try predict(
+      [latents[2]],
+      [[.cached(slot: 1, distance: 2), .cached(slot: 0, distance: 1), .member(0)]], [])
+    expectEqual(first + second + third, together)
+    // How far away a frame is does matter.
+    let other = try predict(
+      [latents[2]],
+      [[.cached(slot: 1, distance: 1), .cached(slot: 0, distance: 2), .member(0)]], [])
+    #expect(compare(other[0], with: together[2], tolerance: 1e-3).firstBad != nil)
+  }
+
   @Test func `zero convolutions leave the UNet's output alone`() throws {
     let path = try changedModel { file, tensors in
       guard file.hasPrefix("controlnet/") else { return }

@@ -12,7 +12,7 @@ import argparse, pathlib, subprocess, sys, tempfile
 import numpy as np
 
 REFERENCE = pathlib.Path(__file__).with_name("tdm_reference.py")
-SIZES = {"small": (39, 23), "wide": (53, 34), "thin": (47, 19)}   # odd, and no multiples of what the models pad to
+SIZES = {"small": (39, 23), "wide": (53, 34), "thin": (47, 19), "haar": (45, 27)}   # odd, and no multiples of what the models pad to
 FRAMES = 7
 SETS = {
     "whole clip": "",
@@ -29,6 +29,7 @@ SETS = {
     "attention self": "--attention self",
     "start noise": "--start noise --seed 99 --chunk 2",
     "no ControlNet": "--control-scale 0",
+    "no inversion": "--inversion-steps 0 --strength 0.1 --chunk 2 --lookahead 2",
 }
 
 

@@ -7,7 +7,7 @@ ControlNet in inversion, the posterior's mean, "trailing" timesteps for both sch
 windows at a clip's ends averaged over the frames there are.
 
     pip install torch diffusers transformers safetensors numpy
-    tdm_reference.py make-model DIR [--seed N] [--shape small|wide|thin|sd15]
+    tdm_reference.py make-model DIR [--seed N] [--shape small|wide|thin|haar|sd15]
     tdm_reference.py run --model DIR --size WxH --task denoise [options] < in.rgb > out.rgb
                          (rgb24, 8 bits, frames back to back; --taps FILE saves intermediate tensors)
 """
@@ -18,6 +18,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, DDIMSched
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from extensions import AutoencoderHaar, fusion_of, install_fusion, install_saved_fusion
 from gaussian import gaussian
 
 PROMPTS = {  # task prompt guidance: the first two are quoted in the paper, the others follow their form
@@ -58,6 +59,14 @@ SHAPES = {
         control=(8, 16, 16), vae=dict(encoder_block_out_channels=(16, 16, 16), decoder_block_out_channels=(16, 16, 16), latent_channels=6,
                                       num_encoder_blocks=(1, 2, 1), num_decoder_blocks=(1, 2, 1), upsampling_scaling_factor=2, latent_magnitude=3),
         text=dict(intermediate_size=64, num_hidden_layers=2, num_attention_heads=4), scaling=0.9,
+        scheduler=dict(prediction_type="v_prediction", set_alpha_to_one=True)),
+    # what diffusers does not know (extensions.py): a Haar transform for an autoencoder, window fusion at the UNet's finest level
+    "haar": dict(
+        unet=dict(sample_size=16, layers_per_block=1, block_out_channels=(32, 64), attention_head_dim=4,
+                  down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+                  cross_attention_dim=32, norm_num_groups=8, in_channels=12, out_channels=12),
+        control=(8, 16), vae=dict(band_scales=(1.0, 4.0, 3.0, 5.0)), fusion=dict(key_channels=12, reach=3, radius=2),
+        text=dict(intermediate_size=64, num_hidden_layers=2, num_attention_heads=4), scaling=0.8,
         scheduler=dict(prediction_type="v_prediction", set_alpha_to_one=True)),
     # the real thing's sizes; written in float16
     "sd15": dict(
@@ -106,13 +115,20 @@ def make_model(folder: str, seed: int, shape: str) -> None:
         bos_token_id=vocab - 2, eos_token_id=vocab - 1, pad_token_id=vocab - 1))
     unet = UNet2DConditionModel(**s["unet"])
     control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=s["control"])
-    if "block_out_channels" in s["vae"]:
+    if "fusion" in s:
+        install_fusion(unet, s["fusion"])
+    if "band_scales" in s["vae"]:
+        vae = AutoencoderHaar(**s["vae"], scaling_factor=s["scaling"])
+    elif "block_out_channels" in s["vae"]:
         n = len(s["vae"]["block_out_channels"])
         vae = AutoencoderKL(**s["vae"], down_block_types=("DownEncoderBlock2D",) * n, up_block_types=("UpDecoderBlock2D",) * n, scaling_factor=s["scaling"])
     else:
         vae = AutoencoderTiny(**s["vae"], scaling_factor=s["scaling"])
     with torch.no_grad():  # no zero convolutions, and a picture with contrast: every weight must matter
-        for net in (unet, control, vae, text):
+        if "fusion" in s:  # attention that has preferences
+            fusion_of(unet).position_bias.normal_(0, 1)
+            fusion_of(unet).to_q.weight.mul_(4)
+        for net in (n for n in (unet, control, vae, text) if isinstance(n, torch.nn.Module)):
             for name, p in net.named_parameters():
                 if p.dim() > 1 and float(p.abs().max()) == 0:
                     p.normal_(0, 0.2 / math.sqrt(p[0].numel()))
@@ -122,7 +138,7 @@ def make_model(folder: str, seed: int, shape: str) -> None:
                     p.normal_(0, 0.02)
         if isinstance(vae, AutoencoderKL):
             vae.decoder.conv_out.weight.mul_(2.0)
-        else:
+        elif isinstance(vae, AutoencoderTiny):
             last = vae.decoder.layers[-1]; last.weight.mul_(16.0); last.bias.fill_(0.5)   # its output is in [0, 1]
     scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
                               steps_offset=1, **s["scheduler"])
@@ -167,10 +183,10 @@ class Noise:
 
 
 class Window:
-    """Sliding window cross-frame attention (eq. 7-9): K and V are means over the frames within `radius` of the query's.
+    """The sliding window: whose keys and values the frames of a group read, those within `radius` of each.
 
     Frames of one group go through the network side by side. Features of up to `radius` earlier frames come from the
-    cache that their own pass filled, one entry for each (pass, step, layer). Frames that do not exist are left out of the mean.
+    cache that their own pass filled, one entry for each (pass, step, layer). Frames that do not exist are left out.
     With `anchor` every frame reads the clip's first frame instead (Text2Video-Zero's attention, the paper's Table 3).
     """
 
@@ -184,28 +200,70 @@ class Window:
         owner = type(net).__name__          # the UNet and the ControlNet have layers of the same name
         net.set_attn_processor({n: (WindowProcessor(self, (owner, n)) if n.endswith("attn1.processor") else p)
                                 for n, p in net.attn_processors.items()})
+        if fusion := fusion_of(net):
+            fusion.window = self
+
+    def near(self, layer, k, v) -> list[list[tuple]]:
+        """For each frame of the batch the (distance, keys, values) that it reads, in the clip's order."""
+        if not self.frames or not (self.radius > 0 or self.anchor):
+            return [[(0, a, b)] for a, b in zip(k, v)]
+        store = self.cache.setdefault((self.key, layer), {})
+        pool = {**store, **{f: (k[i], v[i]) for i, f in enumerate(self.frames)}}
+        near = [[(abs(f - j), *pool[j]) for j in ([0] if self.anchor else range(f - self.radius, f + self.radius + 1)) if j in pool]
+                for f in self.frames]
+        for f in self.keep:
+            store[f] = pool[f]
+        for f in [f for f in store if f <= max(self.keep, default=-1) - self.radius and not (self.anchor and f == 0)]:
+            del store[f]
+        return near
 
 
 class WindowProcessor:
+    """Sliding-window cross-frame attention (eq. 7-9): K and V are means over the window."""
+
     def __init__(self, window: Window, layer):
         self.window, self.layer = window, layer
 
     def __call__(self, attn, hidden_states, encoder_hidden_states=None, attention_mask=None, temb=None, **_):
-        w, h = self.window, hidden_states                                  # h: [F, tokens, C], already normalized
+        h = hidden_states                                                  # h: [F, tokens, C], already normalized
         q, k, v = attn.to_q(h), attn.to_k(h), attn.to_v(h)
-        if w.frames and (w.radius > 0 or w.anchor):
-            store = w.cache.setdefault((w.key, self.layer), {})
-            pool = {**store, **{f: (k[i], v[i]) for i, f in enumerate(w.frames)}}
-            near = [[pool[j] for j in ([0] if w.anchor else range(f - w.radius, f + w.radius + 1)) if j in pool] for f in w.frames]
-            k = torch.stack([torch.stack([p[0] for p in n]).mean(0) for n in near])
-            v = torch.stack([torch.stack([p[1] for p in n]).mean(0) for n in near])
-            for f in w.keep:
-                store[f] = pool[f]
-            for f in [f for f in store if f <= max(w.keep, default=-1) - w.radius and not (w.anchor and f == 0)]:
-                del store[f]
+        near = self.window.near(self.layer, k, v)
+        k = torch.stack([torch.stack([frame[1] for frame in frames]).mean(0) for frames in near])
+        v = torch.stack([torch.stack([frame[2] for frame in frames]).mean(0) for frames in near])
         split = lambda x: x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
         out = torch.nn.functional.scaled_dot_product_attention(split(q), split(k), split(v), scale=attn.scale)
         return attn.to_out[1](attn.to_out[0](out.transpose(1, 2).flatten(2)))
+
+
+class Latents:
+    """Whichever autoencoder a model has: pictures in [-1, 1] to latents times the scaling factor, and back."""
+
+    def __init__(self, folder: pathlib.Path):
+        name = json.loads((folder / "config.json").read_text())["_class_name"]
+        self.vae = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny, "AutoencoderHaar": AutoencoderHaar}[name].from_pretrained(folder)
+        if name != "AutoencoderHaar":
+            self.vae.float().eval()
+        stages = {"AutoencoderKL": "block_out_channels", "AutoencoderTiny": "encoder_block_out_channels"}
+        self.factor = 2 if name == "AutoencoderHaar" else 2 ** (len(self.vae.config[stages[name]]) - 1)
+        self.scaling = self.vae.config.scaling_factor
+
+    def encode(self, x):
+        encoded = self.vae.encode(x)
+        if isinstance(self.vae, AutoencoderKL):
+            encoded = encoded.latent_dist.mode()
+        elif isinstance(self.vae, AutoencoderTiny):
+            encoded = encoded.latents
+        return encoded * self.scaling
+
+    def decode(self, z):
+        decoded = self.vae.decode(z / self.scaling)
+        return decoded if isinstance(self.vae, AutoencoderHaar) else decoded.sample
+
+
+def load_unet(folder: pathlib.Path):
+    unet = UNet2DConditionModel.from_pretrained(folder)
+    install_saved_fusion(unet, folder)
+    return unet.float().eval()
 
 
 def pad(x, multiple: int):
@@ -217,10 +275,9 @@ def pad(x, multiple: int):
 def restore(o, frames: np.ndarray):
     """frames: [F, H, W, 3] uint8 -> the same, restored; and the intermediate tensors."""
     root = pathlib.Path(o.model)
-    unet = UNet2DConditionModel.from_pretrained(root / "unet").float().eval()
+    unet = load_unet(root / "unet")
     control = ControlNetModel.from_pretrained(root / "controlnet").float().eval()
-    tiny = json.loads((root / "vae" / "config.json").read_text())["_class_name"] == "AutoencoderTiny"
-    vae = (AutoencoderTiny if tiny else AutoencoderKL).from_pretrained(root / "vae").float().eval()
+    latents = Latents(root / "vae")
     text = CLIPTextModel.from_pretrained(root / "text_encoder").float().eval()
     tokenizer = CLIPTokenizer.from_pretrained(root / "tokenizer")
     noise = Noise(DDIMScheduler.from_pretrained(root / "scheduler"))
@@ -236,11 +293,9 @@ def restore(o, frames: np.ndarray):
     taps["token_ids"], taps["text"] = ids.int(), positive
 
     H, W = frames.shape[1:3]
-    stages = vae.config.encoder_block_out_channels if tiny else vae.config.block_out_channels
-    factor = 2 ** (len(stages) - 1) * 2 ** (len(unet.config.block_out_channels) - 1)
+    factor = latents.factor * 2 ** (len(unet.config.block_out_channels) - 1)
     rgb = pad(torch.from_numpy(frames).permute(0, 3, 1, 2).float(), factor)
-    encoded = vae.encode(rgb / 127.5 - 1)
-    latent = (encoded.latents if tiny else encoded.latent_dist.mode()) * vae.config.scaling_factor
+    latent = latents.encode(rgb / 127.5 - 1)
     condition = rgb / 255
     taps["latent"] = latent
 
@@ -291,7 +346,7 @@ def restore(o, frames: np.ndarray):
         sampled[core] = x[:len(core)]
     taps["sampled"] = sampled
 
-    picture = vae.decode(sampled / vae.config.scaling_factor).sample[..., :H, :W]
+    picture = latents.decode(sampled)[..., :H, :W]
     taps["picture"] = picture
     out = ((picture + 1) * 127.5 + 0.5).floor().clamp(0, 255).byte().permute(0, 2, 3, 1)
     return out.contiguous().numpy(), {k: v.contiguous() for k, v in taps.items()}

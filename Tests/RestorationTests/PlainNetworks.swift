@@ -87,8 +87,8 @@ final class PlainNetworks: PipelineNetworks {
       let read =
         window?.sources[place].map { source in
           switch source {
-          case .member(let member): features[member]
-          case .cached(let slot): cache!.features[window!.pass][slot]!
+          case .member(let member, _): features[member]
+          case .cached(let slot, _): cache!.features[window!.pass][slot]!
           }
         } ?? [features[place]]
       outputs[place].load(

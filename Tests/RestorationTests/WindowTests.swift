@@ -26,21 +26,31 @@ import Testing
     // Frames 3, 4 and 5, after 0, 1 and 2; frame n lies in slot n % 2.
     #expect(
       window.sources(for: 3..<6, scene: 0) == [
-        [.cached(slot: 1), .cached(slot: 0), .member(0), .member(1), .member(2)],
-        [.cached(slot: 0), .member(0), .member(1), .member(2)],
-        [.member(0), .member(1), .member(2)],
+        [
+          .cached(slot: 1, distance: 2), .cached(slot: 0, distance: 1), .member(0, distance: 0),
+          .member(1, distance: 1), .member(2, distance: 2),
+        ],
+        [
+          .cached(slot: 0, distance: 2), .member(0, distance: 1), .member(1, distance: 0),
+          .member(2, distance: 1),
+        ],
+        [.member(0, distance: 2), .member(1, distance: 1), .member(2, distance: 0)],
       ])
     #expect(
       window.sources(for: 0..<2, scene: 0) == [
-        [.member(0), .member(1)], [.member(0), .member(1)],
+        [.member(0, distance: 0), .member(1, distance: 1)],
+        [.member(0, distance: 1), .member(1, distance: 0)],
       ])
   }
 
   @Test("Nothing is read from before the scene")
   func scenes() throws {
     let window = try window { $0.radius = 2 }
-    #expect(window.sources(for: 3..<4, scene: 3) == [[.member(0)]])
-    #expect(window.sources(for: 4..<5, scene: 3) == [[.cached(slot: 1), .member(0)]])
+    #expect(window.sources(for: 3..<4, scene: 3) == [[.member(0, distance: 0)]])
+    #expect(
+      window.sources(for: 4..<5, scene: 3) == [
+        [.cached(slot: 1, distance: 1), .member(0, distance: 0)]
+      ])
   }
 
   @Test("The last `radius` frames of a core are kept, each in the place of one that is done with")
@@ -56,8 +66,14 @@ import Testing
   func anchor() throws {
     let window = try window { $0.attention = .first }
     #expect(window.slotCount == 1)
-    #expect(window.sources(for: 4..<6, scene: 4) == [[.member(0)], [.member(0)]])
-    #expect(window.sources(for: 6..<8, scene: 4) == [[.cached(slot: 0)], [.cached(slot: 0)]])
+    #expect(
+      window.sources(for: 4..<6, scene: 4) == [
+        [.member(0, distance: 0)], [.member(0, distance: 1)],
+      ])
+    #expect(
+      window.sources(for: 6..<8, scene: 4) == [
+        [.cached(slot: 0, distance: 2)], [.cached(slot: 0, distance: 3)],
+      ])
     #expect(window.stores(of: 4..<6, scene: 4).map(\.member) == [0])
     #expect(window.stores(of: 6..<8, scene: 4).isEmpty)
   }

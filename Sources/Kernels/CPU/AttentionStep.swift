@@ -9,7 +9,8 @@ final class AttentionStep: Step {
 
   private let settings: Attention
   private let type: ElementType
-  private let queries, keys, values, target: Buffer
+  private let queries, target: Buffer
+  private let features: WindowFeatures
   private let queryCount, keyCount, channels: Int
 
   init(
@@ -18,11 +19,10 @@ final class AttentionStep: Step {
   ) {
     self.settings = settings
     self.queries = queries
-    self.keys = keys
-    self.values = values
     self.target = target
     self.queryCount = queryCount
     self.keyCount = keyCount
+    features = WindowFeatures(keys: keys, values: values, site: settings.site)
     type = device.activationType
     channels = settings.headCount * settings.headDimension
     label = keys.place == .context ? "cross-attention" : "self-attention"
@@ -33,76 +33,36 @@ final class AttentionStep: Step {
   }
 
   func run(_ execution: Execution, frame: Int) {
-    guard let site = settings.site, let window = execution.window else {
-      var k = UnsafeRawPointer?(execution.pointer(keys, frame: frame))
-      var v = UnsafeRawPointer?(execution.pointer(values, frame: frame))
-      return attend(execution, frame, &k, &v, count: 1)
-    }
-    let cache = window.cache as! CPUFeatureCache
-    let sources = window.sources[frame]
-    // Short arrays on the stack: a run allocates nothing.
-    withUnsafeTemporaryAllocation(of: UnsafeRawPointer?.self, capacity: 2 * sources.count) {
-      pointers in
-      for (i, source) in sources.enumerated() {
-        switch source {
-        case .member(let member):
-          pointers[i] = UnsafeRawPointer(execution.pointer(keys, frame: member))
-          pointers[sources.count + i] = UnsafeRawPointer(execution.pointer(values, frame: member))
-        case .cached(let slot):
-          pointers[i] = UnsafeRawPointer(cache.keys(pass: window.pass, slot: slot, site: site))
-          pointers[sources.count + i] = UnsafeRawPointer(
-            cache.values(pass: window.pass, slot: slot, site: site))
-        }
-      }
-      attend(
-        execution, frame, pointers.baseAddress!, pointers.baseAddress! + sources.count,
-        count: sources.count)
+    features.withSources(execution, frame: frame) { keys, values, count, _ in
+      tdm_attention(
+        type.kernel, execution.pointer(target, frame: frame),
+        execution.pointer(queries, frame: frame), keys, values, count, queryCount, keyCount,
+        settings.headCount, settings.headDimension, channels, channels, channels, settings.scale,
+        settings.isCausal ? 1 : 0, execution.scratch, execution.threads)
     }
   }
 
-  private func attend(
-    _ execution: Execution, _ frame: Int, _ k: UnsafePointer<UnsafeRawPointer?>,
-    _ v: UnsafePointer<UnsafeRawPointer?>, count: Int
-  ) {
-    tdm_attention(
-      type.kernel, execution.pointer(target, frame: frame),
-      execution.pointer(queries, frame: frame), k, v, count, queryCount, keyCount,
-      settings.headCount, settings.headDimension, channels, channels, channels, settings.scale,
-      settings.isCausal ? 1 : 0, execution.scratch, execution.threads)
-  }
-
-  /// Leaves features for later runs, once every frame of this one has read what they may replace.
-  func finish(_ execution: Execution) {
-    guard let site = settings.site, let window = execution.window else { return }
-    let cache = window.cache as! CPUFeatureCache
-    let byteCount = keyCount * channels * type.byteCount
-    for (member, slot) in window.stores {
-      cache.keys(pass: window.pass, slot: slot, site: site)
-        .copyMemory(from: execution.pointer(keys, frame: member), byteCount: byteCount)
-      cache.values(pass: window.pass, slot: slot, site: site)
-        .copyMemory(from: execution.pointer(values, frame: member), byteCount: byteCount)
-    }
-  }
+  func finish(_ execution: Execution) { features.store(execution) }
 }
 
 /// Features in the processor's memory: pass by pass, slot by slot, site by site, keys before values.
 final class CPUFeatureCache: FeatureCache {
   private let memory: AlignedMemory
   private let slots: Int
-  private let siteOffsets: [Int]
-  private let siteByteCounts: [Int]
+  /// From a slot's start to a site's keys and values.
+  private let offsets: [(keys: Int, values: Int)]
   private let slotByteCount: Int
 
-  init(sites: [Shape], type: ElementType, passes: Int, slots: Int) throws(OutOfMemory) {
+  init(sites: [FeatureSite], type: ElementType, passes: Int, slots: Int) throws(OutOfMemory) {
     self.slots = slots
-    siteByteCounts = sites.map { ($0.count * type.byteCount + 63) / 64 * 64 }
-    var offsets: [Int] = []
+    var offsets: [(keys: Int, values: Int)] = []
     var end = 0
-    for byteCount in siteByteCounts {
-      offsets.append(end)
-      end += 2 * byteCount
+    func place(_ shape: Shape) -> Int {
+      defer { end += Self.aligned(shape.count * type.byteCount) }
+      return end
     }
-    siteOffsets = offsets
+    for site in sites { offsets.append((keys: place(site.keys), values: place(site.values))) }
+    self.offsets = offsets
     slotByteCount = end
     memory = try AlignedMemory(
       checking: passes * slots * end, for: "the features that windows read")
@@ -110,17 +70,26 @@ final class CPUFeatureCache: FeatureCache {
 
   var byteCount: Int { memory.byteCount }
 
-  static func byteCount(sites: [Shape], type: ElementType, passes: Int, slots: Int) -> Int {
-    let slot = sites.reduce(0) { $0 + 2 * (($1.count * type.byteCount + 63) / 64 * 64) }
-    return passes * slots * slot
+  /// What a cache takes, which is known before it is made.
+  static func byteCount(sites: [FeatureSite], type: ElementType, passes: Int, slots: Int) -> Int {
+    passes * slots
+      * sites.reduce(0) {
+        $0 + aligned($1.keys.count * type.byteCount) + aligned($1.values.count * type.byteCount)
+      }
+  }
+
+  private static func aligned(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }
+
+  private func slot(_ slot: Int, pass: Int) -> UnsafeMutableRawPointer {
+    precondition(slot < slots)
+    return memory.pointer + (pass * slots + slot) * slotByteCount
   }
 
   func keys(pass: Int, slot: Int, site: Int) -> UnsafeMutableRawPointer {
-    precondition(slot < slots)
-    return memory.pointer + (pass * slots + slot) * slotByteCount + siteOffsets[site]
+    self.slot(slot, pass: pass) + offsets[site].keys
   }
 
   func values(pass: Int, slot: Int, site: Int) -> UnsafeMutableRawPointer {
-    keys(pass: pass, slot: slot, site: site) + siteByteCounts[site]
+    self.slot(slot, pass: pass) + offsets[site].values
   }
 }

@@ -10,7 +10,7 @@ final class CPUPlan: Plan {
   private let frameStride, contextByteCount, scratchByteCount: Int
   private let stepMemory: AlignedMemory
   private let contextInputs: [(value: Value, buffer: Buffer)]
-  private let sites: [Shape]
+  private let sites: [FeatureSite]
   private let rows: [(value: Value, buffer: Buffer)]
   private let scalarRows: [Value]
 

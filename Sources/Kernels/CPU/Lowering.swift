@@ -217,6 +217,14 @@ struct Lowering {
         keyCount: inputs[1].shape.rows, device)
       steps.append((step, value.scope))
 
+    case .localAttention(let settings):
+      let operands = inputs.map { operand($0, as: type) }
+      let step = try LocalAttentionStep(
+        settings, queries: operands[0], keys: operands[1], values: operands[2],
+        target: target(value, at: index), keyShape: inputs[1].shape,
+        valueChannels: value.shape.channels, device)
+      steps.append((step, value.scope))
+
     case .activation(let activation):
       append(value, inputs, inPlace: true, at: index, "activation") { execution, sources, output in
         tdm_activate(

@@ -21,8 +21,8 @@ public final class Graph {
   private(set) var nodes: [Node] = []
   private(set) var outputs: [(value: Value, storage: Storage)] = []
   private(set) var parameterCount = 0
-  /// Keys' and values' shape [tokens, channels] of each attention layer that reads a window.
-  private(set) var sites: [Shape] = []
+  /// Of each layer that reads a window.
+  private(set) var sites: [FeatureSite] = []
 
   public init(name: String) { self.name = name }
 
@@ -149,7 +149,7 @@ public final class Graph {
     let channels = queries.shape.channels
     precondition(channels % headCount == 0 && keys.shape == values.shape)
     precondition(keys.shape.channels == channels)
-    if readsWindow { sites.append([keys.shape.rows, channels]) }
+    if readsWindow { sites.append(FeatureSite(keys: keys.shape, values: values.shape)) }
     let dimension = channels / headCount
     let settings = Attention(
       headCount: headCount, headDimension: dimension,
@@ -157,6 +157,33 @@ public final class Graph {
       site: readsWindow ? sites.count - 1 : nil)
     return append(
       .attention(settings), [queries, keys, values], shape: queries.shape, scope: queries.scope)
+  }
+
+  /// Attention of each position p to its neighbourhood in each frame f of a ``WindowPass``, or in its own where a run has
+  /// none, one softmax over all of them:
+  ///
+  ///     softmax over f, d of (scale · q[p] · k_f[p + d] + positionBias[distance of f, d]) · v_f[p + d]
+  ///
+  /// What lies beyond the borders is left out.
+  /// - Parameters:
+  ///   - queries: [H, W, K]
+  ///   - keys: shaped as `queries`.
+  ///   - values: [H, W, C]
+  ///   - positionBias: [radius + 1, side, side], side odd: for frames that are 0, 1, ... away, from `radius` on the last.
+  ///   - scale: 1 / √K unless given.
+  /// - Returns: shaped as `values`.
+  public func localAttention(
+    queries: Value, keys: Value, values: Value, positionBias: WeightTensor, scale: Float? = nil
+  ) -> Value {
+    precondition(queries.shape.rank == 3 && keys.shape == queries.shape)
+    precondition(values.shape.rank == 3 && values.shape.rows == keys.shape.rows)
+    let bias = positionBias.shape
+    precondition(bias.rank == 3 && bias[1] == bias[2] && bias[1] % 2 == 1)
+    sites.append(FeatureSite(keys: keys.shape, values: values.shape))
+    let settings = LocalAttention(
+      positionBias: positionBias,
+      scale: scale ?? 1 / Float(keys.shape.channels).squareRoot(), site: sites.count - 1)
+    return append(.localAttention(settings), [queries, keys, values], shape: values.shape)
   }
 
   // MARK: Element-wise and rearranging

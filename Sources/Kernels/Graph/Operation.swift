@@ -39,6 +39,8 @@ enum Operation: Sendable {
   case layerNorm(LayerNorm)
   /// Inputs: queries, keys, values.
   case attention(Attention)
+  /// Inputs: queries, keys, values; images.
+  case localAttention(LocalAttention)
   /// Input: any.
   case activation(Activation)
   /// Inputs: two alike. activation(first + scale · second).
@@ -101,6 +103,24 @@ struct Attention: Sendable {
   let isCausal: Bool
   /// The number of this layer among those that read a window of frames; nil where a frame reads only itself.
   let site: Int?
+}
+
+struct LocalAttention: Sendable {
+  /// [radius + 1, side, side]
+  let positionBias: WeightTensor
+  let scale: Float
+  /// The number of this layer among those that read a window of frames.
+  let site: Int
+
+  /// How many positions a neighbourhood is wide and high.
+  var side: Int { positionBias.shape[1] }
+  var reach: Int { side / 2 }
+  var radius: Int { positionBias.shape[0] - 1 }
+}
+
+/// What a layer leaves of a frame for the windows of later runs.
+struct FeatureSite: Hashable, Sendable {
+  let keys, values: Shape
 }
 
 struct TimestepEmbedding: Sendable {

@@ -6,15 +6,25 @@ public protocol FeatureCache: AnyObject {
   var byteCount: Int { get }
 }
 
-/// Sliding-window cross-frame attention in one run: whose keys and values each frame's queries read.
+/// The window in one run: whose keys and values each frame's queries read.
 ///
-/// Reference: arXiv 2501.02269, eq. 7-9: K and V are the arithmetic means over the window.
+/// Attention over all tokens reads their arithmetic means (sliding-window cross-frame attention), local attention
+/// each of them.
+///
+/// Reference: arXiv 2501.02269, eq. 7-9.
 public struct WindowPass {
+  /// A frame that is read. Its distance from the reader, in frames, matters to local attention.
   public enum Source: Hashable, Sendable {
     /// The frame at this place of the run.
-    case member(Int)
+    case member(Int, distance: Int = 0)
     /// The frame whose features an earlier run left in this slot.
-    case cached(slot: Int)
+    case cached(slot: Int, distance: Int = 0)
+
+    var distance: Int {
+      switch self {
+      case .member(_, let distance), .cached(_, let distance): distance
+      }
+    }
   }
 
   /// For each frame of the run, the frames of its window, in the order of the clip.

@@ -10,6 +10,7 @@ public struct UNet2DConditionModel {
   public let config: UNetConfig
   let trunk: UNetTrunk
   let upBlocks: [UpBlock2D]
+  let windowFusion: WindowFusion?
   let convNormOut: GroupNorm
   let convOut: Conv2d
 
@@ -32,6 +33,10 @@ public struct UNet2DConditionModel {
     }
     self.upBlocks = upBlocks
     let channels = config.trunk.blockOutChannels[0]
+    windowFusion = try config.windowFusion.map { fusion throws(ModelError) in
+      try WindowFusion(
+        scope["window_fusion"], channels, fusion, groupCount: config.normGroupCount)
+    }
     convNormOut = try GroupNorm(
       scope["conv_norm_out"], channels, groupCount: config.normGroupCount,
       epsilon: config.normEpsilon)
@@ -61,6 +66,7 @@ public struct UNet2DConditionModel {
       Skip(value: value, residual: control?.skips[index], scale: controlScale)
     }
     for block in upBlocks { h = block(h, conditioning, skips: &skips, in: graph) }
+    if let windowFusion { h = windowFusion(h, in: graph) }
     return convOut(convNormOut(h, activation: .silu, in: graph), in: graph)
   }
 }
