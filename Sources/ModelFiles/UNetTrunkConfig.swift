@@ -23,6 +23,13 @@ public enum MidBlockType: String, Sendable, CaseIterable {
   case none = "null"
 }
 
+/// What the residual blocks of a UNet normalize by.
+public enum ResnetNorm: String, Sendable, CaseIterable {
+  case group
+  /// Nothing: features keep the strength of what is in the picture. The UNet then has no norm behind its blocks either.
+  case none
+}
+
 /// What UNet2DConditionModel and ControlNetModel have in common: the way down and the middle.
 ///
 /// Lists have one entry for each down block, finest first. The way up uses them in reverse, the middle its last.
@@ -40,6 +47,7 @@ public struct UNetTrunkConfig: Sendable, Equatable {
   /// Width of the text features.
   public var crossAttentionDimensions: [Int]
   public var normGroupCount: Int
+  public var resnetNorm: ResnetNorm
   public var normEpsilon: Float
   /// 1, or 0: then rows and columns are added after the last only.
   public var downsamplePadding: Int
@@ -76,6 +84,7 @@ public struct UNetTrunkConfig: Sendable, Equatable {
     crossAttentionDimensions = try reader.intPerBlock(
       "cross_attention_dim", default: 1280, count: count)
     normGroupCount = try reader.int("norm_num_groups", default: 32)
+    resnetNorm = try reader.choice("resnet_norm", default: .group)
     normEpsilon = Float(try reader.double("norm_eps", default: 1e-5, atLeast: 0))
     downsamplePadding = try reader.int("downsample_padding", default: 1, in: 0...1)
     flipSinToCos = try reader.bool("flip_sin_to_cos", default: true)
@@ -94,6 +103,9 @@ public struct UNetTrunkConfig: Sendable, Equatable {
     }
     try reader.requireDivisible("block_out_channels", blockOutChannels[0], by: "the factor", 2)
   }
+
+  /// Groups of the residual blocks' norms; nil where they have none.
+  public var resnetGroupCount: Int? { resnetNorm == .group ? normGroupCount : nil }
 
   /// Options of diffusers that change what is computed and that no SD-1.x or 2.x model sets.
   private static func requireSupported(_ reader: ConfigReader) throws(ModelError) {

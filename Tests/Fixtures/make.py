@@ -12,12 +12,13 @@ output, rgb24; NAME.safetensors holds the tensors on the way). Images are [heigh
 import json, pathlib, shlex, shutil, sys, tempfile
 import numpy as np
 import torch
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "Reference"))
+import extensions
 import tdm_reference as reference
 from gaussian import gaussian
 
@@ -98,8 +99,8 @@ def planes(tensor: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def networks(model: pathlib.Path) -> dict:
     """Every network on inputs of its own."""
-    unet = reference.load_unet(model / "unet")
-    control = ControlNetModel.from_pretrained(model / "controlnet").eval()
+    unet = extensions.load(UNet2DConditionModel, model / "unet")
+    control = extensions.load(ControlNetModel, model / "controlnet")
     text = CLIPTextModel.from_pretrained(model / "text_encoder").eval()
     tokenizer = CLIPTokenizer.from_pretrained(model / "tokenizer")
     latents = reference.Latents(model / "vae")
@@ -127,7 +128,7 @@ def networks(model: pathlib.Path) -> dict:
         "controlled_0.3": image(controlled(0.3)), "clip": clip, "clip_timestep": torch.tensor([97.0]),
         "windowed": windowed.permute(0, 2, 3, 1).contiguous(),
     }
-    return result | {f"controlnet.down.{i}": image(d) for i, d in enumerate(down) if d.shape[-1] <= 6}   # the small ones
+    return result | {f"controlnet.down.{i}": image(d) for i, d in enumerate(down) if d.shape[-1] <= 6 or i == len(down) - 1}   # the small ones
 
 
 def pipeline(model: pathlib.Path, options: str, frames: np.ndarray):

@@ -5,6 +5,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.resnet import ResnetBlock2D
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.functional import silu
 
 
 class AutoencoderHaar(ConfigMixin):
@@ -41,14 +42,15 @@ class AutoencoderHaar(ConfigMixin):
 
 
 class WindowFusion(nn.Module):
-    """Attention of every position to its neighbourhood in each frame of the window, before the UNet's conv_norm_out.
+    """Attention of every position to its neighbourhood in each frame of the window, before the UNet's conv_out.
 
         n    = norm(h)                                     group norm
         q, k = to_q(n), to_k(n)                            1x1, `key_channels` channels
-        v    = to_v(n)                                     1x1, C channels
+        v    = to_v(h)                                     1x1, C channels
         a    = softmax over frames f and displacements d, |dy|, |dx| <= reach, of
                q[y, x] . k[f][y + dy, x + dx] / sqrt(key_channels) + position_bias[min(distance of f, radius), dy, dx]
-        out  = resnet(h + to_out(sum of a v))              displacements out of the picture are left out
+        g    = h + to_out(sum of a v)                      displacements out of the picture are left out
+        out  = g + conv2(silu(conv1(silu(g))))             3x3
     """
 
     def __init__(self, channels, groups, key_channels=16, reach=3, radius=3):
@@ -60,15 +62,17 @@ class WindowFusion(nn.Module):
         self.to_v = nn.Conv2d(channels, channels, 1, bias=False)
         self.to_out = nn.Conv2d(channels, channels, 1)
         self.position_bias = nn.Parameter(torch.zeros(radius + 1, 2 * reach + 1, 2 * reach + 1))
-        self.resnet = ResnetBlock2D(in_channels=channels, temb_channels=None, groups=groups, eps=1e-5)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, h):
         """h: [F, C, H, W], the frames of a batch; `window` says what each reads."""
         n = self.norm(h)
-        q, k, v = self.to_q(n), self.to_k(n), self.to_v(n)
+        q, k, v = self.to_q(n), self.to_k(n), self.to_v(h)
         near = self.window.near("window_fusion", k, v) if self.window else [[(0, a, b)] for a, b in zip(k, v)]
         taken = torch.stack([self.attend(q[i], frames) for i, frames in enumerate(near)])
-        return self.resnet(h + self.to_out(taken), None)
+        g = h + self.to_out(taken)
+        return g + self.conv2(silu(self.conv1(silu(g))))
 
     def attend(self, q, frames):
         """q: [K, H, W]; frames: (distance, keys [K, H, W], values [C, H, W])"""
@@ -89,7 +93,8 @@ def install_fusion(unet, settings):
     """Gives a UNet2DConditionModel the layer, as a part of its weights and of its configuration."""
     fusion = WindowFusion(unet.config.block_out_channels[0], unet.config.norm_num_groups, **settings)
     unet.window_fusion = fusion
-    unet.conv_norm_out.register_forward_pre_hook(lambda norm, inputs: (fusion(inputs[0]),))
+    last = unet.conv_norm_out or unet.conv_out
+    last.register_forward_pre_hook(lambda layer, inputs: (fusion(inputs[0]),))
     unet.register_to_config(window_fusion=dict(settings))
     return fusion
 
@@ -99,13 +104,27 @@ def fusion_of(net):
     return dict(net.named_children()).get("window_fusion")
 
 
-def install_saved_fusion(unet, folder):
-    """The same for a UNet that was read from a folder without it."""
+def without_norms(net):
+    """Takes the group norms out of a UNet's or ControlNet's residual blocks, and norm and activation from before conv_out."""
+    for block in net.modules():
+        if isinstance(block, ResnetBlock2D):
+            block.norm1, block.norm2 = nn.Identity(), nn.Identity()
+    if hasattr(net, "conv_norm_out"):
+        net.conv_norm_out, net.conv_act = None, None
+    net.register_to_config(resnet_norm="none")
+
+
+def load(kind, folder):
+    """A UNet2DConditionModel or ControlNetModel with what its configuration has beyond diffusers."""
     folder = pathlib.Path(folder)
-    settings = json.loads((folder / "config.json").read_text()).get("window_fusion")
-    if settings is None:
-        return
-    fusion = install_fusion(unet, settings)
-    tensors = load_file(folder / "diffusion_pytorch_model.safetensors")
-    prefix = "window_fusion."
-    fusion.load_state_dict({k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)})
+    config = json.loads((folder / "config.json").read_text())
+    fusion, norm = config.pop("window_fusion", None), config.pop("resnet_norm", "group")
+    if fusion is None and norm == "group":
+        return kind.from_pretrained(folder).float().eval()
+    net = kind.from_config(config)
+    if norm == "none":
+        without_norms(net)
+    if fusion is not None:
+        install_fusion(net, fusion)
+    net.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
+    return net.float().eval()

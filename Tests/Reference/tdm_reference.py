@@ -18,7 +18,8 @@ from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, DDIMSched
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from extensions import AutoencoderHaar, fusion_of, install_fusion, install_saved_fusion
+import extensions
+from extensions import AutoencoderHaar, fusion_of
 from gaussian import gaussian
 
 PROMPTS = {  # task prompt guidance: the first two are quoted in the paper, the others follow their form
@@ -60,7 +61,7 @@ SHAPES = {
                                       num_encoder_blocks=(1, 2, 1), num_decoder_blocks=(1, 2, 1), upsampling_scaling_factor=2, latent_magnitude=3),
         text=dict(intermediate_size=64, num_hidden_layers=2, num_attention_heads=4), scaling=0.9,
         scheduler=dict(prediction_type="v_prediction", set_alpha_to_one=True)),
-    # what diffusers does not know (extensions.py): a Haar transform for an autoencoder, window fusion at the UNet's finest level
+    # what diffusers does not know (extensions.py): a Haar transform for an autoencoder, no group norms in residual blocks, window fusion
     "haar": dict(
         unet=dict(sample_size=16, layers_per_block=1, block_out_channels=(32, 64), attention_head_dim=4,
                   down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
@@ -116,7 +117,9 @@ def make_model(folder: str, seed: int, shape: str) -> None:
     unet = UNet2DConditionModel(**s["unet"])
     control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=s["control"])
     if "fusion" in s:
-        install_fusion(unet, s["fusion"])
+        extensions.without_norms(unet)
+        extensions.without_norms(control)
+        extensions.install_fusion(unet, s["fusion"])
     if "band_scales" in s["vae"]:
         vae = AutoencoderHaar(**s["vae"], scaling_factor=s["scaling"])
     elif "block_out_channels" in s["vae"]:
@@ -260,12 +263,6 @@ class Latents:
         return decoded if isinstance(self.vae, AutoencoderHaar) else decoded.sample
 
 
-def load_unet(folder: pathlib.Path):
-    unet = UNet2DConditionModel.from_pretrained(folder)
-    install_saved_fusion(unet, folder)
-    return unet.float().eval()
-
-
 def pad(x, multiple: int):
     h, w = x.shape[-2:]
     return torch.nn.functional.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")
@@ -275,8 +272,8 @@ def pad(x, multiple: int):
 def restore(o, frames: np.ndarray):
     """frames: [F, H, W, 3] uint8 -> the same, restored; and the intermediate tensors."""
     root = pathlib.Path(o.model)
-    unet = load_unet(root / "unet")
-    control = ControlNetModel.from_pretrained(root / "controlnet").float().eval()
+    unet = extensions.load(UNet2DConditionModel, root / "unet")
+    control = extensions.load(ControlNetModel, root / "controlnet")
     latents = Latents(root / "vae")
     text = CLIPTextModel.from_pretrained(root / "text_encoder").float().eval()
     tokenizer = CLIPTokenizer.from_pretrained(root / "tokenizer")

@@ -17,7 +17,7 @@ struct DownBlock2D {
       resnets.append(
         try ResnetBlock2D(
           scope["resnets", layer], inChannels, outChannels,
-          timeChannels: TimestepEmbedding.width(config), groupCount: config.normGroupCount,
+          timeChannels: TimestepEmbedding.width(config), groupCount: config.resnetGroupCount,
           epsilon: config.normEpsilon))
       if config.downBlockTypes[level].hasAttention {
         attentions.append(

@@ -2,29 +2,34 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// Two convolutions beside a shortcut: (shortcut(x) + conv(silu(norm(conv(silu(norm(x))) + time)))) / scale.
+/// Two convolutions beside a shortcut: (shortcut(x) + conv(silu(norm(conv(silu(norm(x))) + time)))) / scale, with or
+/// without the norms.
 struct ResnetBlock2D {
-  let norm1, norm2: GroupNorm
+  let norm1, norm2: GroupNorm?
   let conv1, conv2: Conv2d
   let timeProjection: Linear?
   let shortcut: Conv2d?
   let outputScaleFactor: Float
 
-  /// - Parameter timeChannels: width of the time's embedding; nil in autoencoders, which know no time.
+  /// - Parameters:
+  ///   - timeChannels: width of the time's embedding; nil in autoencoders, which know no time.
+  ///   - groupCount: of the norms; nil for none.
   init(
     _ scope: WeightScope, _ inChannels: Int, _ outChannels: Int, timeChannels: Int?,
-    groupCount: Int, epsilon: Float, outputScaleFactor: Float = 1
+    groupCount: Int?, epsilon: Float, outputScaleFactor: Float = 1
   ) throws(ModelError) {
-    norm1 = try GroupNorm(
-      scope["norm1"], inChannels, groupCount: groupCount, epsilon: epsilon)
+    func norm(_ name: String, _ channels: Int) throws(ModelError) -> GroupNorm? {
+      guard let groupCount else { return nil }
+      return try GroupNorm(scope[name], channels, groupCount: groupCount, epsilon: epsilon)
+    }
+    norm1 = try norm("norm1", inChannels)
     conv1 = try Conv2d(scope["conv1"], inChannels, outChannels)
     if let timeChannels {
       timeProjection = try Linear(scope["time_emb_proj"], timeChannels, outChannels)
     } else {
       timeProjection = nil
     }
-    norm2 = try GroupNorm(
-      scope["norm2"], outChannels, groupCount: groupCount, epsilon: epsilon)
+    norm2 = try norm("norm2", outChannels)
     conv2 = try Conv2d(scope["conv2"], outChannels, outChannels)
     shortcut =
       inChannels == outChannels
@@ -39,9 +44,12 @@ struct ResnetBlock2D {
   func callAsFunction(_ x: Value, time: Value? = nil, in graph: Graph) -> Value {
     var stepBias: Value?
     if let timeProjection, let time { stepBias = timeProjection(time, in: graph) }
-    var h = norm1(x, activation: .silu, in: graph)
+    func activated(_ x: Value, _ norm: GroupNorm?) -> Value {
+      norm.map { $0(x, activation: .silu, in: graph) } ?? graph.activation(.silu, x)
+    }
+    var h = activated(x, norm1)
     h = conv1(h, stepBias: stepBias, in: graph)
-    h = norm2(h, activation: .silu, in: graph)
+    h = activated(h, norm2)
     h = conv2(h, adding: shortcut.map { $0(x, in: graph) } ?? x, in: graph)
     return outputScaleFactor == 1 ? h : graph.affine(h, scale: 1 / outputScaleFactor)
   }

@@ -16,7 +16,7 @@ struct UNetMidBlock2D {
     func resnet(_ index: Int) throws(ModelError) -> ResnetBlock2D {
       try ResnetBlock2D(
         scope["resnets", index], channels, channels, timeChannels: TimestepEmbedding.width(config),
-        groupCount: config.normGroupCount, epsilon: config.normEpsilon,
+        groupCount: config.resnetGroupCount, epsilon: config.normEpsilon,
         outputScaleFactor: config.midBlockScaleFactor)
     }
     first = try resnet(0)

@@ -23,7 +23,7 @@ struct UpBlock2D {
       resnets.append(
         try ResnetBlock2D(
           scope["resnets", layer], inChannels + skipChannels, outChannels,
-          timeChannels: TimestepEmbedding.width(config.trunk), groupCount: config.normGroupCount,
+          timeChannels: TimestepEmbedding.width(config.trunk), groupCount: config.resnetGroupCount,
           epsilon: config.normEpsilon))
       if config.upBlockTypes[index].hasAttention {
         attentions.append(

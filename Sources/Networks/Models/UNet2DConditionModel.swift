@@ -11,7 +11,7 @@ public struct UNet2DConditionModel {
   let trunk: UNetTrunk
   let upBlocks: [UpBlock2D]
   let windowFusion: WindowFusion?
-  let convNormOut: GroupNorm
+  let convNormOut: GroupNorm?
   let convOut: Conv2d
 
   /// Width of the text features.
@@ -37,9 +37,10 @@ public struct UNet2DConditionModel {
       try WindowFusion(
         scope["window_fusion"], channels, fusion, groupCount: config.normGroupCount)
     }
-    convNormOut = try GroupNorm(
-      scope["conv_norm_out"], channels, groupCount: config.normGroupCount,
-      epsilon: config.normEpsilon)
+    convNormOut = try config.resnetGroupCount.map { groupCount throws(ModelError) in
+      try GroupNorm(
+        scope["conv_norm_out"], channels, groupCount: groupCount, epsilon: config.normEpsilon)
+    }
     convOut = try Conv2d(
       scope["conv_out"], channels, config.outChannels, kernel: config.convOutKernel)
   }
@@ -67,6 +68,7 @@ public struct UNet2DConditionModel {
     }
     for block in upBlocks { h = block(h, conditioning, skips: &skips, in: graph) }
     if let windowFusion { h = windowFusion(h, in: graph) }
-    return convOut(convNormOut(h, activation: .silu, in: graph), in: graph)
+    if let convNormOut { h = convNormOut(h, activation: .silu, in: graph) }
+    return convOut(h, in: graph)
   }
 }
