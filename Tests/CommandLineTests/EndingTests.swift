@@ -43,8 +43,9 @@ struct EndingTests {
     // Nobody reads what it writes: by itself it could not end.
     let filter = try FilterProcess(
       Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0"], readsOutput: false)
+    filter.narrowOutput()
     try PlainThread.start(name: "feeder") { filter.feed(Y4M().stream(frames: 100)) }
-    usleep(500_000)
+    filter.waitForFullOutput(within: Y4M.frameByteCount + "FRAME\n".utf8.count)
     filter.send(signal: SIGTERM)
     filter.waitForError(containing: "SIGTERM")
     filter.send(signal: number)

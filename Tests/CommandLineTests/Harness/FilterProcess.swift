@@ -141,6 +141,24 @@ final class FilterProcess: @unchecked Sendable {
 
   func closeInput() { close(input) }
 
+  /// F_SETPIPE_SZ and F_GETPIPE_SZ, which Swift's Glibc does not have.
+  private static let setPipeSize: Int32 = 1031
+  private static let getPipeSize: Int32 = 1032
+
+  /// Gives the pipe behind stdout the least room that there is, a page.
+  func narrowOutput() { _ = fcntl(outputDescriptor, Self.setPipeSize, 4096) }
+
+  /// Waits until that pipe has no room for so many bytes more: whoever writes them then waits.
+  func waitForFullOutput(within byteCount: Int) {
+    let size = Int(fcntl(outputDescriptor, Self.getPipeSize))
+    for _ in 0..<100_000 {
+      var held: Int32 = 0
+      _ = ioctl(outputDescriptor, UInt(FIONREAD), &held)
+      if Int(held) > size - byteCount { return }
+      usleep(1000)
+    }
+  }
+
   /// Begins to read what it writes.
   func readOutput() throws { try Self.drain(outputDescriptor, into: output) }
 
