@@ -44,6 +44,9 @@ struct FrameQueue {
     frames.append(frame)
   }
 
+  /// Takes a frame back that was taken and did not join.
+  mutating func putBack(_ frame: HeldFrame) { free.append(frame) }
+
   /// Lets the oldest frame go.
   mutating func removeFirst() { free.append(frames.removeFirst()) }
 }

@@ -39,4 +39,16 @@ struct Inversion {
       networks.combine(into: latent, move.latentFactor, latent, move.outputFactor, output)
     }
   }
+
+  /// Evaluates the network once, which changes `output` only; without moves not even that.
+  func evaluate(
+    _ networks: any PipelineNetworks, _ latent: any DeviceTensor, condition: (any DeviceTensor)?,
+    into output: any DeviceTensor
+  ) throws {
+    guard let first = moves.first else { return }
+    try networks.predict(
+      [latent], conditions: controlScale == 0 ? [] : [condition].compactMap { $0 },
+      timestep: first.timestep, context: context, controlScale: controlScale, window: nil,
+      into: [output])
+  }
 }

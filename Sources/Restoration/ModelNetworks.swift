@@ -13,6 +13,7 @@ final class ModelNetworks: PipelineNetworks {
   private let denoiser: Denoiser
   /// Nil where the options leave the ControlNet out.
   private let conditionEmbedding: ConditionEmbedding?
+  var onEvaluation: (() -> Void)?
   /// Made for the first prompt.
   private var text: (tokenizer: CLIPTokenizer, encoder: TextEncoder)?
 
@@ -97,14 +98,17 @@ final class ModelNetworks: PipelineNetworks {
 
   func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws {
     try encoder.encode(picture, into: latent)
+    onEvaluation?()
   }
 
   func decode(_ latent: any DeviceTensor, into picture: any DeviceTensor) throws {
     try decoder.decode(latent, into: picture)
+    onEvaluation?()
   }
 
   func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws {
     try conditionEmbedding?.embed(picture, into: condition)
+    onEvaluation?()
   }
 
   func predict(
@@ -116,6 +120,7 @@ final class ModelNetworks: PipelineNetworks {
       latents, conditions: controlScale == 0 ? nil : conditions, timestep: timestep,
       context: context as! Denoiser.Context, controlScale: controlScale, window: window,
       into: outputs)
+    onEvaluation?()
   }
 }
 

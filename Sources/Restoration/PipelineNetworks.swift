@@ -8,6 +8,8 @@ import TensorCore
 protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
+  /// Called after each evaluation of a network.
+  var onEvaluation: (() -> Void)? { get set }
 
   /// - Parameter frames: that are evaluated side by side.
   func memory(sideBySide frames: Int) -> NetworkMemory

@@ -71,6 +71,13 @@ public struct RestorationOptions: Sendable, Equatable {
     strength = values.strength
   }
 
+  /// Those that a preset stands for.
+  public var presetValues: PresetValues {
+    PresetValues(
+      inversionSteps: inversionSteps, steps: steps, strength: strength, radius: radius,
+      chunk: chunk, lookahead: lookahead)
+  }
+
   /// The prompt that sampling follows.
   public var taskPrompt: String { prompt ?? task.prompt }
 
@@ -115,6 +122,25 @@ extension RestorationOptions {
     try check(
       "--inversion-control-scale", inversionControlScale, in: 0...10,
       note: "where 0 leaves the ControlNet out")
+  }
+
+  /// Checks that networks which were planned for other options can follow these.
+  func validate(asChangeOf other: RestorationOptions) throws(OptionError) {
+    guard task.enlargement == other.task.enlargement else {
+      throw OptionError(
+        "--task", task.rawValue,
+        expected: "one that enlarges \(other.task.enlargement) times, as \(other.task.rawValue)")
+    }
+    guard usesControl == other.usesControl else {
+      throw OptionError(
+        "--control-scale", controlScale,
+        expected: "the ControlNet \(other.usesControl ? "used" : "left out"), as it was")
+    }
+    guard windowInControlNet == other.windowInControlNet else {
+      throw OptionError(
+        "--window-in-controlnet", "\(windowInControlNet)",
+        expected: "\(other.windowInControlNet), as it was")
+    }
   }
 
   /// Checks the numbers of moves against the levels that a model's noise schedule has.

@@ -21,6 +21,7 @@ public struct StageTime: Sendable, Equatable {
   public private(set) var count = 0
   public private(set) var total = Duration.zero
   public private(set) var longest = Duration.zero
+  public private(set) var distribution = DurationHistogram()
 
   public var mean: Duration { count == 0 ? .zero : total / count }
 
@@ -32,5 +33,6 @@ public struct StageTime: Sendable, Equatable {
     count += 1
     total += duration
     longest = max(longest, duration)
+    distribution.add(duration)
   }
 }

@@ -16,31 +16,31 @@ import TensorCore
 ///
 /// Reference: TDM (arXiv 2501.02269), section 3.
 public final class Restorer {
-  public let options: RestorationOptions
+  public var options: RestorationOptions { course.options }
   /// Of a frame, in pixels, in and out.
   public let width, height: Int
   /// Said before the first frame; see ``MemoryEstimate``.
-  public let memory: MemoryEstimate
+  public var memory: MemoryEstimate { course.memory }
   public private(set) var statistics = RestorationStatistics()
 
-  private let networks: any PipelineNetworks
-  private let inversion: Inversion
-  private let sampling: Sampling
-  private let window: Window?
-  private let cache: (any FeatureCache)?
-  private let tiling: Tiling
+  let networks: any PipelineNetworks
+  let tiling: Tiling
+  /// What the options come to.
+  private(set) var course: Course
+  private let schedule: NoiseSchedule
+  private let limits: MemoryLimits
 
-  private var queue: FrameQueue
-  private let group = SamplingTensors()
+  var queue: FrameQueue
+  let group = SamplingTensors()
   /// The network's output in inversion.
-  private let output: any DeviceTensor
+  let output: any DeviceTensor
   private var sceneCuts: SceneCutDetector?
   private var colorFix: WaveletColorFix?
   /// The number of the first frame since the last cut.
   private var scene = 0
   private var arrived = 0
   /// What enters and leaves the networks, on the device and here.
-  private let picture: any DeviceTensor
+  let picture: any DeviceTensor
   private var pixels: [Float]
   /// Restored frames, of which tiles may be missing yet.
   private var restored: [[Float]] = []
@@ -81,24 +81,13 @@ public final class Restorer {
     let plan = try MemoryPlan(options, canvas, limits, makeNetworks: makeNetworks)
     networks = plan.networks
     tiling = plan.tiling
-    memory = plan.estimate
-    self.options = options
+    self.schedule = schedule
+    self.limits = limits
     width = canvas.width
     height = canvas.height
-
-    var contexts = PromptContexts(networks)
-    inversion = Inversion(
-      options, schedule: schedule, context: try contexts[options.promptOfInversion])
-    sampling = Sampling(
-      options, schedule: schedule, positive: try contexts[options.taskPrompt],
-      negative: options.isGuided ? try contexts[options.negativePrompt] : nil)
-
-    window = Window(options)
-    // A tile's passes follow those of the tile before.
-    cache = try window.map {
-      try plan.networks.makeFeatureCache(
-        passes: plan.tiling.count * options.passCount, slots: $0.keptCount(options))
-    }
+    course = try Course(
+      options, memory: plan.estimate, schedule: schedule, networks: plan.networks,
+      tiling: plan.tiling)
 
     queue = FrameQueue(tileCount: tiling.count, usesControl: options.usesControl)
     output = networks.makeLatent()
@@ -114,6 +103,12 @@ public final class Restorer {
 
   /// Frames that have arrived and not yet left.
   public var heldFrameCount: Int { queue.frames.count }
+
+  /// Called after each evaluation of a network, by the thread that pushes: a sign of life while a group is sampled.
+  public var onEvaluation: (() -> Void)? {
+    get { networks.onEvaluation }
+    set { networks.onEvaluation = newValue }
+  }
 
   /// Takes the next frame, and gives those that are done.
   /// - Parameters:
@@ -145,6 +140,61 @@ public final class Restorer {
     scene = arrived
   }
 
+  // MARK: Other options
+
+  /// Whether the options could be changed to these.
+  /// - Throws: ``OptionError`` where one is out of its range, does not suit the model, or is of those that the networks
+  ///   were planned for; ``InsufficientMemory``.
+  public func check(_ options: RestorationOptions) throws { _ = try estimate(options) }
+
+  /// Restores the frames that follow by other options. Those that are held leave by the former ones, and nothing is read
+  /// across: the frames are those of two restorers.
+  /// - Parameter emit: as in ``push(_:emit:)``.
+  /// - Returns: nil, or why there was no room for them after all; then the former ones stay.
+  /// - Throws: as ``check(_:)`` does, with nothing changed; everything else ends the restoration.
+  public func change(
+    to options: RestorationOptions, emit: ([Float]) throws -> Void
+  ) throws -> (any Error)? {
+    let memory = try estimate(options)
+    try finish(emit: emit)
+    // Without the cache, which would else be held beside the new one.
+    course.cache = nil
+    let former = course
+    do {
+      try follow(options, memory: memory, former: former)
+    } catch {
+      try follow(former.options, memory: former.memory, former: former)
+      return error
+    }
+    return nil
+  }
+
+  private func follow(
+    _ options: RestorationOptions, memory: MemoryEstimate, former: Course
+  ) throws {
+    course = try Course(
+      options, memory: memory, schedule: schedule, networks: networks, tiling: tiling,
+      former: former)
+    sceneCuts =
+      options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
+    colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
+  }
+
+  /// What options take with the networks as they are.
+  private func estimate(_ options: RestorationOptions) throws -> MemoryEstimate {
+    try options.validate()
+    try options.validate(trainStepCount: schedule.trainStepCount)
+    try options.validate(asChangeOf: self.options)
+    let memory = MemoryEstimate(
+      options, tiling, networks: networks.memory(sideBySide: options.heldCount),
+      activationsOfFrame: networks.memory(sideBySide: options.heldCount + 1).activations
+        - networks.memory(sideBySide: options.heldCount).activations)
+    guard memory.fits(limits) else {
+      throw InsufficientMemory(memory, limits, tiling.canvas)
+    }
+    return memory
+  }
+
   // MARK: A frame's way in
 
   private func receive(_ rgb: [Float]) throws {
@@ -162,7 +212,7 @@ public final class Restorer {
     case .inversion:
       try statistics.invert.measure {
         for tile in 0..<tiling.count {
-          try inversion.run(
+          try course.inversion.run(
             networks, latent: held.latents[tile],
             condition: options.usesControl ? held.conditions[tile] : nil, output: output)
         }
@@ -192,7 +242,7 @@ public final class Restorer {
     var decoded = [Duration](repeating: .zero, count: core)
     for tile in 0..<tiling.count {
       sampled += try clock.measure {
-        try sampling.run(
+        try course.sampling.run(
           networks, from: held.map { $0.latents[tile] },
           conditions: options.usesControl ? held.map { $0.conditions[tile] } : [],
           window: windowPass(tile, core: core), in: group)
@@ -217,28 +267,13 @@ public final class Restorer {
   }
 
   private func windowPass(_ tile: Int, core: Int) -> WindowPass? {
-    guard let window, let cache, let first = queue.frames.first?.number else { return nil }
+    guard let window = course.window, let cache = course.cache,
+      let first = queue.frames.first?.number
+    else { return nil }
     let members = first..<first + queue.frames.count
     return WindowPass(
       sources: window.sources(for: members, scene: scene),
       stores: options.chunk == 0 ? [] : window.stores(of: first..<first + core, scene: scene),
       cache: cache, pass: tile * options.passCount)
-  }
-}
-
-/// What was computed from prompts: each different one once.
-private struct PromptContexts {
-  private let networks: any PipelineNetworks
-  private var contexts: [String: any PromptContext] = [:]
-
-  init(_ networks: any PipelineNetworks) { self.networks = networks }
-
-  subscript(prompt: String) -> any PromptContext {
-    mutating get throws {
-      if let context = contexts[prompt] { return context }
-      let context = try networks.prepare(prompt: prompt)
-      contexts[prompt] = context
-      return context
-    }
   }
 }

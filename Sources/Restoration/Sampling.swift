@@ -67,6 +67,20 @@ struct Sampling {
       }
     }
   }
+
+  /// Evaluates the network once with each prompt, which changes `group` only.
+  func evaluate(
+    _ networks: any PipelineNetworks, _ latents: [any DeviceTensor],
+    conditions: [any DeviceTensor], window: WindowPass?, in group: SamplingTensors
+  ) throws {
+    guard let first = moves.first else { return }
+    for context in [positive, negative].compactMap({ $0 }) {
+      try networks.predict(
+        latents, conditions: controlScale == 0 ? [] : conditions, timestep: first.timestep,
+        context: context, controlScale: controlScale, window: window,
+        into: Array(group.outputs.prefix(latents.count)))
+    }
+  }
 }
 
 /// The latents that sampling works in, one of a kind for each frame of a group. They are made once and serve all groups.

@@ -1,3 +1,4 @@
+import Restoration
 import Testing
 
 @testable import tdm_filter

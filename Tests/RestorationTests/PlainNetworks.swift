@@ -10,6 +10,7 @@ final class PlainNetworks: PipelineNetworks {
   static let multiple = 4
 
   let latentShape: Shape
+  var onEvaluation: (() -> Void)?
   /// Of the pictures; they are not padded.
   private let canvas: Canvas
   /// Evaluations: the frames of each run.
@@ -79,6 +80,7 @@ final class PlainNetworks: PipelineNetworks {
     precondition(outputs.count == latents.count)
     precondition(conditions.count == (controlScale == 0 ? 0 : latents.count))
     groupSizes.append(latents.count)
+    onEvaluation?()
     let model = PlainModel(timestep: timestep, prompt: (context as! PlainContext).prompt)
     let latents = latents.map(\.elements)
     let features = latents.map(model.feature)

@@ -147,6 +147,96 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
     #expect(networks.tensorCount == count)
   }
 
+  @Test("Warming up evaluates every network once and changes no result")
+  func warmUp() throws {
+    for start in [RestorationOptions.Start.inversion, .noise] {
+      let options = Self.options {
+        $0.chunk = 2
+        $0.lookahead = 1
+        $0.guidance = 2
+        $0.start = start
+      }
+      let frames = Self.frames(5)
+      let (restorer, networks) = try makeRestorer(options)
+      var evaluations = 0
+      restorer.onEvaluation = { evaluations += 1 }
+      try restorer.warmUp()
+      // Up once, where there is an inversion, and down once with each of two prompts.
+      let expected = start == .inversion ? 3 : 2
+      #expect(networks.groupSizes == Array(repeating: 1, count: expected))
+      #expect(evaluations == expected)
+      #expect(restorer.statistics == RestorationStatistics() && restorer.heldFrameCount == 0)
+      var restored: [[Float]] = []
+      for frame in frames { try restorer.push(frame) { restored.append($0) } }
+      try restorer.finish { restored.append($0) }
+      #expect(restored == (try restore(frames, options)))
+    }
+  }
+
+  @Test("Options that change between two frames give what two restorers would")
+  func optionsChange() throws {
+    let frames = Self.frames(23)
+    func options(_ change: (inout RestorationOptions) -> Void) -> RestorationOptions {
+      Self.options {
+        $0.chunk = 3
+        $0.lookahead = 2
+        change(&$0)
+      }
+    }
+    let courses: [RestorationOptions] = [
+      options { _ in }, options { $0.task = .derain }, options { $0.guidance = 2 },
+      options {
+        $0.steps = 5
+        $0.strength = 0.5
+        $0.inversionSteps = 1
+      },
+      options {
+        $0.chunk = 1
+        $0.lookahead = 0
+        $0.radius = 1
+      }, options { _ in },
+    ]
+    let bounds = [0, 4, 5, 11, 11, 17, 23]
+    let (restorer, _) = try makeRestorer(courses[0])
+    var changed: [[Float]] = []
+    for (index, course) in courses.enumerated() {
+      #expect(try restorer.change(to: course, emit: { changed.append($0) }) == nil)
+      #expect(restorer.options == course && restorer.heldFrameCount == 0)
+      for frame in frames[bounds[index]..<bounds[index + 1]] {
+        try restorer.push(frame) { changed.append($0) }
+      }
+    }
+    try restorer.finish { changed.append($0) }
+    let apart = try courses.enumerated().flatMap { index, course in
+      try restore(Array(frames[bounds[index]..<bounds[index + 1]]), course)
+    }
+    #expect(changed == apart)
+    #expect(restorer.memory == (try makeRestorer(courses.last!).restorer.memory))
+  }
+
+  @Test("Options that the networks were not planned for, or that cannot be, change nothing")
+  func unfitChange() throws {
+    let base = Self.options { $0.chunk = 2 }
+    let frames = Self.frames(7)
+    let (restorer, _) = try makeRestorer(base)
+    var restored: [[Float]] = []
+    for frame in frames {
+      for unfit in [
+        Self.options { $0.task = .superres }, Self.options { $0.controlScale = 0 },
+        Self.options { $0.windowInControlNet = true }, Self.options { $0.steps = 1001 },
+        Self.options { $0.strength = 0 },
+      ] {
+        #expect(throws: OptionError.self) { try restorer.check(unfit) }
+        #expect(throws: OptionError.self) {
+          try restorer.change(to: unfit) { _ in Issue.record("nothing is to leave") }
+        }
+      }
+      try restorer.push(frame) { restored.append($0) }
+    }
+    try restorer.finish { restored.append($0) }
+    #expect(restored == (try restore(frames, base)))
+  }
+
   @Test("The same prompt is prepared once")
   func promptsArePreparedOnce() throws {
     let (_, networks) = try makeRestorer(

@@ -3,14 +3,16 @@ import Glibc
 /// How durations are distributed, in memory that does not grow with their number.
 ///
 /// Classes are 1/16 of an octave wide: a quantile is off by 2.2% at most, from a microsecond to a day.
-struct DurationHistogram: Sendable {
+public struct DurationHistogram: Sendable, Equatable {
   private static let classesPerOctave = 16.0
   private static let octaves = 37
 
-  private(set) var count = 0
+  public private(set) var count = 0
   private var counts = [Int](repeating: 0, count: octaves * Int(classesPerOctave))
 
-  mutating func add(_ duration: Duration) {
+  public init() {}
+
+  public mutating func add(_ duration: Duration) {
     let microseconds = max(duration / .microseconds(1), 1)
     let index = Int(log2(microseconds) * Self.classesPerOctave)
     counts[min(index, counts.count - 1)] += 1
@@ -20,7 +22,7 @@ struct DurationHistogram: Sendable {
   /// The duration that this share of all stays below: the middle of its class.
   /// - Parameter share: 0...1.
   /// - Returns: nil where nothing was added.
-  func quantile(_ share: Double) -> Duration? {
+  public func quantile(_ share: Double) -> Duration? {
     guard count > 0 else { return nil }
     let rank = max(1, Int((share * Double(count)).rounded(.up)))
     var seen = 0

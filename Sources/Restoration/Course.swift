@@ -1,0 +1,45 @@
+import Diffusion
+import Kernels
+
+/// What options come to for networks that are planned: all of it that changes where the options do.
+struct Course {
+  let options: RestorationOptions
+  let memory: MemoryEstimate
+  let inversion: Inversion
+  let sampling: Sampling
+  let window: Window?
+  /// Given up before another course makes its own: the two together may be more than there is room for.
+  var cache: (any FeatureCache)?
+  private let contexts: [String: any PromptContext]
+
+  /// - Parameters:
+  ///   - memory: what the options take.
+  ///   - former: whose prompts need not be computed again.
+  init(
+    _ options: RestorationOptions, memory: MemoryEstimate, schedule: NoiseSchedule,
+    networks: any PipelineNetworks, tiling: Tiling, former: Course? = nil
+  ) throws {
+    self.options = options
+    self.memory = memory
+    // Each different prompt once, and none that is not used any more: a client may change them for as long as it likes.
+    var contexts: [String: any PromptContext] = [:]
+    func context(_ prompt: String) throws -> any PromptContext {
+      let context =
+        try contexts[prompt] ?? former?.contexts[prompt] ?? networks.prepare(prompt: prompt)
+      contexts[prompt] = context
+      return context
+    }
+    inversion = Inversion(
+      options, schedule: schedule, context: try context(options.promptOfInversion))
+    sampling = Sampling(
+      options, schedule: schedule, positive: try context(options.taskPrompt),
+      negative: options.isGuided ? try context(options.negativePrompt) : nil)
+    self.contexts = contexts
+    window = Window(options)
+    // A tile's passes follow those of the tile before.
+    cache = try window.map {
+      try networks.makeFeatureCache(
+        passes: tiling.count * options.passCount, slots: $0.keptCount(options))
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import Kernels
+
+/// How long each stage takes on this machine, measured on blank frames.
+public struct Rehearsal: Sendable, Equatable {
+  /// A frame to its latent and its condition.
+  public var encode: Duration
+  /// A frame up to the noisiest level.
+  public var invert: Duration
+  /// A whole group down, all its passes.
+  public var sample: Duration
+  /// A latent to its frame.
+  public var decode: Duration
+  /// Frames in a group, and how many of them are emitted.
+  public var groupSize, emitted: Int
+
+  /// What a frame of a long stream takes.
+  public var perFrame: Duration { encode + invert + sample / emitted + decode }
+}
+
+extension Restorer {
+  /// Has every network run once on a blank frame, so that the first frame finds its memory there and everything computed
+  /// that depends on prompts only. No result depends on it.
+  /// - Precondition: no frame is held.
+  public func warmUp() throws {
+    try onBlankFrames(1) { blank in
+      try take(blank[0])
+      try invertOnce(blank[0])
+      try sampleOnce(blank, window: nil)
+      try give()
+    }
+  }
+
+  /// Measures each stage: one evaluation of every kind, times how often it is needed. No result depends on it.
+  ///
+  /// With a chunk of 0 (the whole clip) a group of one frame stands for the clip's.
+  /// - Precondition: no frame is held.
+  public func rehearse() throws -> Rehearsal {
+    let clock = ContinuousClock()
+    var rehearsal = Rehearsal(
+      encode: .zero, invert: .zero, sample: .zero, decode: .zero, groupSize: options.heldCount,
+      emitted: max(options.chunk, 1))
+    try onBlankFrames(rehearsal.groupSize) { blanks in
+      // The first round finds memory that is new to the process, and computes what is needed only once.
+      for _ in 0..<2 {
+        rehearsal.encode = try clock.measure { try take(blanks[0]) } * tiling.count
+        rehearsal.invert =
+          options.start == .noise
+          ? .zero
+          : try clock.measure { try invertOnce(blanks[0]) } * course.inversion.moves.count
+            * tiling.count
+        rehearsal.sample =
+          try clock.measure { try sampleOnce(blanks, window: rehearsedWindow(blanks.count)) }
+          * course.sampling.moves.count * tiling.count
+        rehearsal.decode = try clock.measure { try give() } * tiling.count
+      }
+    }
+    return rehearsal
+  }
+
+  private func onBlankFrames(_ count: Int, _ body: ([HeldFrame]) throws -> Void) throws {
+    precondition(heldFrameCount == 0, "a stream is under way")
+    let frames = (0..<count).map { _ in queue.takeFree(from: networks) }
+    defer { for frame in frames { queue.putBack(frame) } }
+    group.reserve(count, guided: options.isGuided, from: networks)
+    picture.load(Array(repeating: 0, count: tiling.pictureCount))
+    try body(frames)
+  }
+
+  private func take(_ frame: HeldFrame) throws {
+    if options.usesControl { try networks.embed(picture, into: frame.conditions[0]) }
+    if options.start == .inversion { try networks.encode(picture, into: frame.latents[0]) }
+  }
+
+  private func invertOnce(_ frame: HeldFrame) throws {
+    guard options.start == .inversion else { return }
+    try course.inversion.evaluate(
+      networks, frame.latents[0], condition: options.usesControl ? frame.conditions[0] : nil,
+      into: output)
+  }
+
+  private func sampleOnce(_ frames: [HeldFrame], window: WindowPass?) throws {
+    try course.sampling.evaluate(
+      networks, frames.map { $0.latents[0] },
+      conditions: options.usesControl ? frames.map { $0.conditions[0] } : [], window: window,
+      in: group)
+  }
+
+  private func give() throws { try networks.decode(output, into: picture) }
+
+  /// What a group reads of itself; nothing is kept.
+  private func rehearsedWindow(_ count: Int) -> WindowPass? {
+    guard let window = course.window, let cache = course.cache else { return nil }
+    return WindowPass(
+      sources: window.sources(for: 0..<count, scene: 0), stores: [], cache: cache, pass: 0)
+  }
+}
