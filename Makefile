@@ -7,7 +7,7 @@
 # make bench    times of the networks, as JSON
 # make install  to PREFIX, by default /usr/local; DESTDIR is for packagers
 #
-# All of them install what is missing (.ci/setup), on Debian 12 with Swift 6.1 or later.
+# All of them install what is missing (.ci/setup), on Debian 12 with Swift 6.2 or later.
 
 PREFIX ?= /usr/local
 DESTDIR ?=

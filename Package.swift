@@ -1,9 +1,11 @@
-// swift-tools-version: 6.1
+// swift-tools-version: 6.2
 import PackageDescription
 
 // The readers of what others wrote, with bytes that may be anything: a test replays them, and `make fuzz` builds the same
 // targets with libFuzzer's driver.
-let fuzzed: [Target.Dependency] = ["Video", "ModelFiles", "StrictJSON", "TensorCore", "CZstd"]
+let fuzzed: [Target.Dependency] = [
+  "Video", "ModelFiles", "ControlProtocol", "StrictJSON", "TensorCore", "CZstd",
+]
 let fuzzing: Target =
   Context.environment["TDM_FUZZ"] == nil
   ? .testTarget(name: "FuzzTests", dependencies: fuzzed, exclude: ["Corpus", "Driver", "run.sh"])
@@ -21,7 +23,9 @@ let package = Package(
     .library(name: "Restoration", targets: ["Restoration", "Kernels", "ModelFiles"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
   ],
   targets: [
     // Libraries from the system.
@@ -53,11 +57,16 @@ let package = Package(
     .target(
       name: "Restoration",
       dependencies: ["TensorCore", "Kernels", "ModelFiles", "Networks", "Diffusion"]),
+    .target(name: "ControlProtocol", dependencies: ["Restoration", "StrictJSON"]),
     .executableTarget(
       name: "tdm-filter",
       dependencies: [
-        "Restoration", "Video", "ModelFiles", "Kernels", "TensorCore", "CProcess",
+        "ControlProtocol", "Restoration", "Video", "ModelFiles", "Kernels", "StrictJSON",
+        "TensorCore", "CProcess",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     .executableTarget(
       name: "tdm-bench",
@@ -92,7 +101,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "tdm-filter", "Restoration", "Diffusion", "Video", "ModelFiles", "Kernels", "TensorCore",
+        "tdm-filter", "ControlProtocol", "StrictJSON", "Restoration", "Diffusion", "Video",
+        "ModelFiles", "Kernels", "TensorCore",
         "FixtureSupport",
       ]),
   ],

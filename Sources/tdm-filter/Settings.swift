@@ -1,4 +1,7 @@
+import ControlProtocol
+import Glibc
 import Kernels
+import Logging
 import ModelFiles
 import Restoration
 import TensorCore
@@ -6,7 +9,7 @@ import Video
 
 /// What the arguments come to: presets filled in, values checked, the processor asked.
 struct Settings: Sendable {
-  private let arguments: TDMFilter
+  private var arguments: TDMFilter
   var input: InputDescription
   /// Nil is the embedded model.
   var model: String?
@@ -15,7 +18,11 @@ struct Settings: Sendable {
   var precision: Precision
   /// Nil is one for each processor.
   var threads: Int?
-  var isQuiet: Bool
+  var preset: Preset
+  let logLevel: Logger.Level
+  let outlets: StatusReporter.Outlets
+  /// Where clients find the program; nil for none.
+  let controlPath: String?
   var sandbox: Sandbox
   var whenLate: WhenLate
   /// Of all buffers.
@@ -72,8 +79,10 @@ struct Settings: Sendable {
     memory = MemoryLimits(
       total: program.memory?.bytes ?? MachineMemory.available.map { $0 / 4 * 3 },
       features: program.cacheMemory?.bytes)
+    controlPath = arguments.status.control
+    (logLevel, outlets) = try Self.status(arguments.status)
     precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
-    isQuiet = program.quiet
+    preset = arguments.task.preset
     sandbox = program.sandbox
     model = arguments.task.model
     controlNet = arguments.task.controlNet
@@ -84,16 +93,82 @@ struct Settings: Sendable {
     }
   }
 
+  /// What is told of the run, and where.
+  private static func status(
+    _ arguments: StatusArguments
+  ) throws(Failure) -> (Logger.Level, StatusReporter.Outlets) {
+    if arguments.quiet, arguments.logLevel ?? .error != .error {
+      throw Failure(
+        .usage,
+        "--quiet is --log-level error: found --log-level \(arguments.logLevel!.rawValue) beside it; give one of them"
+      )
+    }
+    if arguments.quiet, arguments.progress {
+      throw Failure(.usage, "--progress writes to stderr and --quiet nothing; give one of them")
+    }
+    var outlets = StatusReporter.Outlets()
+    if let number = arguments.statusFd {
+      // A descriptor's number is an Int32; fcntl tells whether it is one that can be written.
+      let flags = Int32(exactly: number).map { fcntl($0, F_GETFL) } ?? -1
+      guard number != STDIN_FILENO, number != STDOUT_FILENO, flags >= 0,
+        flags & O_ACCMODE != O_RDONLY
+      else {
+        throw Failure(
+          .usage,
+          "--status-fd \(number): expected a descriptor that is open for writing and carries no frames; open it, as in "
+            + "--status-fd 3 3>status.jsonl")
+      }
+      outlets.descriptor = Int32(number)
+    }
+    if arguments.progress {
+      outlets.display = .blocks
+    } else if !arguments.quiet, outlets.messages.isTerminal {
+      outlets.display = .line
+    }
+    return (arguments.quiet ? .error : arguments.logLevel?.level ?? .info, outlets)
+  }
+
+  /// Frames that may wait for the writer: one while another is written is enough that the pipe does not hold the
+  /// computing up.
+  static let outgoingCapacity = 2
+
+  /// How many frames can be outside of the restoration at a time: in the lines, in the reader's and in the writer's
+  /// hands.
+  func waiting(_ format: StreamFormat) -> (incoming: Int, outgoing: Int) {
+    let late =
+      whenLate == .passthrough
+      ? Intake.heldLimit(frameByteCount: format.layout.byteCount) : 0
+    return (incomingCapacity + 1 + late, Self.outgoingCapacity + 1)
+  }
+
   /// The model that was asked for.
   func openModel() throws(ModelError) -> ModelFolder {
     guard let model else { return try .embedded() }
     return try ModelFolder(path: model, controlNet: controlNet)
   }
 
+  /// How frames are to be restored where the preset stands for these values.
+  func options(over values: PresetValues) -> RestorationOptions {
+    RestorationOptions(arguments, over: values)
+  }
+
+  /// The settings with which the change had been on the command line.
+  func applying(_ change: OptionChange) -> Settings {
+    var changed = self
+    if let task = change.task { changed.arguments.task.task = task }
+    if let preset = change.preset {
+      changed.arguments.task.preset = preset
+      changed.preset = preset
+    }
+    change.prompt.apply(to: &changed.arguments.restoration.prompt)
+    change.strength.apply(to: &changed.arguments.restoration.strength)
+    change.guidance.apply(to: &changed.arguments.restoration.guidance)
+    return changed
+  }
+
   /// How this model is to restore.
   func options(for model: ModelFolder) throws -> RestorationOptions {
-    let options = RestorationOptions(
-      arguments, over: try arguments.task.preset.values(for: model))
+    let options = self.options(over: try preset.values(for: model))
     try options.validate()
     return options
   }
@@ -126,5 +201,36 @@ extension RestorationOptions {
     inversionControlScale = ablations.inversionControlScale ?? inversionControlScale
     inversionPrompt = ablations.inversionPrompt ?? inversionPrompt
     windowInControlNet = ablations.windowInControlNet
+  }
+}
+
+extension Settings {
+  /// Gives up the right to change files, but for the control socket's. To be called before any thread is started.
+  func forbidChanges(_ logger: Logger) {
+    if let refusal = sandbox.forbidChanges(besides: controlPath.map(ControlSocket.folder(of:))) {
+      logger.notice("\(refusal)")
+    }
+  }
+
+  /// Gives up the right to open anything more.
+  func forbidOpenings(_ logger: Logger) {
+    if let refusal = sandbox.forbidOpenings(keepsRemoving: controlPath != nil) {
+      logger.notice("\(refusal)")
+    }
+  }
+
+  /// Who tells of the run.
+  func reporter() throws(Failure) -> StatusReporter {
+    let logger = Logger(label: "tdm-filter") { _ in
+      MessageHandler(outlets.messages, level: logLevel)
+    }
+    var notifier: ServiceNotifier?
+    var unreachable: String?
+    do {
+      notifier = try ServiceNotifier { name in getenv(name).map { String(cString: $0) } }
+    } catch { unreachable = error.description }
+    let reporter = try StatusReporter(outlets, logger: logger, notifier: notifier)
+    if let unreachable { reporter.warn(unreachable) }
+    return reporter
   }
 }

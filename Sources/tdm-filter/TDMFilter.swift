@@ -1,6 +1,7 @@
 import ArgumentParser
 import CProcess
 import Glibc
+import Logging
 import ModelFiles
 import Restoration
 import TensorCore
@@ -13,7 +14,9 @@ struct TDMFilter: ParsableCommand {
     abstract:
       "Restores video by latent diffusion: frames in on stdin, as many out on stdout, in the same format.",
     discussion: discussion,
-    version: "tdm-filter 0.1.0")
+    version: BuildFacts.text)
+
+  static let version = "0.1.0"
 
   @OptionGroup(title: "What to do")
   var task: TaskArguments
@@ -29,6 +32,9 @@ struct TDMFilter: ParsableCommand {
 
   @OptionGroup(title: "The program")
   var program: ProgramArguments
+
+  @OptionGroup(title: "What it tells")
+  var status: StatusArguments
 
   /// Parses, runs, and ends the process with the documented status. Nothing is left to be written then, so that the
   /// process can end at once whatever other threads are at.
@@ -64,8 +70,23 @@ struct TDMFilter: ParsableCommand {
     _exit(failure.status.rawValue)
   }
 
+  private func dryRun(_ settings: Settings) throws {
+    // A header tells the size, where the options do not.
+    guard isatty(STDIN_FILENO) == 0 || settings.input.container == .raw else {
+      throw Failure(
+        .usage,
+        "stdin is a terminal: expected a stream's header; give the stream, or --input-format raw with --size and "
+          + "--pixel-format")
+    }
+    // Nothing has to be finished: signals end it as they end any program.
+    StopSignal.unblock()
+    print(try RunPlan(settings).text)
+    fflush(nil)
+  }
+
   private func restore() throws {
     let settings = try Settings(self)
+    if program.dryRun { return try dryRun(settings) }
     // A closed descriptor's number would go to the first file or pipe that is opened.
     for (descriptor, name) in [(STDIN_FILENO, "stdin"), (STDOUT_FILENO, "stdout")]
     where fcntl(descriptor, F_GETFD) < 0 {
@@ -83,7 +104,25 @@ struct TDMFilter: ParsableCommand {
         "stdout is a terminal, which frames would garble; give it a reader or a file, as in "
           + "tdm-filter < in.y4m > out.y4m")
     }
-    try FramePath(settings).run()
+    let reporter = try settings.reporter()
+    let path = try FramePath(settings, reporter)
+    let socket = try settings.controlPath.map(ControlSocket.init(path:))
+    // Before any thread is started: they inherit what is blocked and what is given up.
+    settings.forbidChanges(reporter.logger)
+    try path.takeSignals()
+    let server = socket.map { ControlServer($0, path.desk, reporter) }
+    if let server { reporter.observe(by: server.send) }
+    try reporter.run()
+    do {
+      try server?.start()
+      reporter.end(try path.run())
+      server?.end()
+    } catch {
+      let failure = Failure(error)
+      reporter.end(error is Quit ? .quit : .error, failure)
+      server?.end()
+      throw failure
+    }
   }
 }
 

@@ -70,6 +70,15 @@ struct DocumentationTests {
     }
   }
 
+  @Test("as a unit calls the program by options that there are")
+  func unit() throws {
+    let unit = try text("Examples/tdm-filter-camera.service")
+    let call = try #require(unit.firstMatch(of: /exec tdm-filter ([^<]*)/)).1
+    let named = call.split(separator: " ").filter { $0.hasPrefix("--") }
+    #expect(!named.isEmpty)
+    for option in named { #expect(options.contains(String(option)), "\(option)") }
+  }
+
   @Test("as an example is shell that a shell can read")
   func examples() throws {
     let folder = Self.root.appending(path: "Examples")

@@ -73,7 +73,8 @@ struct FaultTests {
 
   @Test("a thread that cannot be made is status 70")
   func threads() throws {
-    for thread in 1...3 {
+    // Signals, status, reader, compute.
+    for thread in 1...4 {
       let result = try Interposer.run("thread=\(thread)", Self.options(), input: stream)
       expectFailure(result, .internalFault, saying: ["no thread for", "ulimit"])
     }
@@ -82,7 +83,7 @@ struct FaultTests {
   @Test("a library that cannot have its thread is status 70")
   func libraryThread() throws {
     let options = try Tiny.model() + ["--inversion-steps", "1", "--steps", "1", "--threads", "3"]
-    let result = try Interposer.run("thread=4", options, input: stream)
+    let result = try Interposer.run("thread=5", options, input: stream)
     #expect(result.status == ProgramStatus.internalFault.rawValue, "\(result.errors)")
     #expect(result.errors.contains("tdm-filter: a library ended the program"), "\(result.errors)")
   }

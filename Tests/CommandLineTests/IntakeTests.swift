@@ -27,7 +27,7 @@ struct IntakeTests {
   @Test("is left out, counted and told of; the next one says that a clip began")
   func skip() throws {
     var lines: [String] = []
-    let intake = Intake(line, whenLate: .skip, statistics: statistics) { lines.append($0) }
+    let intake = Intake(line, whenLate: .skip, statistics: statistics) { lines.append($0.line) }
     for number in 0..<5 { intake.take(frame(number)) }
     #expect(statistics.counts.framesRead == 5 && statistics.counts.framesSkipped == 3)
     // Of the first at once; the others came within the same moment.
@@ -44,7 +44,9 @@ struct IntakeTests {
   @Test("keeps its place where it is passed through")
   func passthrough() throws {
     var lines: [String] = []
-    let intake = Intake(line, whenLate: .passthrough, statistics: statistics) { lines.append($0) }
+    let intake = Intake(line, whenLate: .passthrough, statistics: statistics) {
+      lines.append($0.line)
+    }
     for number in 0..<6 { intake.take(frame(number)) }
     #expect(statistics.counts.framesPassedThrough == 4 && statistics.counts.framesHeldLate == 4)
     #expect(lines == ["late: frame 2 passed through unrestored, 1 so far"])

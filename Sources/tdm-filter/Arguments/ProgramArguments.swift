@@ -16,6 +16,12 @@ struct ProgramArguments: ParsableArguments {
       "Processors to use. (default: all that the process may run on)", valueName: "N"))
   var threads: Int?
 
+  @Flag(
+    help:
+      "Print what would be done, how much memory it takes and how fast it is here; restore nothing."
+  )
+  var dryRun = false
+
   @Option(
     help: ArgumentHelp(
       "For sources that do not wait, as cameras: what becomes of a frame that comes while the computing is behind: it waits, is left "
@@ -39,9 +45,6 @@ struct ProgramArguments: ParsableArguments {
       "Of that, what windows' features may take. (default: no bound of their own)",
       valueName: "size"))
   var cacheMemory: ByteCount?
-
-  @Flag(help: "Write nothing to stderr but errors.")
-  var quiet = false
 }
 
 extension ByteCount: ExpressibleByArgument {

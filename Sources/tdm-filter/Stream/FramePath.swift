@@ -1,6 +1,8 @@
+import ControlProtocol
 import Glibc
 import Kernels
 import ModelFiles
+import Restoration
 import Video
 
 /// The way of the frames through the program: a reader, the computing and a writer, each a thread, joined by short
@@ -11,42 +13,81 @@ import Video
 /// done or fails, so is the process, whatever the others are at.
 struct FramePath: Sendable {
   private let settings: Settings
+  private let reporter: StatusReporter
   private let stop: StopSignal
-  private let opened = BoundedQueue<StreamFormat>(capacity: 1)
+  private let opened = BoundedQueue<Opened>(capacity: 1)
   private let incoming: BoundedQueue<Arrival>
   private let announced = BoundedQueue<StreamFormat>(capacity: 1)
   // One frame waits while another is written: enough that the pipe does not hold the computing up.
-  private let outgoing = BoundedQueue<Departure>(capacity: 2)
-  private let statistics = StreamStatistics()
+  private let outgoing: BoundedQueue<Departure>
+  /// What clients want and may know.
+  let desk: ControlDesk
 
-  init(_ settings: Settings) throws(VideoError) {
+  /// What is known of the input when its header has been read.
+  private struct Opened: Sendable {
+    let format: StreamFormat
+    /// Of a file, from its header on.
+    let byteCount: Int?
+
+    var frameCount: Int? { byteCount.map { InputLength.frameCount(in: $0, of: format) } }
+  }
+
+  init(_ settings: Settings, _ reporter: StatusReporter) throws(VideoError) {
     self.settings = settings
-    stop = try StopSignal()
-    incoming = BoundedQueue(capacity: settings.incomingCapacity)
+    self.reporter = reporter
+    let stop = try StopSignal()
+    let incoming = BoundedQueue<Arrival>(capacity: settings.incomingCapacity)
+    let outgoing = BoundedQueue<Departure>(capacity: Settings.outgoingCapacity)
+    let announced = self.announced
+    self.stop = stop
+    self.incoming = incoming
+    self.outgoing = outgoing
+    desk = ControlDesk(
+      ControlDesk.Levers(
+        wake: { incoming.poke() },
+        drain: {
+          reporter.beginStopping()
+          stop.request()
+        },
+        quit: {
+          announced.abandon(throwing: Quit())
+          outgoing.abandon(throwing: Quit())
+        }))
+  }
+
+  /// Takes over the signals that end the program. To be called once, before any other thread is started.
+  func takeSignals() throws(Failure) {
+    try stop.take { line in
+      desk.beginDraining()
+      reporter.beginStopping()
+      reporter.logger.notice("\(line)")
+    }
   }
 
   /// Restores stdin to stdout until the stream ends, or a signal ends it. To be called once.
+  /// - Returns: why it ended.
   /// - Throws: what ended the stream before its time. All frames before the fault have been written.
-  func run() throws {
-    if let refusal = settings.sandbox.forbidChanges() { announce(refusal) }
-    try stop.take(announce: announce)
+  func run() throws -> End.Reason {
     try PlainThread.start(name: "reader") { read() }
     try PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
     try write()
-  }
-
-  private func announce(_ line: String) {
-    if !settings.isQuiet { Messages.standard.tell(line) }
+    guard stop.isRequested else { return .endOfStream }
+    return stop.isRequestedByClient ? .drain : .signal
   }
 
   private func read() {
+    let byteCount = InputLength.bytesAhead(STDIN_FILENO)
     let source = ByteSource(descriptor: STDIN_FILENO, interruption: stop.interruption)
     do {
       let reader = try settings.input.open(source)
-      opened.send(reader.format)
+      opened.send(Opened(format: reader.format, byteCount: byteCount))
       opened.finish()
       let intake = Intake(
-        incoming, whenLate: settings.whenLate, statistics: statistics, announce: announce)
+        incoming, whenLate: settings.whenLate, statistics: reporter.statistics
+      ) { late in
+        reporter.logger.notice("\(late.line)")
+        reporter.post(.late(late))
+      }
       while let frame = try reader.next() { intake.take(frame) }
       incoming.finish()
     } catch {
@@ -61,15 +102,32 @@ struct FramePath: Sendable {
     do {
       let model = try settings.openModel()
       let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
-      guard let format = try opened.receive() else { return announced.finish() }
+      guard let opened = try opened.receive() else { return announced.finish() }
+      let options = try settings.options(for: model)
+      var presets: [Preset: PresetValues] = [:]
+      for preset in Preset.allCases { presets[preset] = try preset.values(for: model) }
       let stream = try StreamRestoration(
-        format, model: model, options: settings.options(for: model), device: device,
-        statistics: statistics, limits: settings.memory, waiting: waiting(format))
-      announce(stream.memoryLine)
-      if let refusal = settings.sandbox.forbidOpenings() { announce(refusal) }
+        opened.format, model: model, options: options, device: device,
+        statistics: reporter.statistics, limits: settings.memory,
+        waiting: settings.waiting(opened.format))
+      reporter.logger.info("\(stream.memoryLine)")
+      settings.forbidOpenings(reporter.logger)
+      reporter.logger.debug(
+        "planned", metadata: ["model": "\(model.name)", "options": "\(options.json.text)"])
+      reporter.post(
+        .hello(
+          Hello(
+            settings, stream, from: opened.format, frameCount: opened.frameCount, model: model,
+            device: device)))
+      let loop = ComputeLoop(
+        stream, options: LiveOptions(settings, presets: presets), from: incoming, to: outgoing,
+        reporter: reporter, desk: desk)
+      try stream.warmUp()
+      reporter.becomeReady(
+        StreamFlow(start: .now, rate: opened.format.frameRate, frameCount: opened.frameCount))
       announced.send(stream.outputFormat)
       announced.finish()
-      let fault = try restoreAll(by: stream)
+      let fault = try loop.run()
       outgoing.finish(throwing: fault)
     } catch {
       announced.finish(throwing: error)
@@ -77,46 +135,17 @@ struct FramePath: Sendable {
     }
   }
 
-  /// How many frames can be outside of the restoration at a time: in the lines, in the reader's and in the writer's
-  /// hands.
-  private func waiting(_ format: StreamFormat) -> (incoming: Int, outgoing: Int) {
-    let late =
-      settings.whenLate == .passthrough
-      ? Intake.heldLimit(frameByteCount: format.layout.byteCount) : 0
-    return (incoming.capacity + 1 + late, outgoing.capacity + 1)
-  }
-
-  /// Restores every frame that comes.
-  /// - Returns: what ended the stream before its time; all frames before that are restored.
-  private func restoreAll(by stream: StreamRestoration) throws -> (any Error)? {
-    while true {
-      let arrival: Arrival?
-      do { arrival = try incoming.receive() } catch {
-        try stream.finish(emit: outgoing.send)
-        return error
-      }
-      guard let arrival else { break }
-      try stream.take(arrival, emit: outgoing.send)
-    }
-    try stream.finish(emit: outgoing.send)
-    return nil
-  }
-
   private func write() throws {
     guard let format = try announced.receive() else { return }
     let writer = try FrameWriter(ByteSink(descriptor: STDOUT_FILENO), format)
-    var progress = Progress(
-      isQuiet: settings.isQuiet, rate: format.frameRate, statistics: statistics)
     while let departure = try outgoing.receive() {
       try writer.write(departure.frame)
       let latency = departure.arrival.duration(to: writer.firstByteInstant)
-      statistics.update {
+      reporter.statistics.update {
         $0.framesWritten += 1
         $0.latency.add(latency)
       }
-      progress.wrote()
     }
     try writer.finish()
-    progress.end()
   }
 }

@@ -1,3 +1,4 @@
+import ControlProtocol
 import Video
 
 /// Where frames enter the path, each as soon as it has been read: the place at which a late frame shows itself.
@@ -18,15 +19,15 @@ final class Intake {
 
   /// - Parameters:
   ///   - line: to the computing.
-  ///   - announce: takes a line for a person.
+  ///   - report: takes what is to be told of late frames.
   init(
     _ line: BoundedQueue<Arrival>, whenLate: WhenLate, statistics: StreamStatistics,
-    announce: @escaping (String) -> Void
+    report: @escaping (Late) -> Void
   ) {
     self.line = line
     self.whenLate = whenLate
     self.statistics = statistics
-    notices = LateNotices(whenLate, announce: announce)
+    notices = LateNotices(whenLate, report: report)
   }
 
   /// How many frames of so many bytes are held at most to be passed through.
@@ -72,15 +73,15 @@ final class Intake {
 struct LateNotices {
   private static let interval = Duration.seconds(5)
 
-  private let verb: String
-  private let announce: (String) -> Void
+  private let action: Late.Action
+  private let report: (Late) -> Void
   private var told: ContinuousClock.Instant?
   private var untold: (count: Int, first: Int) = (0, 0)
   private var total = 0
 
-  init(_ whenLate: WhenLate, announce: @escaping (String) -> Void) {
-    verb = whenLate == .skip ? "left out" : "passed through unrestored"
-    self.announce = announce
+  init(_ whenLate: WhenLate, report: @escaping (Late) -> Void) {
+    action = whenLate == .skip ? .skipped : .passedThrough
+    self.report = report
   }
 
   mutating func add(_ frame: Frame) {
@@ -90,11 +91,18 @@ struct LateNotices {
     let now = ContinuousClock.now
     if let told, told.duration(to: now) < Self.interval { return }
     told = now
-    let which =
-      untold.count == 1
-      ? "frame \(frame.number)"
-      : "\(untold.count) frames from \(untold.first) to \(frame.number)"
-    announce("late: \(which) \(verb), \(total) so far")
+    report(
+      Late(
+        first: untold.first, last: frame.number, count: untold.count, total: total, action: action))
     untold.count = 0
+  }
+}
+
+extension Late {
+  /// For a person.
+  var line: String {
+    let which = count == 1 ? "frame \(first)" : "\(count) frames from \(first) to \(last)"
+    let verb = action == .skipped ? "left out" : "passed through unrestored"
+    return "late: \(which) \(verb), \(total) so far"
   }
 }

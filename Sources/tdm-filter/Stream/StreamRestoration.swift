@@ -17,7 +17,9 @@ final class StreamRestoration {
   static let programByteCount = 90 << 20
 
   /// Bytes that frames take outside of the restorer, and what that holds.
-  let memory: (frames: Int, restorer: MemoryEstimate)
+  var memory: (frames: Int, restorer: MemoryEstimate) { (frameMemory, restorer.memory) }
+
+  private let frameMemory: Int
 
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
@@ -60,7 +62,7 @@ final class StreamRestoration {
     restorer = try Restorer(
       model: model, options: options, width: outputFormat.size.width,
       height: outputFormat.size.height, device: device, limits: limits)
-    memory = (frames, restorer.memory)
+    frameMemory = frames
     self.statistics = statistics
   }
 
@@ -73,6 +75,36 @@ final class StreamRestoration {
       + "\(ByteCount(memory.frames)) for frames on their way, "
       + "restorer \(memory.restorer)"
   }
+
+  /// The restorer's numbers: see ``Restorer``.
+  var latency: Int? { restorer.latency }
+  var options: RestorationOptions { restorer.options }
+  var sceneCutCount: Int { restorer.statistics.sceneCuts }
+
+  /// Called after each evaluation of a network.
+  var onEvaluation: (() -> Void)? {
+    get { restorer.onEvaluation }
+    set { restorer.onEvaluation = newValue }
+  }
+
+  /// Measures each stage.
+  func rehearse() throws -> Rehearsal { try restorer.rehearse() }
+
+  /// - Throws: where it could not restore by these options.
+  func check(_ options: RestorationOptions) throws { try restorer.check(options) }
+
+  /// Gives the frames that are left, and restores those that follow by other options.
+  /// - Returns: nil, or why the former options stay.
+  func change(
+    to options: RestorationOptions, emit: (Departure) -> Void
+  ) throws -> (any Error)? {
+    let reason = try restorer.change(to: options) { try encode($0, emit) }
+    statistics.update { $0.restoration = restorer.statistics }
+    return reason
+  }
+
+  /// Has every network run once, so that the first frame finds everything ready.
+  func warmUp() throws { try restorer.warmUp() }
 
   /// Takes the next frame, to be restored or, where it is late, to be passed through; gives those that are done.
   func take(_ arrival: Arrival, emit: (Departure) -> Void) throws {

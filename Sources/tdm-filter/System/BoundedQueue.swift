@@ -16,8 +16,11 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     /// Elements that take room.
     var occupied = 0
     var ending: Ending?
+    /// Whether what is sent is dropped.
+    var isAbandoned = false
 
     mutating func append(_ element: Element, takingRoom: Bool) {
+      if isAbandoned { return }
       precondition(ending == nil, "sent after the end")
       elements.append((element, takingRoom))
       if takingRoom { occupied += 1 }
@@ -40,10 +43,12 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   }
 
   /// Appends an element as soon as there is room.
+  /// - Parameter idle: what is done while there is none.
   /// - Precondition: the queue is not finished.
-  func send(_ element: Element) {
+  func send(_ element: Element, idle: Idle? = nil) {
     state.wait(
-      until: { $0.occupied < capacity }, then: { $0.append(element, takingRoom: true) })
+      until: { $0.occupied < capacity }, idle: idle,
+      then: { $0.append(element, takingRoom: true) })
   }
 
   /// Appends an element if there is room now.
@@ -71,12 +76,26 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     }
   }
 
+  /// Ends it for the receiver at once: what was sent and not yet received is dropped, and so is what is sent from now on.
+  func abandon(throwing error: any Error) {
+    state.change { state in
+      state.elements = []
+      state.occupied = 0
+      state.isAbandoned = true
+      state.ending = .failed(error)
+    }
+  }
+
+  /// Has a receiver that waits idly look up.
+  func poke() { state.poke() }
+
   /// Takes the first element as soon as there is one.
+  /// - Parameter idle: what is done while there is none.
   /// - Returns: nil after the last element.
   /// - Throws: after the last element, the error that the queue was finished with.
-  func receive() throws -> Element? {
+  func receive(idle: Idle? = nil) throws -> Element? {
     try state.wait(
-      until: { !$0.elements.isEmpty || $0.ending != nil },
+      until: { !$0.elements.isEmpty || $0.ending != nil }, idle: idle,
       then: { state in
         if !state.elements.isEmpty { return state.removeFirst() }
         if case .failed(let error) = state.ending { throw error }

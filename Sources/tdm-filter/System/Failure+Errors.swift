@@ -8,6 +8,7 @@ extension Failure {
   init(_ error: any Error) {
     switch error {
     case let failure as Failure: self = failure
+    case is Quit: self.init(.terminated, "a client had it quit: frames in work are lost")
     case let error as VideoError: self.init(Self.status(of: error.kind), error.description)
     case let error as ModelError:
       self.init(error.isOutOfMemory ? .internalFault : .unfitModel, error.description)
@@ -30,3 +31,6 @@ extension Failure {
     }
   }
 }
+
+/// A client wants the end at once.
+struct Quit: Error {}

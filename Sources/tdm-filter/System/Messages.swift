@@ -16,7 +16,7 @@ final class Messages: Sendable {
     isTerminal = isatty(descriptor) == 1
   }
 
-  /// Writes a line.
+  /// Writes a line, however long that takes: for what has to be known.
   func tell(_ line: String) {
     hasOpenLine.withLock { isOpen in
       write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n", patience: Self.patience)
@@ -24,11 +24,31 @@ final class Messages: Sendable {
     }
   }
 
-  /// Writes a line over the one that was last written so.
+  /// Writes a line if that can be done at once: frames do not wait for a terminal that somebody holds up.
+  func mention(_ line: String) {
+    attempt { isOpen in
+      write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n", patience: 0)
+      isOpen = false
+    }
+  }
+
+  /// Writes a line over the one that was last written so, if that can be done at once.
   func show(_ line: String) {
-    hasOpenLine.withLock { isOpen in
+    attempt { isOpen in
       write("\r\u{1b}[Ktdm-filter: \(line)", patience: 0)
       isOpen = true
+    }
+  }
+
+  /// Writes lines as they are, if that can be done at once.
+  func print(_ lines: String) {
+    attempt { _ in write(lines, patience: 0) }
+  }
+
+  private func attempt(_ body: (inout Bool) -> Void) {
+    _ = hasOpenLine.withLockIfAvailable { isOpen in
+      var waited = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      if poll(&waited, 1, 0) > 0 { body(&isOpen) }
     }
   }
 

@@ -10,18 +10,21 @@ enum Sandbox: String, CaseIterable, Sendable {
   case auto, off
 
   /// To be called once, before any other thread is started: threads inherit what is given up.
+  /// - Parameter socketFolder: where a socket is to be removed at the end.
   /// - Returns: what is to be told where the kernel refuses; nil where all is given up.
-  func forbidChanges() -> String? {
+  func forbidChanges(besides socketFolder: String? = nil) -> String? {
     guard self == .auto else { return nil }
-    return Self.explained(tdm_forbid_changes(nil), "Landlock", "files can be written")
+    return Self.explained(tdm_forbid_changes(socketFolder), "Landlock", "files can be written")
   }
 
   /// Once everything is open that ever has to be. Counts for all threads.
-  /// - Returns: as ``forbidChanges()``.
-  func forbidOpenings() -> String? {
+  /// - Parameter keepsRemoving: whether files may be removed where ``forbidChanges(besides:)`` left it.
+  /// - Returns: as ``forbidChanges(besides:)``.
+  func forbidOpenings(keepsRemoving: Bool = false) -> String? {
     guard self == .auto else { return nil }
     return Self.explained(
-      tdm_forbid_openings(0), "seccomp", "files can be opened and connections made")
+      tdm_forbid_openings(keepsRemoving ? 1 : 0), "seccomp",
+      "files can be opened and connections made")
   }
 
   private static func explained(_ status: Int32, _ means: String, _ risk: String) -> String? {

@@ -10,9 +10,20 @@ final class StopSignal: Sendable {
   /// Ends reading when a stop is asked for.
   let interruption: Interruption
   private let requested = Atomic<Bool>(false)
+  private let isClients = Atomic<Bool>(false)
 
   /// Whether a stop was asked for.
   var isRequested: Bool { requested.load(ordering: .acquiring) }
+
+  /// Whether it was a client that asked first.
+  var isRequestedByClient: Bool { isClients.load(ordering: .acquiring) }
+
+  /// Asks for a stop as the first signal does.
+  func request() {
+    if !isRequested { isClients.store(true, ordering: .releasing) }
+    requested.store(true, ordering: .releasing)
+    interruption.raise()
+  }
 
   init() throws(VideoError) {
     interruption = try Interruption()
@@ -20,12 +31,17 @@ final class StopSignal: Sendable {
 
   /// Has both signals wait until they are taken over. As early as can be: they end the process until then.
   @discardableResult
-  static func block() -> sigset_t {
+  static func block() -> sigset_t { set(SIG_BLOCK) }
+
+  /// Has both end the process again, for a run that has nothing to finish.
+  static func unblock() { _ = set(SIG_UNBLOCK) }
+
+  private static func set(_ how: Int32) -> sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
     sigaddset(&signals, SIGTERM)
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    pthread_sigmask(how, &signals, nil)
     return signals
   }
 

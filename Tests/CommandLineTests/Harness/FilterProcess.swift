@@ -38,6 +38,7 @@ final class FilterProcess: @unchecked Sendable {
   let outputDescriptor: Int32
   private let output = Monitor(Drained())
   private let errors = Monitor(Drained())
+  private let status = Monitor(Drained())
   private let ended = Monitor(false)
 
   /// Starts it.
@@ -47,10 +48,13 @@ final class FilterProcess: @unchecked Sendable {
   ///   - readsOutput: false leaves the pipe unread until ``readOutput()``.
   ///   - inputDescriptor: what it reads, in place of a pipe that is fed; stays the caller's to close.
   ///   - isBlocking: false sets its ends of the pipes non-blocking, as a neighbour may.
+  ///   - environment: variables beside this process's own.
+  ///   - status: what the program finds as descriptor 3: a pipe that is read, or one that the caller has.
   init(
     _ arguments: [String], executable: String = path, outputFile: String? = nil,
     readsOutput: Bool = true, inputDescriptor: Int32? = nil, isBlocking: Bool = true,
-    patience: UInt32 = 100
+    patience: UInt32 = 100,
+    environment: [String: String] = [:], status: Status = .none
   ) throws {
     signal(SIGPIPE, SIG_IGN)
     Self.starting.lock()
@@ -73,20 +77,33 @@ final class FilterProcess: @unchecked Sendable {
       posix_spawn_file_actions_adddup2(&actions, stdout.write, 1)
     }
     posix_spawn_file_actions_adddup2(&actions, stderr.write, 2)
+    let statusPipe =
+      if case .read = status { try Self.pipe() } else { (read: Int32(-1), write: Int32(-1)) }
+    switch status {
+    case .none: break
+    case .read: posix_spawn_file_actions_adddup2(&actions, statusPipe.write, 3)
+    case .descriptor(let descriptor): posix_spawn_file_actions_adddup2(&actions, descriptor, 3)
+    }
     var words: [UnsafeMutablePointer<CChar>?] =
       ([executable] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
+    let surroundings = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    var variables: [UnsafeMutablePointer<CChar>?] =
+      surroundings.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for variable in variables { free(variable) } }
     var started = pid_t()
-    let status = posix_spawn(&started, executable, &actions, nil, &words, environ)
+    let failure = posix_spawn(&started, executable, &actions, nil, &words, &variables)
     for descriptor in [stdin.read, stdout.write, stderr.write] { close(descriptor) }
-    guard status == 0 else {
-      throw Unstarted(description: "\(executable): \(String(cString: strerror(status)))")
+    if statusPipe.write >= 0 { close(statusPipe.write) }
+    guard failure == 0 else {
+      throw Unstarted(description: "\(executable): \(String(cString: strerror(failure)))")
     }
     process = started
     input = stdin.write
     outputDescriptor = stdout.read
     if readsOutput { try Self.drain(stdout.read, into: output) }
     try Self.drain(stderr.read, into: errors)
+    if statusPipe.read >= 0 { try Self.drain(statusPipe.read, into: self.status) }
     try PlainThread.start(name: "patience", stackByteCount: 256 << 10) { [self] in
       for _ in 0..<patience * 10 {
         usleep(100_000)
@@ -94,6 +111,11 @@ final class FilterProcess: @unchecked Sendable {
       }
       kill(self.process, SIGKILL)
     }
+  }
+
+  enum Status {
+    case none, read
+    case descriptor(Int32)
   }
 
   private struct Drained {
@@ -202,6 +224,15 @@ final class FilterProcess: @unchecked Sendable {
   /// Waits until this text has come on stderr, or that ends.
   func waitForError(containing text: String) {
     errors.wait { $0.hasEnded || String(decoding: $0.bytes, as: UTF8.self).contains(text) }
+  }
+
+  /// The lines on descriptor 3, as soon as there are so many or no more come.
+  func statusLines(atLeast count: Int = .max) -> [String] {
+    status.wait(until: { drained in
+      drained.hasEnded || drained.bytes.count { $0 == 0x0a } >= count
+    })
+    return String(decoding: status.change { $0.bytes }, as: UTF8.self).split(separator: "\n").map(
+      String.init)
   }
 
   /// Waits for its end.

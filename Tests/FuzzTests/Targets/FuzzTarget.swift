@@ -13,6 +13,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case tokenizer
   /// A packed model; where the first byte is odd, what stands in one, packed here.
   case packedModel = "packed-model"
+  /// A client's line on the control socket.
+  case controlLine = "control-line"
 
   func run(_ bytes: UnsafeRawBufferPointer) {
     switch self {
@@ -21,6 +23,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .config: fuzzConfig(bytes)
     case .tokenizer: fuzzTokenizer(bytes)
     case .packedModel: fuzzPackedModel(bytes)
+    case .controlLine: fuzzControlLine(bytes)
     }
   }
 }

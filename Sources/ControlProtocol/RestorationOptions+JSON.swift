@@ -1,0 +1,22 @@
+import Restoration
+import StrictJSON
+
+extension RestorationOptions {
+  /// Every option by its name on the command line, `_` for `-`, with the value in effect: another run that is given
+  /// these restores alike.
+  package var json: JSON {
+    .object([
+      "task": .string(task.rawValue), "prompt": .string(taskPrompt),
+      "negative_prompt": .string(negativePrompt), "radius": .integer(radius),
+      "chunk": .integer(chunk), "lookahead": .integer(lookahead),
+      "inversion_steps": .integer(inversionSteps), "steps": .integer(steps),
+      "strength": .number(strength), "guidance": .number(guidance),
+      "control_scale": .number(controlScale),
+      "inversion_control_scale": .number(inversionControlScale),
+      "inversion_prompt": .string(inversionPrompt.rawValue),
+      "window_in_controlnet": .bool(windowInControlNet), "attention": .string(attention.rawValue),
+      "start": .string(start.rawValue), "seed": .integer(Int(clamping: seed)),
+      "scene_cut": .string(sceneCut.rawValue), "color_fix": .string(colorFix.rawValue),
+    ])
+  }
+}

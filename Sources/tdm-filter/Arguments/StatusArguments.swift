@@ -1,0 +1,36 @@
+import ArgumentParser
+import Logging
+
+/// What the program tells of itself.
+struct StatusArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Write events to this descriptor, as JSON Lines; see tdm-protocol(7).", valueName: "N"))
+  var statusFd: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Listen for clients on a Unix socket at this path; see tdm-protocol(7).", valueName: "path"))
+  var control: String?
+
+  @Flag(
+    help: "Write progress to stderr as ffmpeg's -progress does, in blocks of key=value lines.")
+  var progress = false
+
+  @Option(
+    help: ArgumentHelp(
+      "The least messages that go to stderr. (default: info)",
+      valueName: "level"))
+  var logLevel: LogLevel?
+
+  @Flag(help: "Write nothing to stderr but errors: --log-level error, and no progress.")
+  var quiet = false
+}
+
+/// Levels of messages, as swift-log has them.
+enum LogLevel: String, CaseIterable, ExpressibleByArgument {
+  case trace, debug, info, notice, warning, error
+
+  var level: Logger.Level { Logger.Level(rawValue: rawValue)! }
+}

@@ -1,0 +1,102 @@
+import ControlProtocol
+import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Serves the clients of a ``ControlSocket``, on one thread of its own that gives way to the computing.
+///
+/// What clients can take is bounded: their number, their lines, the lines a second, and what is kept for those that do
+/// not read.
+final class ControlServer: Sendable {
+  /// Events on their way to the event loop.
+  private static let mostInFlight = 64
+  /// Added to the niceness of the frames' threads: the scheduler serves those first.
+  private static let niceness: Int32 = 10
+
+  private let socket: ControlSocket
+  private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+  private let clients: ClientList
+  private let inFlight = Atomic<Int>(0)
+  private let skipped = Atomic<Int>(0)
+
+  init(_ socket: ControlSocket, _ desk: ControlDesk, _ reporter: StatusReporter) {
+    self.socket = socket
+    clients = ClientList(desk, reporter)
+  }
+
+  /// Begins to serve.
+  func start() throws(Failure) {
+    group.next().execute { _ = setpriority(Int32(PRIO_PROCESS.rawValue), 0, Self.niceness) }
+    let clients = self.clients
+    let bootstrap = ServerBootstrap(group: group)
+      .childChannelOption(.autoRead, value: false)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(
+        .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: ControlClient.mostRead)
+      )
+      .childChannelOption(
+        .writeBufferWaterMark, value: .init(low: 16 << 10, high: ControlClient.mostUnread)
+      )
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(ControlClient(clients))
+        }
+      }
+    do { _ = try bootstrap.withBoundSocket(socket.descriptor).wait() } catch {
+      throw Failure(.inputOutput, "--control \(socket.path): \(error)")
+    }
+  }
+
+  /// Gives the socket's place back, and has written what was sent so far. Connections end with the process.
+  func end() {
+    socket.remove()
+    let isWritten = Monitor(false)
+    group.next().execute { isWritten.change { $0 = true } }
+    _ = isWritten.wait(until: { $0 }, within: .seconds(1), then: { _ in })
+  }
+
+  /// Brings an event to those who observe it; where they are too slow, it is lost and counted. Never blocks.
+  func send(_ name: Event.Name, _ line: [UInt8]) {
+    guard inFlight.load(ordering: .relaxed) < Self.mostInFlight else {
+      skipped.add(1, ordering: .relaxed)
+      return
+    }
+    inFlight.add(1, ordering: .relaxed)
+    let lost = skipped.exchange(0, ordering: .relaxed)
+    group.next().execute { [self] in
+      inFlight.subtract(1, ordering: .relaxed)
+      clients.send(name, line, lostBefore: lost)
+    }
+  }
+}
+
+/// Those who are connected, and what they may know and do. On the event loop only.
+final class ClientList: @unchecked Sendable {
+  // Sendable: the list is touched on the event loop only; what it refers to is Sendable.
+  /// At most, at a time.
+  static let most = 8
+
+  let desk: ControlDesk
+  let reporter: StatusReporter
+  private var clients: [ObjectIdentifier: ControlClient] = [:]
+
+  init(_ desk: ControlDesk, _ reporter: StatusReporter) {
+    self.desk = desk
+    self.reporter = reporter
+  }
+
+  /// - Returns: false where there are too many.
+  func add(_ client: ControlClient) -> Bool {
+    guard clients.count < Self.most else { return false }
+    clients[ObjectIdentifier(client)] = client
+    return true
+  }
+
+  func remove(_ client: ControlClient) { clients[ObjectIdentifier(client)] = nil }
+
+  func send(_ name: Event.Name, _ line: [UInt8], lostBefore: Int) {
+    for client in clients.values { client.send(name, line, lostBefore: lostBefore) }
+  }
+}

@@ -1,0 +1,81 @@
+import ControlProtocol
+import Restoration
+
+/// The options in effect, and the changes that wait for their frame.
+///
+/// A change is what the same options on the command line would be: a task's prompt gives way to one that was given, a
+/// preset's values to those given by hand.
+struct LiveOptions {
+  /// Changes that may wait at a time.
+  private static let mostPending = 64
+
+  /// What the command line would be now.
+  private var settings: Settings
+  private let presets: [Preset: PresetValues]
+  private var pending: [(change: OptionChange, accepted: AcceptedChange)] = []
+
+  /// - Parameter presets: what each stands for with the model.
+  init(_ settings: Settings, presets: [Preset: PresetValues]) {
+    self.settings = settings
+    self.presets = presets
+  }
+
+  var preset: Preset { settings.preset }
+  var options: RestorationOptions { options(of: settings) }
+  /// The first to come into effect first.
+  var accepted: [AcceptedChange] { pending.map(\.accepted) }
+
+  /// Takes a change if it can be carried out.
+  /// - Parameters:
+  ///   - next: the number of the next frame that will be restored.
+  ///   - check: throws where the options do not suit the model.
+  mutating func accept(
+    _ change: OptionChange, next: Int, check: (RestorationOptions) throws -> Void
+  ) throws(Refusal) -> AcceptedChange {
+    guard pending.count < Self.mostPending else {
+      throw Refusal(.busy, "\(pending.count) changes wait for their frames already")
+    }
+    let frame = max(change.atFrame ?? next, next)
+    // Later ones stay as they were asked for: they come on top of this one.
+    let place = pending.firstIndex { $0.accepted.effectiveFrame > frame } ?? pending.count
+    var trial = pending
+    trial.insert(
+      (change, AcceptedChange(effectiveFrame: frame, preset: preset, options: options)), at: place)
+    var settings = self.settings
+    for (index, entry) in trial.enumerated() {
+      settings = settings.applying(entry.change)
+      let options = self.options(of: settings)
+      guard options.task.enlargement == self.options.task.enlargement else {
+        throw Refusal(
+          .sizeChange,
+          "task \(options.task.rawValue): the output would be \(options.task.enlargement) times the input's size, and is "
+            + "\(self.options.task.enlargement) times; start another program for it")
+      }
+      do { try check(options) } catch { throw Refusal(.invalidValue, "\(error)") }
+      trial[index].accepted = AcceptedChange(
+        effectiveFrame: entry.accepted.effectiveFrame, preset: settings.preset, options: options)
+    }
+    pending = trial
+    return trial[place].accepted
+  }
+
+  /// Brings into effect what is due before a frame.
+  /// - Returns: nil where nothing is.
+  mutating func change(before frame: Int) -> AcceptedChange? {
+    guard let first = pending.first, first.accepted.effectiveFrame <= frame else { return nil }
+    for (change, accepted) in pending where accepted.effectiveFrame <= frame {
+      settings = settings.applying(change)
+    }
+    forget(before: frame)
+    return AcceptedChange(effectiveFrame: frame, preset: preset, options: options)
+  }
+
+  /// Drops what is due before a frame.
+  mutating func forget(before frame: Int) {
+    pending.removeAll { $0.accepted.effectiveFrame <= frame }
+  }
+
+  private func options(of settings: Settings) -> RestorationOptions {
+    settings.options(over: presets[settings.preset] ?? settings.preset.values)
+  }
+}

@@ -1,0 +1,94 @@
+import Glibc
+import Kernels
+import ModelFiles
+import Restoration
+import Video
+
+/// What `--dry-run` prints: everything that is decided before the first frame, and how long it will take.
+struct RunPlan {
+  private let lines: [(name: String, text: String)]
+
+  /// Plans as a run would, and runs each network on blank frames. Of the input only the header is read.
+  /// - Throws: what would end the run before its first frame.
+  init(_ settings: Settings) throws {
+    let byteCount = InputLength.bytesAhead(STDIN_FILENO)
+    let format = try settings.input.open(ByteSource(descriptor: STDIN_FILENO)).format
+    let frameCount = byteCount.map { InputLength.frameCount(in: $0, of: format) }
+    let model = try settings.openModel()
+    let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
+    let stream = try StreamRestoration(
+      format, model: model, options: settings.options(for: model), device: device,
+      statistics: StreamStatistics(), limits: settings.memory,
+      waiting: settings.waiting(format))
+    let rehearsal = try stream.rehearse()
+    let options = stream.options
+
+    lines = [
+      ("task", "\(options.task.rawValue), by the prompt \"\(options.taskPrompt)\""),
+      (
+        "preset",
+        "\(settings.preset.rawValue), in all \(options.presetValues.summary)"
+          + (options.guidance == 1 ? "" : " --guidance \(options.guidance)")
+      ),
+      (
+        "model",
+        "\(model.name), in \(device.precision.rawValue) on \(device.threadCount) threads with \(CPUDevice.instructionSet)"
+      ),
+      ("input", Self.text(format) + (frameCount.map { ", \($0) frames" } ?? "")),
+      ("output", Self.text(stream.outputFormat)),
+      ("pictures", Self.pictures(stream)),
+      ("latency", Self.latency(stream.latency, format.frameRate)),
+      ("memory", String(stream.memoryLine.dropFirst("memory: ".count))),
+      ("speed", Self.speed(rehearsal, format.frameRate)),
+      ("duration", Self.duration(rehearsal, frameCount)),
+    ]
+  }
+
+  var text: String {
+    lines.map { name, text in
+      name + ":" + String(repeating: " ", count: 10 - name.count) + text
+    }.joined(separator: "\n")
+  }
+
+  private static func text(_ format: StreamFormat) -> String {
+    "\(format.container.rawValue), \(format.size) \(format.pixelFormat)"
+      + (format.frameRate.map { ", \($0) frames a second" } ?? ", frame rate unknown")
+  }
+
+  private static func pictures(_ stream: StreamRestoration) -> String {
+    let size = stream.outputFormat.size
+    let memory = stream.memory.restorer
+    let tile = "\(memory.tileWidth)x\(memory.tileHeight)"
+    if memory.tileCount > 1 { return "\(memory.tileCount) tiles of \(tile), which overlap" }
+    return "\(tile), of which \(memory.tileWidth - size.width) columns and "
+      + "\(memory.tileHeight - size.height) rows repeat the edge"
+  }
+
+  private static func latency(_ frames: Int?, _ rate: Ratio?) -> String {
+    guard let frames else { return "the whole clip" }
+    let seconds = rate.map {
+      ", \((Double(frames) / $0.value).formatted(decimals: 2)) s of the stream"
+    }
+    return
+      "\(frames) \(frames == 1 ? "frame" : "frames") come in before the first goes out\(seconds ?? "")"
+  }
+
+  private static func speed(_ rehearsal: Rehearsal, _ rate: Ratio?) -> String {
+    func text(_ duration: Duration) -> String {
+      (duration / .milliseconds(1)).formatted(decimals: 1) + " ms"
+    }
+    let speed = 1 / max(rehearsal.perFrame / .seconds(1), 1e-6)
+    let relative = rate.map {
+      ", \((speed / $0.value).formatted(decimals: 2)) times the stream's rate"
+    }
+    return
+      "about \(speed.formatted(decimals: speed < 10 ? 2 : 1)) frames a second\(relative ?? "") "
+      + "(measured here on blank frames: encode \(text(rehearsal.encode)), invert \(text(rehearsal.invert)), sample "
+      + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode)))"
+  }
+
+  private static func duration(_ rehearsal: Rehearsal, _ frameCount: Int?) -> String {
+    guard let frameCount else { return "as long as the input, whose end is not known" }
+    return "about \((rehearsal.perFrame * frameCount / .seconds(1)).formatted(decimals: 0)) s"
+  }
+}

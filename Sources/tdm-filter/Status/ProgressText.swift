@@ -1,0 +1,82 @@
+import ControlProtocol
+import Restoration
+import Video
+
+/// What stderr says of how far the stream has come.
+enum ProgressText {
+  /// `24 of 240 frames in 7.1 s, 3.4 fps, 0.14 times the stream's rate, 3 left out late, 64 s to go`
+  static func line(_ progress: Progress, _ flow: StreamFlow?) -> String {
+    let total = progress.secondsLeft == nil ? nil : flow?.frameCount
+    let count = total.map { "\(progress.framesOut) of \($0)" } ?? "\(progress.framesOut)"
+    let speed = progress.rate
+    var line =
+      "\(count) \(count == "1" ? "frame" : "frames") in \(progress.seconds.formatted(decimals: 1)) s, "
+      + "\(speed.formatted(decimals: speed < 10 ? 2 : 1)) fps"
+    if let rate = flow?.rate {
+      line += ", \((speed / rate.value).formatted(decimals: 2)) times the stream's rate"
+    }
+    if progress.framesSkipped > 0 { line += ", \(progress.framesSkipped) left out late" }
+    if progress.framesPassedThrough > 0 {
+      line += ", \(progress.framesPassedThrough) of them passed through late"
+    }
+    if let left = progress.secondsLeft, left > 0 {
+      line += ", \(left.formatted(decimals: left < 10 ? 1 : 0)) s to go"
+    }
+    return line
+  }
+
+  /// `; latency p50 0.31 s, p95 0.52 s`
+  static func latency(_ latency: DurationHistogram) -> String {
+    guard let median = latency.quantile(0.5), let most = latency.quantile(0.95) else { return "" }
+    func text(_ duration: Duration) -> String {
+      (duration / .seconds(1)).formatted(decimals: 3)
+    }
+    return "; latency p50 \(text(median)) s, p95 \(text(most)) s"
+  }
+
+  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`. `out_time_ms` is in milliseconds,
+  /// where ffmpeg's is in microseconds.
+  static func block(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool) -> String {
+    var lines = ["frame=\(progress.framesOut)", "fps=\(progress.rate.formatted(decimals: 2))"]
+    if let rate = flow?.rate {
+      let seconds = Double(progress.framesOut) / rate.value
+      let microseconds = Int(seconds * 1e6)
+      lines += [
+        "out_time_us=\(microseconds)", "out_time_ms=\(microseconds / 1000)",
+        "out_time=\(clockTime(microseconds))",
+      ]
+    } else {
+      lines += ["out_time_us=N/A", "out_time_ms=N/A", "out_time=N/A"]
+    }
+    lines += ["dup_frames=0", "drop_frames=\(progress.framesSkipped)"]
+    let speed = flow?.rate.map { (progress.rate / $0.value).formatted(decimals: 3) + "x" }
+    lines += ["speed=\(speed ?? "N/A")", "progress=\(isLast ? "end" : "continue")"]
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// `01:02:03.456789`
+  private static func clockTime(_ microseconds: Int) -> String {
+    func padded(_ number: Int, _ width: Int) -> String {
+      let digits = String(number)
+      return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    let seconds = microseconds / 1_000_000
+    return "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
+      + ".\(padded(microseconds % 1_000_000, 6))"
+  }
+}
+
+extension Double {
+  /// With so many digits behind the point, without any library's help.
+  func formatted(decimals: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<decimals { scale *= 10 }
+    let units = (self * scale).rounded()
+    guard units.isFinite, abs(units) < 1e15 else { return "\(self)" }
+    let digits = String(Int64(abs(units)))
+    let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+    let sign = units < 0 ? "-" : ""
+    return decimals == 0
+      ? sign + padded : sign + padded.dropLast(decimals) + "." + padded.suffix(decimals)
+  }
+}

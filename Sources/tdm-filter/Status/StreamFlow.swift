@@ -1,0 +1,10 @@
+import Video
+
+/// What is known of a stream when its frames begin to flow; progress is told by it.
+struct StreamFlow: Sendable {
+  let start: ContinuousClock.Instant
+  /// Frames a second, where the stream or the user says.
+  let rate: Ratio?
+  /// Frames in the whole input, where it is a file.
+  let frameCount: Int?
+}

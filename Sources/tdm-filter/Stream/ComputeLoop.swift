@@ -1,0 +1,120 @@
+import ControlProtocol
+import Restoration
+import Video
+
+/// The compute thread's work once everything is planned: it takes frames as they come, restores them, and between two of
+/// them looks at what clients want.
+final class ComputeLoop {
+  private let stream: StreamRestoration
+  private let incoming: BoundedQueue<Arrival>
+  private let outgoing: BoundedQueue<Departure>
+  private let reporter: StatusReporter
+  private let desk: ControlDesk
+  private var options: LiveOptions
+  /// The number of the next frame that can be restored.
+  private var next = 0
+
+  init(
+    _ stream: StreamRestoration, options: LiveOptions, from incoming: BoundedQueue<Arrival>,
+    to outgoing: BoundedQueue<Departure>, reporter: StatusReporter, desk: ControlDesk
+  ) {
+    self.stream = stream
+    self.options = options
+    self.incoming = incoming
+    self.outgoing = outgoing
+    self.reporter = reporter
+    self.desk = desk
+    // From this thread: one of its own would go on while the computing hangs.
+    stream.onEvaluation = showLife
+    publish()
+  }
+
+  /// Restores every frame that comes.
+  /// - Returns: what ended the stream before its time; all frames before that are restored.
+  func run() throws -> (any Error)? {
+    var fault: (any Error)?
+    while true {
+      let arrival: Arrival?
+      do { arrival = try incoming.receive(idle: waiting) } catch {
+        fault = error
+        break
+      }
+      guard let arrival else { break }
+      serve()
+      desk.waitWhilePaused(waiting)
+      try restore(arrival)
+    }
+    try stream.finish(emit: emit)
+    refuseAll()
+    return fault
+  }
+
+  private func restore(_ arrival: Arrival) throws {
+    let number = arrival.frame.number
+    try bringIntoEffect(before: number)
+    next = number + 1
+    desk.advance(to: next)
+    let sceneCuts = stream.sceneCutCount
+    try stream.take(arrival, emit: emit)
+    if stream.sceneCutCount != sceneCuts { reporter.post(.sceneCut(frame: number)) }
+  }
+
+  private func emit(_ departure: Departure) {
+    outgoing.send(departure, idle: Idle(period: watchPeriod, body: showLife))
+  }
+
+  // MARK: Signs of life
+
+  private var watchPeriod: Duration? { reporter.notifier?.watchdogTimeout.map { $0 / 4 } }
+  private func showLife() { reporter.notifier?.showLife() }
+
+  // MARK: What clients want
+
+  /// What is done while no frame is there, or none is taken.
+  private var waiting: Idle {
+    Idle(period: watchPeriod) { [self] in
+      showLife()
+      serve()
+    }
+  }
+
+  private func serve() {
+    while let errand = desk.take() {
+      do throws(Refusal) {
+        let accepted = try options.accept(errand.change, next: next, check: stream.check)
+        publish()
+        errand.answer(.success(accepted))
+      } catch { errand.answer(.failure(error)) }
+    }
+  }
+
+  /// Has the frames from this one on restored by other options, where a change is due: the window ends before it.
+  private func bringIntoEffect(before number: Int) throws {
+    var changed = options
+    guard let change = changed.change(before: number) else { return }
+    if let reason = try stream.change(to: change.options, emit: emit) {
+      options.forget(before: number)
+      reporter.warn("the options stay as they were at frame \(number): \(reason)")
+    } else {
+      options = changed
+      reporter.post(.changed(change))
+      reporter.logger.notice(
+        "from frame \(number) on by other options: \(change.options.json.text)")
+    }
+    publish()
+  }
+
+  private func refuseAll() {
+    while let errand = desk.take() {
+      errand.answer(.failure(Refusal(.ending, "no further frame will be restored")))
+    }
+  }
+
+  private func publish() {
+    desk.publish(
+      ControlDesk.View(
+        preset: options.preset, options: stream.options,
+        memory: stream.memory.frames + stream.memory.restorer.total,
+        pending: options.accepted))
+  }
+}

@@ -1,0 +1,254 @@
+import FixtureSupport
+import Foundation
+import StrictJSON
+import Testing
+
+@testable import tdm_filter
+
+@Suite("The control socket")
+struct ControlTests {
+  private static let frame = Y4M.frameByteCount + "FRAME\n".utf8.count
+  private static let streaming = ["--chunk", "2", "--lookahead", "1", "--radius", "2"]
+
+  private func start(
+    _ path: String, _ more: [String] = [], status: FilterProcess.Status = .none
+  ) throws -> FilterProcess {
+    try FilterProcess(
+      Tiny.model() + Tiny.steps + Self.streaming + ["--control", path] + more, status: status)
+  }
+
+  /// A stream's header, and then its frames one by one.
+  private func pieces(_ frames: Int) -> (header: [UInt8], frames: [[UInt8]]) {
+    let stream = Y4M().stream(frames: frames)
+    let header = stream.firstIndex(of: 0x0a)! + 1
+    return (
+      Array(stream[..<header]),
+      (0..<frames).map { Array(stream[header + $0 * Self.frame..<header + ($0 + 1) * Self.frame]) }
+    )
+  }
+
+  @Test("answers every command as the schema says, with the request's id")
+  func commands() throws {
+    let path = ControlConnection.path()
+    let filter = try start(path)
+    filter.feed(Y4M().stream(frames: 3))
+    filter.waitForOutput(2 * Self.frame)
+    let client = try ControlConnection(path)
+    var lines: [String] = []
+    for (index, command) in [
+      #""command":"ping""#, #""command":"get""#, #""command":"stats""#, #""command":"pause""#,
+      #""command":"resume""#, #""command":"observe","events":["end","warning"]"#,
+      #""command":"set","task":"derain","prompt":null,"strength":0.5,"at_frame":7"#,
+      #""command":"drain""#,
+    ].enumerated() {
+      let id = index % 2 == 0 ? "\(index)" : "\"request \(index)\""
+      let request = "{\"id\":\(id),\(command)}"
+      try Message.expectValid([request], as: "request")
+      let reply = try client.ask(request)
+      #expect(reply.isOK, "\(reply.text)")
+      #expect(reply["id"]?.text == id)
+      lines.append(reply.text)
+    }
+    try Message.expectValid(lines, as: "reply")
+    #expect(try client.message().event == "end")
+    let result = filter.wait()
+    #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 3, "\(result.errors)")
+    filter.closeInput()
+    #expect(access(path, F_OK) != 0)
+  }
+
+  @Test("refuses what it cannot do by a code, and goes on")
+  func refusals() throws {
+    let path = ControlConnection.path()
+    let filter = try start(path)
+    filter.feed(Y4M().stream(frames: 1))
+    let client = try ControlConnection(path)
+    for (request, code) in [
+      ("{", "invalid_json"), ("{}", "invalid_request"), ("[]", "invalid_request"),
+      ("7", "invalid_request"),
+      (#"{"command":"fly"}"#, "unknown_command"), (#"{"command":3}"#, "unknown_command"),
+      (#"{"command":"ping","loud":true}"#, "invalid_request"),
+      (#"{"command":"ping","id":[1]}"#, "invalid_request"),
+      (#"{"command":"set"}"#, "invalid_request"),
+      (#"{"command":"set","steps":3}"#, "invalid_request"),
+      (#"{"command":"set","task":"defog"}"#, "invalid_value"),
+      (#"{"command":"set","strength":0}"#, "invalid_value"),
+      (#"{"command":"set","strength":"much"}"#, "invalid_value"),
+      (#"{"command":"set","guidance":1e9}"#, "invalid_value"),
+      (#"{"command":"set","task":"derain","at_frame":-1}"#, "invalid_value"),
+      (#"{"command":"set","task":"superres"}"#, "size_change"),
+      (#"{"command":"set","task":"sr","at_frame":900}"#, "size_change"),
+      (#"{"command":"observe","events":["weather"]}"#, "invalid_value"),
+      (String(repeating: "[", count: 1000), "invalid_json"),
+      (#"{"command":"ping","command":"quit"}"#, "invalid_json"),
+    ] {
+      let reply = try client.ask(request)
+      #expect(reply.errorCode == code, "\(request): \(reply.text)")
+      try Message.expectValid([reply.text], as: "reply")
+    }
+    #expect(try client.ask(#"{"command":"ping"}"#).isOK)
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+  }
+
+  @Test(
+    "changes what two runs by options would, from the effective frame on",
+    arguments: [
+      (#""task":"derain""#, ["--task", "derain"]),
+      (
+        #""prompt":"remove the fog","strength":0.4"#,
+        ["--prompt", "remove the fog", "--strength", "0.4"]
+      ),
+      (#""guidance":2.5"#, ["--guidance", "2.5"]),
+      (#""preset":"live""#, ["--preset", "live"]),
+    ])
+  func changeEqualsTwoRuns(change: String, options: [String]) throws {
+    let path = ControlConnection.path()
+    // Nothing of what a preset gives is given by hand, or the preset could not change it.
+    let base = try Tiny.model() + ["--threads", "1", "--steps", "2", "--inversion-steps", "1"]
+    let filter = try FilterProcess(base + ["--control", path], status: .none)
+    let (header, frames) = pieces(60)
+    filter.feed(header)
+    let client = try ControlConnection(path)
+    let reply = try client.ask("{\"command\":\"set\",\"at_frame\":50,\(change)}")
+    #expect(reply["effective_frame"]?.integer == 50, "\(reply.text)")
+    for frame in frames { filter.feed(frame) }
+    filter.closeInput()
+    let whole = filter.wait()
+    #expect(whole.status == 0, "\(whole.errors)")
+    let before = try FilterProcess.run(base, input: header + frames[..<50].joined())
+    let after = try FilterProcess.run(base + options, input: header + frames[50...].joined())
+    #expect(Y4M.frameCount(of: whole.output) == 60)
+    let afterFrames = after.output[(after.output.firstIndex(of: 0x0a)! + 1)...]
+    #expect(whole.output == before.output + afterFrames)
+    // And it is a change at all.
+    let unchanged = try FilterProcess.run(base, input: header + frames.joined())
+    #expect(unchanged.output != whole.output)
+  }
+
+  @Test("changes at the next frame where none is named, and says which that is")
+  func changeNow() throws {
+    let path = ControlConnection.path()
+    let filter = try start(path, ["--status-fd", "3"], status: .read)
+    let (header, frames) = pieces(20)
+    filter.feed(header + frames[..<9].joined())
+    filter.waitForOutput(8 * Self.frame)
+    let client = try ControlConnection(path)
+    let reply = try client.ask(#"{"command":"set","task":"dehaze"}"#)
+    let effective = try #require(reply["effective_frame"]?.integer)
+    #expect(effective == 9)
+    for frame in frames[9...] { filter.feed(frame) }
+    filter.closeInput()
+    let whole = filter.wait()
+    let base = try Tiny.model() + Tiny.steps + Self.streaming
+    let before = try FilterProcess.run(base, input: header + frames[..<effective].joined())
+    let after = try FilterProcess.run(
+      base + ["--task", "dehaze"], input: header + frames[effective...].joined())
+    #expect(
+      whole.output == before.output + after.output[(after.output.firstIndex(of: 0x0a)! + 1)...])
+    let lines = filter.statusLines()
+    try Message.expectValid(lines, as: "event")
+    let changed = try #require(try lines.map(Message.init).first { $0.event == "changed" })
+    #expect(changed["effective_frame"]?.integer == effective)
+    #expect(changed["options"] == reply["options"])
+  }
+
+  @Test("holds frames while it pauses, and lets none be lost")
+  func pause() throws {
+    let path = ControlConnection.path()
+    let filter = try start(path, ["--chunk", "1", "--lookahead", "0"])
+    let (header, frames) = pieces(8)
+    filter.feed(header + frames[0])
+    filter.waitForOutput(Self.frame)
+    let client = try ControlConnection(path)
+    #expect(try client.ask(#"{"command":"pause"}"#).isOK)
+    filter.feed(frames[1...].joined())
+    usleep(300_000)
+    let state = try client.ask(#"{"command":"get"}"#)
+    #expect(state["state"]?.string == "paused")
+    let held = try client.ask(#"{"command":"stats"}"#)
+    #expect(held["frames_out"]?.integer == 1)
+    #expect(try client.ask(#"{"command":"resume"}"#).isOK)
+    filter.waitForOutput(8 * Self.frame)
+    // A drain finishes what was read even where it is held.
+    #expect(try client.ask(#"{"command":"pause"}"#).isOK)
+    filter.feed(frames[0])
+    usleep(100_000)
+    #expect(try client.ask(#"{"command":"drain"}"#).isOK)
+    let result = filter.wait()
+    filter.closeInput()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect((8...9).contains(Y4M.frameCount(of: result.output)))
+  }
+
+  @Test("quits at once with whole frames only, even where nobody reads them")
+  func quit() throws {
+    for readsOutput in [true, false] {
+      let path = ControlConnection.path()
+      let filter = try FilterProcess(
+        Tiny.model() + Tiny.steps + ["--control", path, "--status-fd", "3"],
+        readsOutput: readsOutput, status: .read)
+      try PlainThread.start(name: "feeder") { filter.feed(Y4M().stream(frames: 500)) }
+      let client = try ControlConnection(path)
+      #expect(try client.ask(#"{"command":"quit"}"#).isOK)
+      let result = filter.wait(hasOutput: readsOutput)
+      if !readsOutput { filter.closeOutput() }
+      #expect(result.status == ProgramStatus.terminated.rawValue, "\(result.errors)")
+      if readsOutput, !result.output.isEmpty { #expect(Y4M.frameCount(of: result.output) >= 0) }
+    }
+  }
+
+  @Test("is the user's alone, replaces a stale one and no other")
+  func place() throws {
+    let path = ControlConnection.path()
+    defer { unlink(path) }
+    // A program that was killed leaves its socket behind.
+    let killed = try start(path)
+    _ = try ControlConnection(path)
+    var status = stat()
+    #expect(lstat(path, &status) == 0 && status.st_mode & 0o7777 == 0o600)
+    killed.send(signal: SIGKILL)
+    _ = killed.wait()
+    #expect(access(path, F_OK) == 0)
+    let second = try start(path)
+    let client = try ControlConnection(path)
+    #expect(try client.ask(#"{"command":"ping"}"#).isOK)
+    // It lives: a third one is refused, and harms nobody.
+    let third = try FilterProcess.run(Tiny.model() + Tiny.steps + ["--control", path])
+    expectFailure(third, .usage, saying: [path, "listens"])
+    #expect(try client.ask(#"{"command":"ping"}"#).isOK)
+    second.closeInput()
+    _ = second.wait()
+    #expect(access(path, F_OK) != 0)
+    try Data().write(to: URL(filePath: path))
+    let occupied = try FilterProcess.run(Tiny.model() + Tiny.steps + ["--control", path])
+    expectFailure(occupied, .usage, saying: [path, "kind"])
+    expectFailure(
+      try FilterProcess.run(["--control", "/tmp/" + String(repeating: "x", count: 120)]), .usage,
+      saying: ["--control", "bytes"])
+    expectFailure(
+      try FilterProcess.run(["--control", "/nowhere/at/all/socket"]), .inputOutput,
+      saying: ["/nowhere/at/all/socket", "No such file"])
+  }
+
+  @Test("has nothing to say to another user", .enabled(if: geteuid() == 0))
+  func otherUser() throws {
+    let path = ControlConnection.path()
+    let arguments = (try Tiny.model() + Tiny.steps + ["--control", path]).map { "'\($0)'" }
+      .joined(separator: " ")
+    // The program is nobody's, the client root's, whom no file mode keeps out.
+    let filter = try FilterProcess(
+      [
+        "--reuid", "65534", "--clear-groups", "/bin/sh", "-c",
+        "exec '\(FilterProcess.path)' \(arguments)",
+      ],
+      executable: "/usr/bin/setpriv")
+    let client = try ControlConnection(path)
+    client.send(#"{"command":"ping"}"#)
+    #expect(client.line() == nil)
+    filter.feed(Y4M().stream(frames: 1))
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+  }
+}

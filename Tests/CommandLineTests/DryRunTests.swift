@@ -1,0 +1,71 @@
+import FixtureSupport
+import Foundation
+import Testing
+
+@testable import tdm_filter
+
+@Suite("The plan that --dry-run prints")
+struct DryRunTests {
+  private func plan(_ options: [String], input: [UInt8]) throws -> [String: String] {
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + options + ["--dry-run"], input: input)
+    #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+    var plan: [String: String] = [:]
+    for line in String(decoding: result.output, as: UTF8.self).split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      plan[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces)
+    }
+    return plan
+  }
+
+  @Test("says what a run would do, and restores nothing")
+  func whole() throws {
+    let plan = try plan(
+      ["--chunk", "4", "--lookahead", "2", "--task", "derain"], input: Y4M().stream(frames: 3))
+    #expect(
+      plan.keys.sorted() == [
+        "duration", "input", "latency", "memory", "model", "output", "pictures", "preset", "speed",
+        "task",
+      ])
+    #expect(plan["task"] == "derain, by the prompt \"remove the rain\"")
+    #expect(plan["input"] == "y4m, 37x21 yuv420p, 25/1 frames a second")
+    #expect(plan["latency"] == "6 frames come in before the first goes out, 0.24 s of the stream")
+    #expect(plan["preset"]?.contains("--steps 1 --strength 1 --radius 3 --chunk 4") == true)
+    #expect(plan["speed"]?.contains("for 4 of 6 side by side") == true)
+    #expect(plan["pictures"]?.contains("repeat the edge") == true)
+  }
+
+  @Test("needs a header at most")
+  func headerOnly() throws {
+    #expect(
+      try plan([], input: Array((Y4M().header + "\n").utf8))["output"]?.hasPrefix("y4m, 37x21")
+        == true)
+    let raw = try plan(Tiny.raw + ["--task", "sr"], input: [])
+    #expect(raw["output"] == "raw, 148x84 rgb24, frame rate unknown")
+    expectFailure(
+      try FilterProcess.run(Tiny.model() + ["--dry-run"], input: Array("RIFF".utf8)), .badStream,
+      saying: ["RIFF"])
+  }
+
+  @Test("knows how long a file is")
+  func file() throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID()).y4m")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try Data(Y4M().stream(frames: 17)).write(to: file)
+    let arguments = try (Tiny.model() + Tiny.steps).map { "'\($0)'" }.joined(separator: " ")
+    let result = try FilterProcess.pipeline(
+      "\"$TDM_FILTER\" \(arguments) --dry-run < '\(file.path)'")
+    #expect(String(decoding: result.output, as: UTF8.self).contains(", 17 frames\n"))
+  }
+
+  @Test("is told apart from the facts of the build")
+  func version() throws {
+    let result = try FilterProcess.run(["--version"])
+    let text = String(decoding: result.output, as: UTF8.self)
+    #expect(text.hasPrefix("tdm-filter \(TDMFilter.version)\n"))
+    for library in ["oneDNN", "OpenBLAS", "libavutil", "libswscale", "zstd"] {
+      #expect(text.firstMatch(of: try Regex("\(library) [0-9]+\\.[0-9]+")) != nil, "\(library)")
+    }
+    #expect(text.contains("instruction sets: "))
+  }
+}

@@ -1,0 +1,130 @@
+import FixtureSupport
+import Foundation
+import Testing
+
+@testable import tdm_filter
+
+@Suite("A hostile client")
+struct HostileClientTests {
+  private static let streaming = ["--chunk", "2", "--lookahead", "1"]
+
+  /// Runs with a client at work all the while, and expects the frames that come without.
+  private func expectFrames(_ attack: @escaping @Sendable (String) throws -> Void) throws {
+    let path = ControlConnection.path()
+    let options = try Tiny.model() + Tiny.steps + Self.streaming
+    let stream = Y4M().stream(frames: 40)
+    let filter = try FilterProcess(options + ["--control", path])
+    let header = stream.firstIndex(of: 0x0a)! + 1
+    filter.feed(stream[..<header])
+    let attacking = Monitor(true)
+    try PlainThread.start(name: "attack") {
+      do { try attack(path) } catch { Issue.record(error) }
+      attacking.change { $0 = false }
+    }
+    filter.feed(stream[header...])
+    // The program goes on for as long as it is attacked.
+    filter.waitForOutput(38 * (Y4M.frameByteCount + 6))
+    attacking.wait(until: { !$0 })
+    // And is there for others.
+    let client = try ControlConnection(path)
+    #expect(try client.ask(#"{"command":"ping"}"#).isOK)
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output == (try FilterProcess.run(options, input: stream)).output)
+  }
+
+  @Test("that floods is held to its share, and is answered")
+  func flood() throws {
+    try expectFrames { path in
+      let client = try ControlConnection(path)
+      let count = 300
+      try PlainThread.start(name: "flood") { [client] in
+        for _ in 0..<count { client.send(#"{"command":"get"}"#) }
+      }
+      for _ in 0..<count { #expect(try client.message().isOK) }
+    }
+  }
+
+  @Test("that sends and never reads is held up itself, and nobody else")
+  func stall() throws {
+    try expectFrames { path in
+      // Its sends come to a stop: what is kept for it is bounded.
+      let client = try ControlConnection(path, patience: 1)
+      client.send(#"{"command":"observe"}"#)
+      var sent = 0
+      while sent < 10_000, client.send(#"{"command":"get"}"#) { sent += 1 }
+      #expect(sent < 10_000)
+    }
+  }
+
+  @Test("that sends garbage is refused line by line, and cut off where there is no line")
+  func garbage() throws {
+    try expectFrames { path in
+      var generator = SystemRandomNumberGenerator()
+      for _ in 0..<5 {
+        let client = try ControlConnection(path)
+        var noise = (0..<4000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        noise += [0x0a]
+        client.send(noise)
+        let refusal = try client.message()
+        #expect(refusal.errorCode != nil)
+        try Message.expectValid([refusal.text], as: "reply")
+      }
+      let endless = try ControlConnection(path)
+      endless.send([UInt8](repeating: 0x78, count: 1 << 20))
+      var last: String?
+      while let line = endless.line() { last = line }
+      #expect(try Message(try #require(last)).errorCode == "too_long")
+    }
+  }
+
+  @Test("that comes many times over finds the door shut, until one leaves")
+  func crowd() throws {
+    try expectFrames { path in
+      var clients: [ControlConnection] = []
+      for _ in 0..<ClientList.most {
+        let client = try ControlConnection(path)
+        // One that waits for an event that does not come is not forgotten to be gone.
+        #expect(try client.ask(#"{"command":"observe","events":["end"]}"#).isOK)
+        clients.append(client)
+      }
+      let late = try ControlConnection(path)
+      #expect(try late.message().errorCode == "too_many_clients")
+      #expect(late.line() == nil)
+      clients.removeLast()
+      for attempt in 0..<50 {
+        let next = try ControlConnection(path)
+        next.send(#"{"command":"ping"}"#)
+        if try next.message().isOK { break }
+        #expect(attempt < 49)
+        usleep(20_000)
+      }
+    }
+  }
+
+  @Test("that goes away in the middle of a line, or of a reply, is forgotten")
+  func departure() throws {
+    try expectFrames { path in
+      for _ in 0..<30 {
+        let client = try ControlConnection(path)
+        client.send(#"{"command":"set","strength":0.5,"at_frame":100000}"#)
+        client.send(Array(#"{"command":"#.utf8))
+      }
+    }
+  }
+
+  @Test("that sends no more is still answered, and then left")
+  func halfClosed() throws {
+    try expectFrames { path in
+      let client = try ControlConnection(path)
+      let count = 200
+      for id in 0..<count { client.send("{\"id\":\(id),\"command\":\"ping\"}") }
+      client.send(#"{"id":"last","command":"set","guidance":1,"at_frame":99999}"#)
+      client.endSending()
+      for id in 0..<count { #expect(try client.message()["id"]?.integer == id) }
+      #expect(try client.message()["effective_frame"]?.integer == 99999)
+      #expect(client.line() == nil)
+    }
+  }
+}

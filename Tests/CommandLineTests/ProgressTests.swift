@@ -1,0 +1,80 @@
+import ControlProtocol
+import FixtureSupport
+import Testing
+import Video
+
+@testable import tdm_filter
+
+@Suite("Progress on stderr")
+struct ProgressTests {
+  private func progress(_ frames: Int, in seconds: Double, left: Double? = nil) -> Progress {
+    Progress(
+      framesIn: frames + 3, framesOut: frames, framesSkipped: 2, framesPassedThrough: 1,
+      sceneCuts: 0, seconds: seconds, secondsLeft: left)
+  }
+
+  @Test("is one line with what remains where the length is known")
+  func line() {
+    let flow = StreamFlow(start: .now, rate: Ratio(25, 1), frameCount: 240)
+    #expect(
+      ProgressText.line(progress(24, in: 8, left: 72), flow)
+        == "24 of 240 frames in 8.0 s, 3.00 fps, 0.12 times the stream's rate, 2 left out late, "
+        + "1 of them passed through late, 72 s to go")
+    #expect(
+      ProgressText.line(progress(24, in: 8), nil)
+        == "24 frames in 8.0 s, 3.00 fps, 2 left out late, 1 of them passed through late")
+  }
+
+  @Test("is ffmpeg's blocks, with units that are what they are called")
+  func block() {
+    let flow = StreamFlow(start: .now, rate: Ratio(30000, 1001), frameCount: nil)
+    #expect(
+      ProgressText.block(progress(110_000, in: 1000), flow, isLast: false)
+        == """
+        frame=110000
+        fps=110.00
+        out_time_us=3670333333
+        out_time_ms=3670333
+        out_time=01:01:10.333333
+        dup_frames=0
+        drop_frames=2
+        speed=3.670x
+        progress=continue
+
+        """)
+    #expect(ProgressText.block(progress(1, in: 1), nil, isLast: true).hasSuffix("progress=end\n"))
+    #expect(ProgressText.block(progress(1, in: 1), nil, isLast: true).contains("out_time_ms=N/A\n"))
+  }
+
+  @Test("ends with a block that has all frames")
+  func lastBlock() throws {
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + ["--progress", "--log-level", "warning"],
+      input: Y4M().stream(frames: 5))
+    #expect(result.status == 0)
+    let keys = result.errorLines.map { $0.split(separator: "=")[0] }
+    #expect(keys.last == "progress" && result.errorLines.last == "progress=end")
+    #expect(result.errorLines.last { $0.hasPrefix("frame=") } == "frame=5")
+    #expect(result.errorLines.last { $0.hasPrefix("out_time_ms=") } == "out_time_ms=200")
+  }
+
+  @Test("tells as much as is asked for")
+  func levels() throws {
+    func errors(_ options: [String]) throws -> String {
+      try FilterProcess.run(
+        Tiny.model() + Tiny.steps + options, input: Y4M().stream(frames: 1)
+      ).errors
+    }
+    #expect(try errors([]).contains("tdm-filter: done: 1 frame in "))
+    #expect(try errors(["--log-level", "warning"]).isEmpty)
+    #expect(try errors(["--log-level", "debug"]).contains("debug: planned, model "))
+    expectFailure(
+      try FilterProcess.run(["--log-level", "loud"]), .usage, saying: ["--log-level", "loud"])
+    expectFailure(
+      try FilterProcess.run(["--quiet", "--log-level", "info"]), .usage,
+      saying: ["--quiet", "info"]
+    )
+    expectFailure(
+      try FilterProcess.run(["--quiet", "--progress"]), .usage, saying: ["--quiet", "--progress"])
+  }
+}

@@ -1,0 +1,107 @@
+import FixtureSupport
+import Foundation
+import Testing
+
+@testable import tdm_filter
+
+@Suite("The service manager")
+struct ServiceTests {
+  /// A socket as systemd has it.
+  private final class Receiver {
+    let descriptor: Int32
+    private var messages: [String] = []
+
+    init(_ name: String, isAbstract: Bool) throws {
+      descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+      let address = try #require(UnixAddress(name, isAbstract: isAbstract))
+      try #require(address.withPointer { bind(descriptor, $0, $1) } == 0)
+      // A message that never comes ends the test.
+      var patience = timeval(tv_sec: 60, tv_usec: 0)
+      setsockopt(
+        descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    func next() -> String? {
+      var buffer = [UInt8](repeating: 0, count: 4096)
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
+    }
+  }
+
+  @Test(
+    "hears that frames flow, that the program lives, and that it stops", arguments: [true, false])
+  func notifications(isAbstract: Bool) throws {
+    let name =
+      isAbstract
+      ? "tdm-test-\(UUID())"
+      : FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())").path
+    defer { unlink(name) }
+    let receiver = try Receiver(name, isAbstract: isAbstract)
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0"],
+      environment: [
+        "NOTIFY_SOCKET": (isAbstract ? "@" : "") + name, "WATCHDOG_USEC": "200000",
+      ])
+    filter.feed(Y4M().stream(frames: 2))
+    var heard: [String] = []
+    while heard.last != "READY=1", let message = receiver.next() { heard.append(message) }
+    #expect(heard.filter { $0 != "WATCHDOG=1" } == ["READY=1"])
+    // Nothing more comes in: the loop lives all the same.
+    filter.waitForOutput(2 * Y4M.frameByteCount)
+    heard = []
+    while heard.count(where: { $0 == "WATCHDOG=1" }) < 5
+      || !heard.contains(where: { $0.hasPrefix("STATUS=") }), let message = receiver.next()
+    {
+      heard.append(message)
+    }
+    #expect(heard.contains { $0.wholeMatch(of: /STATUS=\d frames? in .* fps.*/) != nil })
+    #expect(heard.count { $0 == "WATCHDOG=1" } >= 5)
+    filter.send(signal: SIGTERM)
+    #expect(filter.wait().status == 0)
+    heard = []
+    while heard.last != "STOPPING=1", let message = receiver.next() { heard.append(message) }
+    #expect(heard.last == "STOPPING=1")
+  }
+
+  @Test("is no concern of a run that it did not start")
+  func absent() throws {
+    #expect(try ServiceNotifier { _ in nil } == nil)
+    #expect(try ServiceNotifier { _ in "" } == nil)
+  }
+
+  @Test(
+    "that cannot be reached is warned of, and frames flow",
+    arguments: ["@tdm-nobody", "relative", "/nowhere/at/all"])
+  func unreachable(name: String) throws {
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + ["--status-fd", "3"], environment: ["NOTIFY_SOCKET": name],
+      status: .read)
+    filter.feed(Y4M().stream(frames: 1))
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 1)
+    #expect(result.errors.contains("warning: NOTIFY_SOCKET=\(name)"))
+    let warning = try #require(
+      try filter.statusLines().map(Message.init).first { $0.event == "warning" })
+    #expect(warning["message"]?.string?.contains(name) == true)
+  }
+
+  @Test("watches only the process that it means")
+  func watchdogOfAnother() throws {
+    let name = "tdm-test-\(UUID())"
+    let receiver = try Receiver(name, isAbstract: true)
+    defer { _ = receiver.descriptor }
+    func timeout(_ variables: [String: String]) throws -> Duration? {
+      try ServiceNotifier { variables.merging(["NOTIFY_SOCKET": "@" + name]) { $1 }[$0] }?
+        .watchdogTimeout
+    }
+    #expect(try timeout([:]) == nil)
+    #expect(try timeout(["WATCHDOG_USEC": "3000000"]) == .seconds(3))
+    #expect(try timeout(["WATCHDOG_USEC": "x"]) == nil)
+    #expect(
+      try timeout(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "\(getpid())"]) == .seconds(3))
+    #expect(try timeout(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"]) == nil)
+  }
+}

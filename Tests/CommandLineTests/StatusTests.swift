@@ -1,0 +1,148 @@
+import FixtureSupport
+import Foundation
+import StrictJSON
+import Testing
+
+@testable import tdm_filter
+
+@Suite("Events on a descriptor")
+struct StatusTests {
+  private static let streaming = ["--chunk", "2", "--lookahead", "1"]
+
+  private func options(_ more: [String] = streaming) throws -> [String] {
+    try Tiny.model() + Tiny.steps + ["--status-fd", "3"] + more
+  }
+
+  @Test("are those of the published schema, from hello to the end's totals")
+  func schema() throws {
+    let filter = try FilterProcess(try options(), status: .read)
+    filter.feed(Y4M().stream(frames: 5))
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    let lines = filter.statusLines()
+    try Message.expectValid(lines, as: "event")
+    let messages = try lines.map(Message.init)
+    #expect(messages.first?.event == "hello" && messages.last?.event == "end")
+    #expect(messages.filter { $0.event == "end" }.count == 1)
+    #expect(messages.first?["pid"]?.integer == Int(filter.process))
+  }
+
+  @Test("tell of a cut with the frame that begins the scene")
+  func sceneCut() throws {
+    // Dark on the left, and then on the right.
+    let scenes: [[UInt8]] = (0..<6).map { frame in
+      (0..<Y4M.frameByteCount).map { place in
+        (place % Tiny.width < Tiny.width / 2) == (frame < 4) ? 50 : 200
+      }
+    }
+    let filter = try FilterProcess(try options(), status: .read)
+    filter.feed(Array((Y4M().header + "\n").utf8))
+    for scene in scenes { filter.feed(Array("FRAME\n".utf8) + scene) }
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+    let cuts = try filter.statusLines().map(Message.init).filter { $0.event == "scene_cut" }
+    #expect(cuts.map { $0["frame"]?.integer } == [4])
+  }
+
+  @Test("tell why it ended: a signal, an error", arguments: [true, false])
+  func reasons(isSignal: Bool) throws {
+    let filter = try FilterProcess(try options(), status: .read)
+    filter.feed(Y4M().stream(frames: 3) + Array("FRAME\n".utf8) + [1, 2, 3])
+    filter.waitForOutput(2 * Y4M.frameByteCount)
+    if isSignal { filter.send(signal: SIGTERM) } else { filter.closeInput() }
+    let result = filter.wait()
+    let end = try #require(try filter.statusLines().last.map(Message.init))
+    #expect(end["reason"] == .string(isSignal ? "signal" : "error"))
+    #expect(end["status"]?.integer == Int(result.status))
+    #expect(end["frames_out"]?.integer == 3)
+    if !isSignal {
+      let message = try #require(end["message"]?.string)
+      #expect(result.errors.contains(message))
+    }
+  }
+
+  @Test("know the length of a file")
+  func fileLength() throws {
+    let file = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID()).y4m")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try Data(Y4M().stream(frames: 4)).write(to: file)
+    let arguments = try options().map { "'\($0)'" }.joined(separator: " ")
+    let result = try FilterProcess.pipeline(
+      "\"$TDM_FILTER\" \(arguments) < '\(file.path)' 3>&2 2>/dev/null >/dev/null")
+    let messages = try result.errorLines.map { try Message(String($0)) }
+    #expect(messages.first?["frame_count"] == .integer(4))
+  }
+
+  @Test("that nobody reads hold no frame up, and are counted")
+  func stalledReader() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    defer { for end in ends { close(end) } }
+    // Full to the brim before the program has said a word.
+    _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
+    let block = [UInt8](repeating: 0x20, count: 4096)
+    while write(ends[1], block, block.count) > 0 {}
+    _ = fcntl(ends[1], F_SETFL, 0)
+    let filter = try FilterProcess(try options(), status: .descriptor(ends[1]))
+    filter.feed(Y4M().stream(frames: 9))
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Y4M.frameCount(of: result.output) == 9)
+  }
+
+  @Test("whose reader is gone end nothing")
+  func readerGone() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+    close(ends[0])
+    defer { close(ends[1]) }
+    let filter = try FilterProcess(try options(), status: .descriptor(ends[1]))
+    filter.feed(Y4M().stream(frames: 3))
+    filter.closeInput()
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Y4M.frameCount(of: result.output) == 3)
+  }
+
+  @Test("go only where something can be written", arguments: ["0", "1", "97", "-1", "99999999999"])
+  func unfitDescriptor(number: String) throws {
+    let result = try FilterProcess.run(["--status-fd", number])
+    expectFailure(result, .usage, saying: ["--status-fd", number])
+  }
+
+  @Test("are lost where they do not fit, and how many is told when there is room again")
+  func lost() throws {
+    var ends: [Int32] = [0, 0]
+    try #require(pipe(&ends) == 0)
+    for end in ends { _ = fcntl(end, F_SETFL, O_NONBLOCK) }
+    defer { for end in ends { close(end) } }
+    var status = StatusDescriptor(ends[1])
+    let line = Array(repeating: UInt8(ascii: "x"), count: 999) + [0x0a]
+    // A pipe of 64 KiB and a buffer of as much.
+    for _ in 0..<200 { status.write(line, at: 0) }
+    #expect(status.isBehind)
+    #expect((60...80).contains(status.lostCount), "\(status.lostCount)")
+    var text: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    func readAll() {
+      while true {
+        let count = read(ends[0], &buffer, buffer.count)
+        guard count > 0 else { return }
+        text += buffer[..<count]
+        status.flush()
+      }
+    }
+    readAll()
+    status.write(line, at: 0)
+    readAll()
+    let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+    let message = try Message(String(lines[lines.count - 2]))
+    #expect(message.event == "lost" && message["count"]?.integer == status.lostCount)
+    #expect(lines.count == 200 - status.lostCount + 2)
+    #expect(lines.allSatisfy { $0.utf8.count == 999 || $0.hasPrefix("{") })
+  }
+}
