@@ -1,4 +1,4 @@
-"""Trains UNet, ControlNet and text encoder together on a finished autoencoder: python -m tdm_training.denoiser --help"""
+"""Trains UNet, ControlNet and text encoder together, on single frames: python -m tdm_training.denoiser --help"""
 
 import argparse
 import time
@@ -10,57 +10,24 @@ from accelerate import Accelerator
 
 from . import networks, pipeline
 from . import recipe as recipes
-from .degradations import degrade, sensor_noise
+from .examples import Examples
 from .networks import Model
-from .pictures import CropSource
 from .schedule import Schedule
-from .training import Average, Clock, Log, rate_factor, save, share_gradients
-
-
-# What the third way of training follows: strength, inversion steps, sampling steps; and its share. The preset's own
-# comes first and is trained as a whole, inversion included; of the others only one step is, on what those before it leave.
-PATHS = {
-    (0.1, 1, 1): 0.72, (0.1, 1, 2): 0.08, (0.1, 2, 2): 0.05, (1.0, 1, 1): 0.08, (1.0, 2, 3): 0.04, (1.0, 3, 4): 0.03,
-}
-PRESET = next(iter(PATHS))
-
-
-class Examples:
-    """Batches of clean and degraded pictures with their tasks, a function of seed, process and step alone."""
-
-    def __init__(self, source: CropSource, settings: dict, process: int = 0):
-        self.source, self.settings, self.process = source, settings, process
-        shares = settings["task_shares"]
-        self.tasks = list(shares)
-        self.shares = np.array([shares[t] for t in self.tasks]) / sum(shares.values())
-
-    def at(self, step: int, side: int) -> tuple[torch.Tensor, torch.Tensor, list[str], torch.Generator]:
-        seed, count = self.settings["seed"], self.settings["batch"]
-        rng = np.random.default_rng((seed, step, self.process))
-        generator = torch.Generator().manual_seed((seed * 64 + self.process) * 1_000_003 + step)
-        clean = torch.from_numpy(self.source.batch(rng, count, side))
-        tasks = sorted(rng.choice(self.tasks, size=count, p=self.shares).tolist())
-        parts = []
-        for task in dict.fromkeys(tasks):
-            chosen = [i for i, t in enumerate(tasks) if t == task]
-            parts.append(degrade(task, clean[chosen], generator))
-        form = torch.channels_last
-        degraded = torch.cat(parts).contiguous(memory_format=form)
-        return clean.contiguous(memory_format=form), degraded, tasks, generator
+from .training import Average, Log, rate_factor, save, share_gradients
 
 
 class Objective:
-    """The three ways of training, each a loss of one batch.
+    """The ways of training, each a loss of one batch.
 
-    alone  the UNet with the empty prompt on noisy latents of clean and of degraded pictures: what inversion needs.
-    noise  UNet and ControlNet from Gaussian noise of any level: diffusion as it is defined; most often from the top.
-    path   what a preset runs: the degraded picture's own inverted latent, and the steps down from there.
+    alone     the UNet with the empty prompt on noisy latents of clean and of degraded pictures: what inversion needs
+    noise     UNet and ControlNet from Gaussian noise of any level: diffusion as it is defined; most often from the top
+    path      what the program's preset runs, from the degraded picture's latent to the clean picture
+    inverted  the same after one step of inversion
     """
 
-    def __init__(self, model: Model, settings: dict):
-        self.model, self.schedule = model, Schedule(model.scheduler)
-        self.decoder = settings["decoder"]
-        self.latent_weight, self.pixel_weight = settings["latent_weight"], settings["pixel_weight"]
+    def __init__(self, model: Model, preset: dict, settings: dict):
+        self.model, self.schedule, self.preset = model, Schedule(model.scheduler), preset
+        self.absolute_weight, self.square_weight = settings["absolute_weight"], settings["square_weight"]
         tokens = model.tokens()
         self.names, self.tokens = list(tokens), torch.stack(list(tokens.values()))
 
@@ -81,139 +48,141 @@ class Objective:
         anywhere = torch.randint(0, last + 1, (count,), generator=generator)
         return torch.where(top, last, anywhere)
 
-    def distance(self, estimate: torch.Tensor, latent: torch.Tensor, clean: torch.Tensor, weight=1.0) -> torch.Tensor:
-        """Between an estimated clean latent and the truth, as latents and as pictures."""
-        picture = self.model.decode(estimate).float()
-        pixels = ((picture - clean).square() + 1e-5).sqrt()
-        latents = (estimate - latent).square()
-        return self.latent_weight * (weight * latents).mean() + self.pixel_weight * (weight * pixels).mean()
+    def distance(self, picture: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
+        difference = picture.float() - clean
+        absolute = (difference.square() + 1e-6).sqrt().mean()
+        return self.absolute_weight * absolute + self.square_weight * difference.square().mean()
 
-    def alone(self, clean, degraded, tasks, choice, generator) -> torch.Tensor:
+    def alone(self, clean, degraded, tasks, generator) -> torch.Tensor:
         empty, _ = self.texts(tasks)
-        with torch.no_grad():
-            z = self.model.encode(torch.cat([clean[::2], degraded[1::2]])).float()
+        z = self.model.encode(torch.cat([clean[::2], degraded[1::2]]))
+        timesteps = self.draw(len(z), 0.2, generator)
+        # Inversion of the preset's strength happens near the clean level.
+        near = torch.rand(len(z), generator=generator) < 0.5
+        timesteps = torch.where(near, (timesteps * self.preset["strength"]).long(), timesteps)
+        x, v = self.noisy(z, timesteps, generator)
+        return 0.2 * (self.model.predict(x, timesteps, empty).float() - v).square().mean()
+
+    def noise(self, clean, degraded, tasks, generator) -> torch.Tensor:
+        _, context = self.texts(tasks)
+        z = self.model.encode(clean)
         timesteps = self.draw(len(z), 0.3, generator)
         x, v = self.noisy(z, timesteps, generator)
-        return (self.model.predict(x, timesteps, empty).float() - v).square().mean()
-
-    def noise(self, clean, degraded, tasks, choice, generator) -> torch.Tensor:
-        _, context = self.texts(tasks)
-        with torch.no_grad():
-            z = self.model.encode(clean).float()
-        timesteps = self.draw(len(z), 0.5, generator)
-        x, v = self.noisy(z, timesteps, generator)
         output = self.model.predict(x, timesteps, context, degraded).float()
-        a, b = self.schedule.of(timesteps)
-        return (output - v).square().mean() + self.distance(a * x - b * output, z, clean, b.square())
+        return 0.2 * (output - v).square().mean()
 
-    def path(self, clean, degraded, tasks, choice, generator) -> torch.Tensor:
+    def path(self, clean, degraded, tasks, generator) -> torch.Tensor:
+        return self.followed(clean, degraded, tasks, self.preset["inversion_steps"])
+
+    def inverted(self, clean, degraded, tasks, generator) -> torch.Tensor:
+        return self.followed(clean, degraded, tasks, 1)
+
+    def followed(self, clean, degraded, tasks, inversion_steps: int) -> torch.Tensor:
         empty, context = self.texts(tasks)
-        followed = list(PATHS)[choice.choice(len(PATHS), p=np.array(list(PATHS.values())))]
-        strength, inversion_steps, steps = followed
-        whole = followed == PRESET
-        schedule, predict = self.schedule, self.model.predict
+        strength, steps = self.preset["strength"], self.preset["steps"]
         with torch.no_grad():
-            z, start = self.model.encode(torch.cat([clean, degraded])).float().chunk(2)
-        rungs = schedule.descent(steps, strength)
-        last = 0 if whole else int(choice.integers(steps))
-        with torch.set_grad_enabled(whole):
-            x = pipeline.invert(self.model, schedule, start, empty, inversion_steps, strength)
-        with torch.no_grad():
-            for here, below in zip(rungs[:last], rungs[1:]):
-                x = schedule.move(x, predict(x, here, context, degraded).float(), here, below)
-        a, b = schedule.at(rungs[last])
-        output = predict(x, rungs[last], context, degraded).float()
-        # The estimate errs b times as much as the output: without this, low levels would hardly be heard.
-        loss = self.distance(a * x - b * output, z, clean) / b
-        if self.decoder:  # which has to go on drawing what the encoder wrote
-            loss = loss + self.pixel_weight * (self.model.decode(z).float() - clean).abs().mean()
-        return loss
+            z = self.model.encode(degraded)
+            z = pipeline.invert(self.model, self.schedule, z, empty, inversion_steps, strength)
+        z = pipeline.sample(self.model, self.schedule, z, context, degraded, steps, strength)
+        return self.distance(self.model.decode(z), clean)
 
 
-@torch.no_grad()
-def held_out_psnr(model: Model, pictures: list[np.ndarray], count: int = 8) -> float:
-    """Mean PSNR of the preset's path on the middles of pictures with strong noise."""
-    crops = []
-    for p in pictures[:count]:
-        y, x = (p.shape[0] - 256) // 2, (p.shape[1] - 256) // 2
-        crops.append(p[y : y + 256, x : x + 256].transpose(2, 0, 1))
-    clean = torch.from_numpy(np.stack(crops)).float() / 255
-    noisy = sensor_noise(clean, torch.Generator().manual_seed(0), 25, 25)
-    with torch.autocast("cpu", torch.bfloat16):
-        out = pipeline.restore(model, noisy, "denoise", *PRESET).float()
-    return float((-10 * torch.log10((out - clean).square().mean((1, 2, 3)))).mean())
+class HeldOut:
+    """Middles of pictures kept aside, degraded by seeds of their own, a few for each task: what training is judged by."""
+
+    def __init__(self, pictures: list[np.ndarray], seed: int = 12345, side: int = 192):
+        middles = [p[(p.shape[0] - side) // 2 :, (p.shape[1] - side) // 2 :][:side, :side] for p in pictures]
+        source = _Middles(middles)
+        self.batches = {}
+        for task in ("denoise", "deartifact", "superres", "derain", "dehaze"):
+            examples = Examples(source, seed, {task: 1.0})
+            source.next = 0
+            self.batches[task] = examples.at(0, len(middles), side)[:2]
+
+    @torch.no_grad()
+    def psnr(self, model: Model, preset: dict) -> dict[str, float]:
+        """Mean PSNR by task, in dB."""
+        figures = {}
+        for task, (clean, degraded) in self.batches.items():
+            with torch.autocast("cpu", torch.bfloat16):
+                out = pipeline.restore(model, degraded, task, **preset).float()
+            figures[task] = float((-10 * torch.log10((out - clean).square().mean((1, 2, 3)))).mean())
+        return figures
 
 
-def side_at(crops: list[list[float]], progress: float) -> int:
-    """The crops' side from [[until this progress, side], ...]: small ones first, for more steps in the time."""
-    return next(int(side) for until, side in crops if progress < until)
+class _Middles:
+    """A source that hands out its pictures in turn, unmoved."""
+
+    def __init__(self, pictures: list[np.ndarray]):
+        self.pictures, self.next = pictures, 0
+
+    def clip(self, rng: np.random.Generator, side: int, frames: int = 1) -> np.ndarray:
+        picture = self.pictures[self.next].astype(np.float32) / 255
+        self.next += 1
+        return np.repeat(picture[None], frames, 0)
 
 
-def together(accelerator: Accelerator, progress: float) -> float:
-    """The processes' mean progress: their clocks differ, their learning rates and their ends may not."""
-    return float(accelerator.reduce(torch.tensor(progress, dtype=torch.float64), "mean"))
+def at_progress(crops: list[list], progress: float) -> tuple[int, int]:
+    """(side, batch) from [[until this progress, side, batch], ...]: small crops first, for more steps in the time."""
+    return next((side, batch) for until, side, batch in crops if progress < until)
 
 
-def train(
-    recipe: dict, pictures: str, folder: Path, report_seconds: float, vae: Path | None = None, start: Path | None = None
-) -> None:
-    """Trains into `folder`: from nothing on the autoencoder `vae`, or, the recipe's `finish`, from the model `start`."""
-    settings = recipe["denoiser"]["finish" if start else "training"]
+def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, start: Path | None = None,
+          vae: Path | None = None) -> None:
+    """Trains into `folder`, from nothing or from the model in `start`. Goes on from the checkpoint that it finds."""
+    settings, preset = recipe["denoiser"], recipe["preset"]
     accelerator = Accelerator(cpu=True)
     with accelerator.main_process_first():
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
-    examples = Examples(source, settings, accelerator.process_index)
-    with accelerator.main_process_first():
         torch.manual_seed(settings["seed"])
-        model = networks.load(start) if start else networks.build(recipe, vae, folder)
-    trained = model.trained
-    if settings["decoder"]:
-        trained["decoder"] = model.vae.decoder.requires_grad_(True)
-    trained.to(memory_format=torch.channels_last)
-    model.vae.to(memory_format=torch.channels_last)
+        model = networks.load(start) if start else networks.build(recipe, folder, vae)
+    examples = Examples(source, settings["seed"], settings["task_shares"], accelerator.process_index)
+    judged = HeldOut(held_out[:12]) if accelerator.is_main_process else None
+    trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
     optimizer = torch.optim.AdamW(
         parameters, lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=settings["weight_decay"], fused=True
     )
-    state_path, step, spent = folder / "denoiser.state", 0, 0.0
+    state_path, step = folder / "denoiser.state", 0
     if state_path.exists():
         state = torch.load(state_path, weights_only=True)
         trained.load_state_dict(state["trained"])
         optimizer.load_state_dict(state["optimizer"])
-        average.shadow, average.step = state["average"], state["average_step"]
-        step, spent = state["step"], state["spent"]
-    objective, clock = Objective(model, settings), Clock(settings["minutes"], spent)
-    ways = ["alone", "noise", "path"]
-    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, "held_out_psnr", "rate"])
-    running, last_report = dict.fromkeys(ways, 0.0), time.monotonic()
+        average.shadow, average.step, step = state["average"], state["average_step"], state["step"]
+    objective = Objective(model, preset, settings)
+    ways = list(settings["shares"])
+    shares = np.array([settings["shares"][w] for w in ways])
+    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *settings["task_shares"], "rate"])
+    running, begun = dict.fromkeys(ways, 0.0), time.monotonic()
+    last_report = begun
 
     def checkpoint() -> None:
         if not accelerator.is_main_process:
             return
-        average.swap(parameters)
-        figure = held_out_psnr(model, held_out)
-        model.save(folder / "model")
-        average.swap(parameters)
         save(state_path, {
             "trained": trained.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow,
-            "average_step": average.step, "step": step, "spent": clock.spent,
+            "average_step": average.step, "step": step,
         })
+        average.swap(parameters)
+        figures = judged.psnr(model, preset)
+        model.save(folder / "model")
+        average.swap(parameters)
         rate = optimizer.param_groups[0]["lr"]
-        log.write(step=step, minutes=clock.spent / 60, **running, held_out_psnr=figure, rate=rate)
+        log.write(step=step, minutes=(time.monotonic() - begun) / 60, **running, **figures, rate=rate)
 
-    while (progress := together(accelerator, clock.progress)) < 1:
+    while step < settings["steps"]:
+        progress = step / settings["steps"]
         # One way for all processes: a step costs what its way costs, and the processes wait for each other.
         choice = np.random.default_rng((settings["seed"], step))
-        clean, degraded, tasks, generator = examples.at(step, side_at(settings["crops"], progress))
-        # The shares' course is over the first half; after it everything is as in the end.
-        along = min(1.0, 2 * progress)
-        shares = np.array([(1 - along) * settings[w][0] + along * settings[w][1] for w in ways])
         way = ways[choice.choice(len(ways), p=shares / shares.sum())]
+        side, count = at_progress(settings["crops"], progress)
+        clean, degraded, tasks = examples.at(step, count, side)
+        generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = settings["learning_rate"] * rate_factor(step, progress, settings["warmup"])
         with torch.autocast("cpu", torch.bfloat16):
-            loss = getattr(objective, way)(clean, degraded, tasks, choice, generator)
+            loss = getattr(objective, way)(clean, degraded, tasks, generator)
         loss.backward()
         share_gradients(accelerator, parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -233,15 +202,14 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--recipe", required=True)
     p.add_argument("--pictures", required=True, help="a folder of photographs")
-    source = p.add_mutually_exclusive_group(required=True)
-    source.add_argument("--vae", type=Path, help="the finished autoencoder's folder; everything else begins at random")
-    source.add_argument("--begin-with", type=Path, help="a model's folder to go on from, with the recipe's [denoiser.finish]")
+    p.add_argument("--vae", type=Path, help="a trained autoencoder's folder, where the recipe's is one that is trained")
+    p.add_argument("--begin-with", type=Path, help="a model's folder to go on from")
     p.add_argument("--out", required=True, type=Path, help="checkpoints, log, and the diffusers folder model/")
     p.add_argument("--report-seconds", type=float, default=150)
     p.add_argument("--threads", type=int, default=2)
     o = p.parse_args()
     torch.set_num_threads(o.threads)
-    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.vae, o.begin_with)
+    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.begin_with, o.vae)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderTiny, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from . import tokenizer
+from . import tokenizer, window
+from .haar import AutoencoderHaar
 from .tasks import EMPTY, PROMPTS
 
 MODEL_INDEX = {
     "_class_name": "StableDiffusionControlNetPipeline",
     "unet": ["diffusers", "UNet2DConditionModel"],
     "controlnet": ["diffusers", "ControlNetModel"],
-    "vae": ["diffusers", "AutoencoderTiny"],
     "text_encoder": ["transformers", "CLIPTextModel"],
     "tokenizer": ["transformers", "CLIPTokenizer"],
     "scheduler": ["diffusers", "DDIMScheduler"],
@@ -31,7 +32,7 @@ class Model:
     controlnet: ControlNetModel
     text: CLIPTextModel
     tokenizer: CLIPTokenizer
-    vae: AutoencoderTiny
+    vae: AutoencoderHaar | AutoencoderTiny
     scheduler: DDIMScheduler
 
     @property
@@ -47,12 +48,15 @@ class Model:
         return dict(zip(named, ids))
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
-        """Latents of pictures in [0, 1], of unit deviation."""
-        return self.vae.encode(x * 2 - 1).latents * self.vae.config.scaling_factor
+        """Latents of pictures in [0, 1]."""
+        encoded = self.vae.encode(x * 2 - 1)
+        latents = encoded if isinstance(encoded, torch.Tensor) else encoded.latents
+        return latents * self.vae.config.scaling_factor
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Pictures of latents, in [0, 1] but not clipped."""
-        return (self.vae.decode(z / self.vae.config.scaling_factor).sample + 1) / 2
+        decoded = self.vae.decode(z / self.vae.config.scaling_factor)
+        return ((decoded if isinstance(decoded, torch.Tensor) else decoded.sample) + 1) / 2
 
     def predict(self, x, timesteps, context, condition=None):
         """v, from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet."""
@@ -67,23 +71,26 @@ class Model:
 
     def save(self, folder: Path, half: bool = False) -> None:
         """The diffusers folder; `half` stores the weights in float16."""
-        parts = {
-            "unet": self.unet, "controlnet": self.controlnet, "text_encoder": self.text, "vae": self.vae,
-        }
+        parts = {"unet": self.unet, "controlnet": self.controlnet, "text_encoder": self.text, "vae": self.vae}
         for name, part in parts.items():
+            if isinstance(part, AutoencoderHaar):
+                part.save_pretrained(folder / name)
+                continue
             part.to(torch.float16 if half else torch.float32).save_pretrained(folder / name)
             part.float()
         self.scheduler.save_pretrained(folder / "scheduler")
         tokenizer.write(folder / "tokenizer")
-        (folder / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
+        index = MODEL_INDEX | {"vae": ["diffusers", type(self.vae).__name__]}
+        (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 def tuples(settings: dict) -> dict:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if not isinstance(v, dict)}
 
 
-def build(recipe: dict, vae: Path, folder: Path) -> Model:
-    """A new model with random weights on a trained autoencoder; the tokenizer is written to `folder`."""
+def build(recipe: dict, folder: Path, vae: Path | None = None) -> Model:
+    """A new model with random weights; `folder` gets its tokenizer. `vae`: a trained autoencoder's folder, where the
+    recipe's is one that is trained."""
     vocabulary = tokenizer.write(folder / "tokenizer")
     unet = UNet2DConditionModel(**tuples(recipe["unet"]))
     controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
@@ -95,7 +102,7 @@ def build(recipe: dict, vae: Path, folder: Path) -> Model:
     ))
     return Model(
         unet, controlnet, text, CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        AutoencoderTiny.from_pretrained(vae).eval().requires_grad_(False), DDIMScheduler(**recipe["scheduler"]),
+        load_vae(vae) if vae else AutoencoderHaar(**tuples(recipe["vae"])), DDIMScheduler(**recipe["scheduler"]),
     )
 
 
@@ -111,13 +118,30 @@ def wake(controlnet: ControlNetModel) -> None:
             parameter.normal_(0, (1 / parameter[0].numel()) ** 0.5)
 
 
+def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderTiny:
+    if json.loads((folder / "config.json").read_text())["_class_name"] == "AutoencoderHaar":
+        return AutoencoderHaar.from_pretrained(folder)
+    return AutoencoderTiny.from_pretrained(folder).float().eval().requires_grad_(False)
+
+
+def load_unet(folder: Path) -> UNet2DConditionModel:
+    """A UNet with its window fusion, which diffusers itself does not know, where it has one."""
+    config = json.loads((folder / "config.json").read_text())
+    settings = config.pop("window_fusion", None)
+    unet = UNet2DConditionModel.from_config(config)
+    if settings:
+        window.install(unet, settings)
+    unet.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
+    return unet.float()
+
+
 def load(folder: Path) -> Model:
     """A model from a diffusers folder, in float32."""
     return Model(
-        UNet2DConditionModel.from_pretrained(folder / "unet").float(),
+        load_unet(folder / "unet"),
         ControlNetModel.from_pretrained(folder / "controlnet").float(),
         CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
         CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        AutoencoderTiny.from_pretrained(folder / "vae").float().eval().requires_grad_(False),
+        load_vae(folder / "vae"),
         DDIMScheduler.from_pretrained(folder / "scheduler"),
     )
