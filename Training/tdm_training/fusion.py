@@ -18,21 +18,14 @@ from .training import Average, Log, rate_factor, save, share_gradients
 
 
 class Features:
-    """The U-Net up to its last norm: what the fusion works on."""
+    """What the U-Net's last convolution is given: what the fusion works on."""
 
     def __init__(self, unet):
-        self.unet, self.seen = unet, None
-        unet.conv_norm_out.register_forward_pre_hook(self.keep)
+        self.seen = None
+        unet.conv_out.register_forward_pre_hook(self.keep)
 
     def keep(self, module, arguments):
         self.seen = arguments[0]
-
-    def finish(self, h: torch.Tensor) -> torch.Tensor:
-        """The network's output from (fused) features."""
-        n = torch.nn.functional.group_norm(
-            h, self.unet.conv_norm_out.num_groups, self.unet.conv_norm_out.weight, self.unet.conv_norm_out.bias,
-            self.unet.conv_norm_out.eps)
-        return self.unet.conv_out(torch.nn.functional.silu(n))
 
 
 class Fused:
@@ -55,7 +48,7 @@ class Fused:
     def picture(self, z: torch.Tensor, features: torch.Tensor, here: int) -> torch.Tensor:
         """Frame `here` of a window, [1, 3, H, W]."""
         a, b = self.schedule.at(self.timestep)
-        v = self.features.finish(self.model.unet.window_fusion(features, here)).float()
+        v = self.model.unet.conv_out(self.model.unet.window_fusion(features, here)).float()
         return self.model.decode(a * z[here : here + 1] - b * v)
 
 
@@ -87,7 +80,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     for part in (model.unet, model.controlnet, model.text):
         part.requires_grad_(False).to(memory_format=torch.channels_last)
     trained = torch.nn.ModuleDict({
-        "fusion": model.unet.window_fusion, "norm": model.unet.conv_norm_out, "out": model.unet.conv_out,
+        "fusion": model.unet.window_fusion, "out": model.unet.conv_out,
     }).requires_grad_(True)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])

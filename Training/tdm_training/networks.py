@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from . import tokenizer, window
+from . import plain, tokenizer, window
 from .haar import AutoencoderHaar
 from .tasks import EMPTY, PROMPTS
 
@@ -94,6 +94,11 @@ def build(recipe: dict, folder: Path, vae: Path | None = None) -> Model:
     vocabulary = tokenizer.write(folder / "tokenizer")
     unet = UNet2DConditionModel(**tuples(recipe["unet"]))
     controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
+    if recipe.get("resnet_norm") == "none":
+        plain.without_norms(unet)
+        plain.without_norms(controlnet)
+        plain.initialize(unet)
+        plain.initialize(controlnet)
     wake(controlnet)
     text = CLIPTextModel(CLIPTextConfig(
         vocab_size=vocabulary, hidden_size=recipe["unet"]["cross_attention_dim"], max_position_embeddings=77,
@@ -124,22 +129,24 @@ def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderTiny:
     return AutoencoderTiny.from_pretrained(folder).float().eval().requires_grad_(False)
 
 
-def load_unet(folder: Path) -> UNet2DConditionModel:
-    """A UNet with its window fusion, which diffusers itself does not know, where it has one."""
+def load_part(kind: type, folder: Path) -> nn.Module:
+    """A UNet or ControlNet in float32 with what diffusers itself does not know of: Protocol/model-files.md."""
     config = json.loads((folder / "config.json").read_text())
-    settings = config.pop("window_fusion", None)
-    unet = UNet2DConditionModel.from_config(config)
-    if settings:
-        window.install(unet, settings)
-    unet.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
-    return unet.float()
+    fusion, norm = config.pop("window_fusion", None), config.pop("resnet_norm", None)
+    part = kind.from_config(config)
+    if norm == "none":
+        plain.without_norms(part)
+    if fusion:
+        window.install(part, fusion)
+    part.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
+    return part.float()
 
 
 def load(folder: Path) -> Model:
     """A model from a diffusers folder, in float32."""
     return Model(
-        load_unet(folder / "unet"),
-        ControlNetModel.from_pretrained(folder / "controlnet").float(),
+        load_part(UNet2DConditionModel, folder / "unet"),
+        load_part(ControlNetModel, folder / "controlnet"),
         CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
         CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         load_vae(folder / "vae"),

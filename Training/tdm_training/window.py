@@ -2,14 +2,14 @@
 
 SW-CFA averages the keys and values of a window's frames position by position, at the coarse levels where a U-Net attends.
 Noise and flicker live at the finest level, and what moves is elsewhere in the next frame. So, before the U-Net's last
-norm, every position attends to a neighbourhood of itself in every frame of the window, one softmax over all of them, and
+convolution, every position attends to a neighbourhood of itself in every frame of the window, one softmax over all of them, and
 takes from each frame what looks alike. A frame's keys and values depend on that frame only: they are computed once and
 cached for its neighbours, as SW-CFA's are.
 """
 
 import torch
-from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
+from torch.nn.functional import silu
 
 
 class WindowFusion(nn.Module):
@@ -17,10 +17,11 @@ class WindowFusion(nn.Module):
 
         n    = norm(h)                                     group norm, each frame by itself
         q, k = to_q(n), to_k(n)                            1x1, `key_channels` channels
-        v    = to_v(n)                                     1x1, C channels
+        v    = to_v(h)                                     1x1, C channels
         a    = softmax over frames f and displacements d, |dy|, |dx| <= reach, of
                q[y, x] . k[f][y + dy, x + dx] / sqrt(key_channels) + position_bias[min(|f - here|, radius), dy, dx]
-        out  = resnet(h + to_out(sum of a v))              displacements out of the picture are left out
+        g    = h + to_out(sum of a v)                      displacements out of the picture are left out
+        out  = g + conv2(silu(conv1(silu(g))))             3x3
     """
 
     def __init__(self, channels: int, key_channels: int = 16, reach: int = 3, radius: int = 3, groups: int = 8):
@@ -32,13 +33,14 @@ class WindowFusion(nn.Module):
         self.to_v = nn.Conv2d(channels, channels, 1, bias=False)
         self.to_out = nn.Conv2d(channels, channels, 1)
         self.position_bias = nn.Parameter(torch.zeros(radius + 1, 2 * reach + 1, 2 * reach + 1))
-        self.resnet = ResnetBlock2D(in_channels=channels, temb_channels=None, groups=groups, eps=1e-5)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, h: torch.Tensor, here: int) -> torch.Tensor:
         """`here`: which of the frames is restored."""
         n = self.norm(h)
         q = self.to_q(n[here : here + 1]) * self.to_q.out_channels**-0.5
-        k, v = self.to_k(n), self.to_v(n)
+        k, v = self.to_k(n), self.to_v(h)
         reach, (frames, _, height, width) = self.reach, h.shape
         pad = lambda x: nn.functional.pad(x, (reach,) * 4)
         padded_k, padded_v = pad(k), pad(v)
@@ -56,7 +58,8 @@ class WindowFusion(nn.Module):
         taken = 0
         for i, (dy, dx) in enumerate((dy, dx) for dy in side for dx in side):
             taken = taken + (weights[i] * padded_v[:, :, dy : dy + height, dx : dx + width]).sum(0, keepdim=True)
-        return self.resnet(h[here : here + 1] + self.to_out(taken), None)
+        g = h[here : here + 1] + self.to_out(taken)
+        return g + self.conv2(silu(self.conv1(silu(g))))
 
 
 def install(unet, settings: dict) -> WindowFusion:
@@ -64,8 +67,8 @@ def install(unet, settings: dict) -> WindowFusion:
     fusion = WindowFusion(unet.config.block_out_channels[0], groups=unet.config.norm_num_groups, **settings)
     with torch.no_grad():
         fusion.to_out.weight.mul_(0.1)
-        fusion.resnet.conv2.weight.mul_(0.1)
-        fusion.resnet.conv2.bias.zero_()
+        fusion.conv2.weight.mul_(0.1)
+        fusion.conv2.bias.zero_()
     unet.window_fusion = fusion
     unet.register_to_config(window_fusion=dict(settings))
     return fusion
