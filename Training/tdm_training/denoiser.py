@@ -10,10 +10,16 @@ from accelerate import Accelerator
 
 from . import networks, pipeline
 from . import recipe as recipes
-from .examples import Examples
+from .degradations import TASKS
+from .examples import Examples, tensor
 from .networks import Model
 from .schedule import Schedule
 from .training import Average, Log, rate_factor, save, share_gradients
+
+
+# Squared error, 40 dB, about which an error counts most. Without it nearly clean pictures, whose errors are tiny, have
+# by far the largest gradients, and AdamW takes its step from them; with more of it nothing better than it is learned.
+GOOD_ENOUGH = 1e-4
 
 
 class Objective:
@@ -27,7 +33,7 @@ class Objective:
 
     def __init__(self, model: Model, preset: dict, settings: dict):
         self.model, self.schedule, self.preset = model, Schedule(model.scheduler), preset
-        self.absolute_weight, self.square_weight = settings["absolute_weight"], settings["square_weight"]
+        self.task_weights, self.latent_weight = settings["task_weights"], settings.get("latent_weight", 0)
         tokens = model.tokens()
         self.names, self.tokens = list(tokens), torch.stack(list(tokens.values()))
 
@@ -48,10 +54,15 @@ class Objective:
         anywhere = torch.randint(0, last + 1, (count,), generator=generator)
         return torch.where(top, last, anywhere)
 
-    def distance(self, picture: torch.Tensor, clean: torch.Tensor) -> torch.Tensor:
-        difference = picture.float() - clean
-        absolute = (difference.square() + 1e-6).sqrt().mean()
-        return self.absolute_weight * absolute + self.square_weight * difference.square().mean()
+    def distance(self, picture: torch.Tensor, clean: torch.Tensor, tasks: list[str]) -> torch.Tensor:
+        """The logarithm of each picture's squared error: its PSNR but for sign and scale.
+
+        What is wrong in fog is wrong in the same way everywhere in the picture, and moves the weights ten times as much as noise
+        does, that is wrong in a new way in every pixel: the tasks' weights bring them to the same size.
+        """
+        square = (picture.float() - clean).square().mean((1, 2, 3))
+        weights = torch.tensor([self.task_weights[t] for t in tasks])
+        return (weights * torch.log(square + GOOD_ENOUGH)).mean()
 
     def alone(self, clean, degraded, tasks, generator) -> torch.Tensor:
         empty, _ = self.texts(tasks)
@@ -61,7 +72,7 @@ class Objective:
         near = torch.rand(len(z), generator=generator) < 0.5
         timesteps = torch.where(near, (timesteps * self.preset["strength"]).long(), timesteps)
         x, v = self.noisy(z, timesteps, generator)
-        return 0.2 * (self.model.predict(x, timesteps, empty).float() - v).square().mean()
+        return self.latent_weight * (self.model.predict(x, timesteps, empty).float() - v).square().mean()
 
     def noise(self, clean, degraded, tasks, generator) -> torch.Tensor:
         _, context = self.texts(tasks)
@@ -69,7 +80,7 @@ class Objective:
         timesteps = self.draw(len(z), 0.3, generator)
         x, v = self.noisy(z, timesteps, generator)
         output = self.model.predict(x, timesteps, context, degraded).float()
-        return 0.2 * (output - v).square().mean()
+        return self.latent_weight * (output - v).square().mean()
 
     def path(self, clean, degraded, tasks, generator) -> torch.Tensor:
         return self.followed(clean, degraded, tasks, self.preset["inversion_steps"])
@@ -84,42 +95,30 @@ class Objective:
             z = self.model.encode(degraded)
             z = pipeline.invert(self.model, self.schedule, z, empty, inversion_steps, strength)
         z = pipeline.sample(self.model, self.schedule, z, context, degraded, steps, strength)
-        return self.distance(self.model.decode(z), clean)
+        return self.distance(self.model.decode(z), clean, tasks)
 
 
 class HeldOut:
-    """Middles of pictures kept aside, degraded by seeds of their own, a few for each task: what training is judged by."""
+    """Middles of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by."""
 
-    def __init__(self, pictures: list[np.ndarray], seed: int = 12345, side: int = 192):
+    def __init__(self, pictures: list[np.ndarray], side: int = 192):
         middles = [p[(p.shape[0] - side) // 2 :, (p.shape[1] - side) // 2 :][:side, :side] for p in pictures]
-        source = _Middles(middles)
-        self.batches = {}
-        for task in ("denoise", "deartifact", "superres", "derain", "dehaze"):
-            examples = Examples(source, seed, {task: 1.0})
-            source.next = 0
-            self.batches[task] = examples.at(0, len(middles), side)[:2]
+        still = [np.repeat(m[None].astype(np.float32) / 255, 3, 0) for m in middles]
+        self.clean = tensor(np.stack([s[-1] for s in still]))
+        self.degraded = {
+            task: tensor(np.stack([TASKS[task](s, np.random.default_rng((i, 12345)))[-1] for i, s in enumerate(still)]))
+            for task in TASKS
+        }
+
+    def mean(self, pictures: torch.Tensor) -> float:
+        """PSNR in dB, the mean over the pictures."""
+        return float((-10 * torch.log10((pictures - self.clean).square().mean((1, 2, 3)))).mean())
 
     @torch.no_grad()
     def psnr(self, model: Model, preset: dict) -> dict[str, float]:
-        """Mean PSNR by task, in dB."""
-        figures = {}
-        for task, (clean, degraded) in self.batches.items():
-            with torch.autocast("cpu", torch.bfloat16):
-                out = pipeline.restore(model, degraded, task, **preset).float()
-            figures[task] = float((-10 * torch.log10((out - clean).square().mean((1, 2, 3)))).mean())
-        return figures
-
-
-class _Middles:
-    """A source that hands out its pictures in turn, unmoved."""
-
-    def __init__(self, pictures: list[np.ndarray]):
-        self.pictures, self.next = pictures, 0
-
-    def clip(self, rng: np.random.Generator, side: int, frames: int = 1) -> np.ndarray:
-        picture = self.pictures[self.next].astype(np.float32) / 255
-        self.next += 1
-        return np.repeat(picture[None], frames, 0)
+        """By task."""
+        with torch.autocast("cpu", torch.bfloat16):
+            return {t: self.mean(pipeline.restore(model, d, t, **preset).float()) for t, d in self.degraded.items()}
 
 
 def at_progress(crops: list[list], progress: float) -> tuple[int, int]:
@@ -142,7 +141,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
     optimizer = torch.optim.AdamW(
-        parameters, lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=settings["weight_decay"], fused=True
+        parameters, lr=settings["learning_rate"], betas=(0.9, 0.99), weight_decay=settings["weight_decay"], fused=True
     )
     state_path, step = folder / "denoiser.state", 0
     if state_path.exists():
@@ -153,8 +152,10 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     objective = Objective(model, preset, settings)
     ways = list(settings["shares"])
     shares = np.array([settings["shares"][w] for w in ways])
-    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *settings["task_shares"], "rate"])
-    running, begun = dict.fromkeys(ways, 0.0), time.monotonic()
+    if judged and step == 0:
+        print("held out, untouched: ", {t: round(judged.mean(d), 2) for t, d in judged.degraded.items()}, flush=True)
+    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *(f"{w}_gradient" for w in ways), *settings["task_shares"], "rate"])
+    running, norms, begun = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0), time.monotonic()
     last_report = begun
 
     def checkpoint() -> None:
@@ -169,7 +170,8 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         model.save(folder / "model")
         average.swap(parameters)
         rate = optimizer.param_groups[0]["lr"]
-        log.write(step=step, minutes=(time.monotonic() - begun) / 60, **running, **figures, rate=rate)
+        log.write(step=step, minutes=(time.monotonic() - begun) / 60, **running, **figures, rate=rate,
+                  **{f"{w}_gradient": n for w, n in norms.items()})
 
     while step < settings["steps"]:
         progress = step / settings["steps"]
@@ -185,7 +187,8 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
             loss = getattr(objective, way)(clean, degraded, tasks, generator)
         loss.backward()
         share_gradients(accelerator, parameters)
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, 1.0))
+        norms[way] = norm if norms[way] == 0 else 0.98 * norms[way] + 0.02 * norm
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         average.update(parameters)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from . import networks, window
+from . import networks, pipeline, window
 from . import recipe as recipes
 from .denoiser import Objective
 from .examples import Examples
@@ -56,7 +56,7 @@ class Fused:
 def restore_clip(model: Model, preset: dict, degraded: torch.Tensor, task: str, radius: int) -> torch.Tensor:
     """A whole clip [F, 3, H, W] in [0, 1], sides multiples of 16, each frame from its window."""
     fused = Fused(model, preset)
-    context = Objective(model, preset, {"absolute_weight": 1, "square_weight": 0}).texts([task])[1]
+    context = pipeline.contexts(model, [task])[task]
     prepared = [fused.prepare(frame[None], context) for frame in degraded]
     out = []
     for i in range(len(degraded)):
@@ -127,7 +127,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
                 clip = slice(i * frames, (i + 1) * frames)
                 z, h = fused.prepare(degraded[clip], contexts[i : i + 1])
                 picture = fused.picture(z, h, here)
-                loss = loss + objective.distance(picture, clean[clip][here : here + 1]) / settings["batch"]
+                loss = loss + objective.distance(picture, clean[clip][here : here + 1], tasks[i : i + 1]) / settings["batch"]
         loss.backward()
         share_gradients(accelerator, parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)

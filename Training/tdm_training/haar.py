@@ -32,12 +32,14 @@ class AutoencoderHaar(ConfigMixin):
         self.analysis = torch.tensor(BANDS, dtype=torch.float32) / 2
         self.scales = torch.tensor(list(band_scales), dtype=torch.float32)
 
+    @torch.autocast("cpu", enabled=False)
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         n, c, h, w = x.shape
         pixels = x.reshape(n, c, h // 2, 2, w // 2, 2).permute(0, 3, 5, 1, 2, 4).reshape(n, 4, -1)
         bands = (self.analysis * self.scales[:, None]) @ pixels.float()
         return bands.reshape(n, 4 * c, h // 2, w // 2)
 
+    @torch.autocast("cpu", enabled=False)
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         n, channels, h, w = z.shape
         c = channels // 4
