@@ -48,7 +48,7 @@ class Fused:
     def picture(self, z: torch.Tensor, features: torch.Tensor, here: int) -> torch.Tensor:
         """Frame `here` of a window, [1, 3, H, W]."""
         a, b = self.schedule.at(self.timestep)
-        v = self.model.unet.conv_out(self.model.unet.window_fusion(features, here)).float()
+        v = self.model.unet.conv_out(window.of(self.model.unet)(features, here)).float()
         return self.model.decode(a * z[here : here + 1] - b * v)
 
 
@@ -75,12 +75,12 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, _ = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start)
-    if not hasattr(model.unet, "window_fusion"):
+    if window.of(model.unet) is None:
         window.install(model.unet, shape)
     for part in (model.unet, model.controlnet, model.text):
         part.requires_grad_(False).to(memory_format=torch.channels_last)
     trained = torch.nn.ModuleDict({
-        "fusion": model.unet.window_fusion, "out": model.unet.conv_out,
+        "fusion": window.of(model.unet), "out": model.unet.conv_out,
     }).requires_grad_(True)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])

@@ -72,3 +72,8 @@ def install(unet, settings: dict) -> WindowFusion:
     unet.window_fusion = fusion
     unet.register_to_config(window_fusion=dict(settings))
     return fusion
+
+
+def of(unet) -> WindowFusion | None:
+    """A UNet's fusion, if it has one. As an attribute, diffusers gives the config's entry of that name."""
+    return dict(unet.named_children()).get("window_fusion")
