@@ -1,27 +1,36 @@
-"""Trains the autoencoder whose latents the diffusion works on: python -m tdm_training.autoencoder --help"""
+"""Trains the autoencoder whose latents the diffusion works on: AutoencoderTiny or AutoencoderKL, as the recipe says.
 
-import argparse
-import random
-import time
+    python -m tdm_training.autoencoder --recipe R --pictures FOLDER --out RUN
+
+Writes RUN/vae. A recipe with AutoencoderHaar has nothing to train here.
+"""
+
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny
+from diffusers import AutoencoderKL, AutoencoderTiny
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 
-from . import recipe as recipes
-from .degradations import degrade
-from .training import Average, Clock, Log, rate_factor, save
+from . import command, folders
+from .dataset import CleanPictures, find_pictures, kept_aside, read_picture
+from .degradations import TASKS, degrade
+from .loop import Options, Settings, noise_like, train
+from .networks import tuples
 
-DEGRADED_TASKS = ("denoise", "denoise", "deartifact", "superres", "derain", "dehaze")
+KINDS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderTiny)}
+SCALE_PICTURES = 16  # crops by which the latents' deviation is measured
 
 
-def build(settings: dict) -> AutoencoderTiny:
-    shape = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if not isinstance(v, dict)}
-    vae = AutoencoderTiny(**shape)
-    initialize(vae)
+def build(settings: dict) -> AutoencoderKL | AutoencoderTiny:
+    """With random weights, from a recipe's section [vae]: `class` and that class's own settings."""
+    kind = settings.get("class")
+    if kind not in KINDS:
+        raise ValueError(f"vae: class {kind!r}: nothing to train; expected {' or '.join(KINDS)}")
+    vae = KINDS[kind](**tuples({k: v for k, v in settings.items() if k not in ("class", "start_from_patches")}))
+    if kind == "AutoencoderTiny":
+        initialize(vae)
     return vae
 
 
@@ -89,113 +98,120 @@ def start_from_patches(vae: AutoencoderTiny, pictures: list[np.ndarray]) -> None
     last.bias.copy_(-mean @ scaled)
 
 
-def psnr(a: torch.Tensor, b: torch.Tensor) -> float:
-    """Of two pictures in [0, 1], in dB."""
-    return float(-10 * torch.log10((a - b).square().mean()))
+class RoundTrip(nn.Module):
+    """(picture in [0, 1], the latents of it, the posterior's divergence): what the loss is made of."""
+
+    def __init__(self, vae: AutoencoderKL | AutoencoderTiny):
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, x: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`noise`: for each example a draw per latent value, by which the decoder learns to bear latents that are a little off."""
+        encoded = self.vae.encode(x * 2 - 1)
+        if isinstance(self.vae, AutoencoderTiny):
+            mean = encoded.latents
+            z, divergence = mean + noise.to(mean.dtype), mean.new_zeros(())
+        else:
+            posterior = encoded.latent_dist
+            mean = posterior.mean
+            z, divergence = mean + posterior.std * noise.to(mean.dtype), posterior.kl().mean() / mean[0].numel()
+        return (self.vae.decode(z).sample + 1) / 2, mean, divergence
+
+
+class Autoencoder:
+    """Loss: |difference| for sharpness, 8 x its square for what PSNR counts, and what keeps latents within bounds: for
+    AutoencoderKL `divergence_weight` x the posterior's divergence, for AutoencoderTiny, whose decoder's tanh wants them
+    within about 3, a thousandth of (mean square - 1) squared.
+
+    A share of the pictures is degraded: the latents are to hold noise, rain and blocks too, or nothing could be restored from them.
+    """
+
+    name = "autoencoder"
+
+    def __init__(self, recipe: dict, pictures: Path):
+        own = dict(recipe["vae"]["training"])
+        degraded_share = own.pop("degraded_share", 0.5)
+        self.latent_noise = own.pop("latent_noise", 0.05)
+        self.divergence_weight = own.pop("divergence_weight", 1e-4)
+        self.settings = Settings.read(own, "vae.training")
+        torch.manual_seed(self.settings.seed)
+        vae = build({k: v for k, v in recipe["vae"].items() if k != "training"})
+        training, held_out = kept_aside(find_pictures(pictures), recipe["data"]["held_out"])
+        if recipe["vae"].get("start_from_patches"):
+            start_from_patches(vae, [read_picture(item.clean) for item in training[:64]])
+        if self.settings.gradient_checkpointing:
+            vae.enable_gradient_checkpointing()
+        self.module = RoundTrip(vae).train()
+        self.data = Degrading(CleanPictures(training, recipe["data"]), degraded_share)
+        self.held_out = Degrading(CleanPictures(held_out, recipe["data"]), degraded_share) if held_out else None
+
+    def to(self, device: torch.device) -> None:
+        pass
+
+    def loss(self, module: nn.Module, batch: dict) -> torch.Tensor:
+        x, vae = batch["picture"], self.module.vae
+        side = x.shape[-1] // factor(vae)
+        noise = noise_like(x.new_zeros(len(x), vae.config.latent_channels, side, side), batch["seed"])
+        if isinstance(vae, AutoencoderTiny):
+            noise[::2] = 0
+            noise = noise * self.latent_noise
+        y, mean, divergence = module(x, noise)
+        difference = y.float() - x
+        loss = difference.abs().mean() + 8 * difference.square().mean()
+        if isinstance(vae, AutoencoderTiny):
+            return loss + 1e-3 * (mean.float().square().mean() - 1).square()
+        return loss + self.divergence_weight * divergence.float()
+
+    def write(self, out: Path) -> None:
+        vae = self.module.vae
+        data = self.held_out or self.data
+        vae.register_to_config(scaling_factor=unit_scale(vae, [data[n]["clean"] for n in range(SCALE_PICTURES)]))
+        vae.save_pretrained(out / "vae")
+
+
+class Degrading(torch.utils.data.Dataset):
+    """Clean pictures with "picture" beside "clean": the same, or, for a share of them, degraded by any task."""
+
+    def __init__(self, clean: CleanPictures, share: float):
+        self.clean, self.share = clean, share
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def __getitem__(self, n: int) -> dict:
+        example = self.clean[n]
+        rng = np.random.default_rng((self.clean.seed, 4, n))
+        picture = example["clean"]
+        if rng.random() < self.share:
+            clip = picture.permute(1, 2, 0).numpy()[None]
+            made = degrade(list(TASKS)[rng.integers(len(TASKS))], clip, rng)[0]
+            picture = torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
+        return example | {"picture": picture}
+
+
+def factor(vae: AutoencoderKL | AutoencoderTiny) -> int:
+    """How many times as long as a latent's a picture's sides are."""
+    blocks = vae.config.block_out_channels if isinstance(vae, AutoencoderKL) else vae.config.encoder_block_out_channels
+    return 2 ** (len(blocks) - 1)
 
 
 @torch.no_grad()
-def held_out_psnr(vae: AutoencoderTiny, pictures: list[np.ndarray]) -> float:
-    """Mean PSNR of the round trip over whole pictures, cropped to multiples of 8."""
-    figures = []
-    for p in pictures:
-        p = p[: p.shape[0] // 8 * 8, : p.shape[1] // 8 * 8]
-        x = torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1)))[None].float() / 255
-        y = vae.decode(vae.encode(x * 2 - 1).latents).sample
-        figures.append(psnr(((y + 1) / 2).clamp(0, 1), x))
-    return float(np.mean(figures))
+def unit_scale(vae: AutoencoderKL | AutoencoderTiny, pictures: list[torch.Tensor]) -> float:
+    """The scaling factor that gives the latents of pictures in [0, 1] unit deviation."""
+    vae.register_to_config(scaling_factor=1.0)
+    device = next(vae.parameters()).device
+    z = torch.cat([folders.encode(vae, p[None].to(device)).flatten() for p in pictures])
+    return round(float(1 / z.square().mean().sqrt()), 5)
 
 
-def unit_scale(vae: AutoencoderTiny, pictures: list[np.ndarray]) -> float:
-    """The scaling factor that gives the latents of `pictures` unit deviation."""
-    with torch.no_grad():
-        square, count = 0.0, 0
-        for p in pictures:
-            p = p[: p.shape[0] // 8 * 8, : p.shape[1] // 8 * 8]
-            x = torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1)))[None].float() / 127.5 - 1
-            z = vae.encode(x).latents
-            square, count = square + float(z.square().sum()), count + z.numel()
-    return (count / square) ** 0.5
-
-
-def train(recipe: dict, pictures: str, folder: Path) -> None:
-    settings = recipe["vae"]["training"]
-    torch.manual_seed(settings["seed"])
-    random.seed(settings["seed"])
-    source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
-    vae = build(recipe["vae"])
-    start_from_patches(vae, source.photographs)
-    vae.to(memory_format=torch.channels_last)
-    parameters = list(vae.parameters())
-    average = Average(parameters, settings["ema"])
-    optimizer = torch.optim.AdamW(parameters, lr=settings["learning_rate"], betas=(0.9, 0.99), fused=True)
-    state_path, step, spent = folder / "vae.state", 0, 0.0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        vae.load_state_dict(state["vae"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.shadow, average.step = state["average"], state["average_step"]
-        step, spent = state["step"], state["spent"]
-    clock = Clock(settings["minutes"], spent)
-    log = Log(folder / "vae.csv", ["step", "minutes", "loss", "held_out_psnr", "rate"])
-    # The stream of examples depends on the seed and the step alone, so that going on equals not having stopped.
-    running, last_report = 0.0, time.monotonic()
-
-    def checkpoint() -> None:
-        average.swap(parameters)
-        figure = held_out_psnr(vae, held_out[::4])
-        vae.register_to_config(scaling_factor=round(unit_scale(vae, held_out), 5))
-        vae.save_pretrained(folder / "vae")
-        average.swap(parameters)
-        save(state_path, {
-            "vae": vae.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow,
-            "average_step": average.step, "step": step, "spent": clock.spent,
-        })
-        log.write(step=step, minutes=clock.spent / 60, loss=running, held_out_psnr=figure,
-                  rate=optimizer.param_groups[0]["lr"])
-
-    while clock.progress < 1:
-        rng = np.random.default_rng((settings["seed"], step))
-        generator = torch.Generator().manual_seed(settings["seed"] * 1_000_003 + step)
-        x = torch.from_numpy(source.batch(rng, settings["batch"], settings["crop"]))
-        if rng.random() < settings["degraded_share"]:
-            x = degrade(DEGRADED_TASKS[rng.integers(len(DEGRADED_TASKS))], x, generator)
-        x = x.contiguous(memory_format=torch.channels_last)
-        for group in optimizer.param_groups:
-            group["lr"] = settings["learning_rate"] * rate_factor(step, clock.progress, settings["warmup"])
-        with torch.autocast("cpu", torch.bfloat16):
-            z = vae.encoder(x * 2 - 1)
-            deviation = z.detach().float().std()
-            size = torch.rand(len(x), 1, 1, 1, generator=generator) * settings["latent_noise"] * deviation
-            noise = size * torch.randn(z.shape, generator=generator)
-            noise[::2] = 0
-            y = vae.decoder(z + noise)
-        difference = (y.float() + 1) / 2 - x
-        # L1 for sharpness, squares for what PSNR counts; the decoder's tanh wants latents within about 3.
-        spread = (z.float().square().mean() - 1).square()
-        loss = difference.abs().mean() + 8 * difference.square().mean() + 1e-3 * spread
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        average.update(parameters)
-        step += 1
-        running = loss.item() if running == 0 else 0.99 * running + 0.01 * loss.item()
-        if time.monotonic() - last_report > 60:
-            checkpoint()
-            last_report = time.monotonic()
-    checkpoint()
+def run(recipe: dict, pictures: Path, options: Options) -> None:
+    stage = Autoencoder(recipe, pictures)
+    train(stage, stage.settings, options)
 
 
 def main() -> None:
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--recipe", required=True)
-    p.add_argument("--pictures", required=True, help="a folder of photographs")
-    p.add_argument("--out", required=True, type=Path, help="checkpoints, log, and the finished folder vae/")
-    p.add_argument("--threads", type=int, default=2)
-    o = p.parse_args()
-    torch.set_num_threads(o.threads)
-    train(recipes.read(o.recipe), o.pictures, o.out)
+    o = command.parser(__doc__).parse_args()
+    command.run(lambda recipe, options: run(recipe, o.pictures, options), o)
 
 
 if __name__ == "__main__":

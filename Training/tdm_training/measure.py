@@ -1,103 +1,144 @@
-"""PSNR and SSIM of restored clips beside ffmpeg's filters, and a page of pictures: python -m tdm_training.measure --help"""
+"""Measures restoration, for every task: the degraded clip, ffmpeg's filters at several strengths, tdm-filter.
+
+    python -m tdm_training.measure clip.mp4 ... --program PATH --out FOLDER
+    python -m tdm_training.measure clip.mp4 --program PATH --run "live: --preset live" --run "mine: --model DIR"
+
+Writes FOLDER/table.md, FOLDER/results.json and FOLDER/index.html, a page of pictures. PSNR and SSIM are against the clean
+clip; the warping error is x1000, along the clean clip's motion (OpenCV's DIS), without what is occluded. Each input is one
+fixed, seeded degradation; measuring/inputs.py says which.
+"""
 
 import argparse
+import datetime
+import platform
+import shlex
 import subprocess
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
-import torch
-from skimage.metrics import structural_similarity
 
-from . import clips, networks, pipeline
+from . import recipe as recipes
+from .measuring import clips, filters, inputs, metrics, page, report
+from .measuring.clips import Clip
+from .measuring.report import CLEAN, UNTOUCHED, Row
+from .pictures import hold_out, read_folder
+from .tasks import PROMPTS
 
-FILTERS = [
-    "nlmeans=s=6:p=5:r=9", "nlmeans=s=12:p=5:r=9", "nlmeans=s=20:p=5:r=9", "hqdn3d=8", "hqdn3d=16",
-    "bm3d=sigma=15", "bm3d=sigma=25",
-]
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Over a whole clip, dB."""
-    return float(10 * np.log10(255**2 / np.square(a.astype(np.float64) - b).mean()))
+EMBEDDED = Path(__file__).parent.parent / "recipes" / "embedded.toml"
 
 
-def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.mean([structural_similarity(x, y, channel_axis=-1) for x, y in zip(a, b)]))
+def run_of(text: str) -> tuple[str, list[str]]:
+    """"name: options" to a name and a list of options."""
+    name, separator, options = text.partition(":")
+    if not separator or not name.strip() or name.strip().startswith("-"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected 'NAME: OPTIONS', for example 'live: --preset live'")
+    return name.strip(), shlex.split(options)
 
 
-def by_python(model: networks.Model, clip: np.ndarray, task: str, way: tuple[float, int, int]) -> np.ndarray:
-    """Every frame by itself, in bfloat16: a stand-in that needs no build of tdm-filter and knows no window."""
-    x = clips.tensor(clip)
-    height, width = x.shape[2:]
-    x = torch.nn.functional.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate")
-    out = []
-    with torch.autocast("cpu", torch.bfloat16):
-        for frame in x:
-            out.append(pipeline.restore(model, frame[None], task, *way).float())
-    return clips.array(torch.cat(out)[..., :height, :width])
+def held_out_pans(pictures: Path, recipe: Path, count: int, frames: int) -> list[Clip]:
+    """Clips out of photographs that the recipe keeps aside, the first ones that are wide."""
+    _, kept = hold_out(read_folder(pictures), recipes.read(recipe)["data"]["held_out"])
+    wide = [p for p in kept if p.shape[1] >= p.shape[0]][:count]
+    if len(wide) < count:
+        raise SystemExit(f"{pictures}: expected {count} wide pictures among the {len(kept)} kept aside, found {len(wide)}")
+    return [clips.panned(f"panned-{i}", p, frames) for i, p in enumerate(wide)]
 
 
-def by_filter(program: str, options: list[str], clip: np.ndarray, task: str) -> np.ndarray:
-    """Through tdm-filter itself, as raw rgb24."""
-    height, width = clip.shape[1:3]
-    form = ["--input-format", "raw", "--size", f"{width}x{height}", "--pixel-format", "rgb24"]
-    done = subprocess.run([program, "--task", task, *form, *options], input=clip.tobytes(), capture_output=True)
-    if done.returncode:
-        raise SystemExit(f"{program}: exit {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
-    return np.frombuffer(done.stdout, np.uint8).reshape(clip.shape)
+def measure_one(
+    input: inputs.Input, clip: Clip, motion: metrics.Motion, seed: int, ffmpeg: bool, program: str | None,
+    runs: list[tuple[str, list[str]]],
+) -> tuple[list[Row], list[tuple[str, np.ndarray]]]:
+    """Rows for one clip and input; and (title, frame) of what a page shows: of ffmpeg's filters the best of each kind."""
+    rows, shown = [], []
+    degraded = inputs.degraded(input, clip.frames, seed)
+    middle = len(clip.frames) // 2
+
+    def add(what: str, kind: str, make) -> np.ndarray:
+        start = time.monotonic()
+        out = make()
+        seconds = (time.monotonic() - start) / len(out)
+        rows.append(Row(
+            input.task, input.name, clip.name, what, kind, metrics.psnr(out, clip.frames),
+            metrics.ssim(out, clip.frames), motion.warping_error(out), 0.0 if kind == "clip" else seconds))
+        return out[middle]
+
+    title = lambda row: f"{report.number(row.psnr, 2)} dB  {row.what}"
+    shown.append((CLEAN, add(CLEAN, "clip", lambda: clip.frames)))
+    picture = add(UNTOUCHED, "clip", lambda: inputs.at_full_size(input, degraded))
+    shown.append((title(rows[-1]), picture))
+    best: dict[str, tuple[Row, np.ndarray]] = {}
+    for filter in filters.FFMPEG[input.task] if ffmpeg else []:
+        picture = add(filter, "ffmpeg", lambda: filters.by_ffmpeg(filter, degraded, input.task))
+        kind = filter.split(",")[-1].split("=")[0]
+        if kind not in best or rows[-1].psnr > best[kind][0].psnr:
+            best[kind] = rows[-1], picture
+    shown += [(title(row), picture) for row, picture in best.values()]
+    for name, options in runs if program else []:
+        picture = add(name, "tdm-filter", lambda: filters.by_program(program, options, degraded, input.task))
+        shown.append((title(rows[-1]), picture))
+    return rows, shown
 
 
-def titled(picture: np.ndarray, title: str) -> np.ndarray:
-    picture = picture.copy()
-    picture[:22] = picture[:22] // 4
-    cv2.putText(picture, title, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
-    return picture
+def version_of(program: str | None) -> str | None:
+    if program is None:
+        return None
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"{program}: expected tdm-filter's program: {error}")
 
 
 def main() -> None:
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("clips", nargs="+", type=Path, help="clean clips that ffmpeg reads")
-    p.add_argument("--model", type=Path, help="a diffusers folder, run in Python, a frame at a time")
-    p.add_argument("--path", action="append", default=[], help="strength:inversion+sampling steps for --model, as 0.1:1+1; may repeat")
-    p.add_argument("--program", help="tdm-filter's path; runs it instead of Python")
-    p.add_argument("--option", action="append", default=[], help="passed on to --program; may repeat")
-    p.add_argument("--sigma", type=float, default=25, help="deviation of the noise, of 255")
-    p.add_argument("--frames", type=int, default=24)
-    p.add_argument("--widest", type=int, default=640)
-    p.add_argument("--no-filters", action="store_true", help="leave ffmpeg's filters out")
-    p.add_argument("--page", type=Path, help="a PNG side by side for each clip goes here: PAGE-CLIP.png")
-    p.add_argument("--threads", type=int, default=2)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("clips", nargs="*", type=Path, help="clean clips that ffmpeg reads")
+    p.add_argument("--pictures", type=Path, help="photographs; those kept aside from training become moving clips")
+    p.add_argument("--panned", type=int, default=2, help="how many of them")
+    p.add_argument("--recipe", type=Path, default=EMBEDDED, help="says which photographs are kept aside")
+    p.add_argument("--program", help="tdm-filter's path; left out: only the clips and ffmpeg's filters")
+    p.add_argument("--run", action="append", type=run_of, metavar="NAME: OPTIONS",
+                   help="a run of --program with these options; may repeat; without: one with none")
+    p.add_argument("--task", action="append", choices=list(PROMPTS), help="only this one; may repeat")
+    p.add_argument("--frames", type=int, default=10)
+    p.add_argument("--widest", type=int, default=640, help="clips are scaled down to this many columns")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--no-ffmpeg", action="store_true", help="leave ffmpeg's filters out")
+    p.add_argument("--out", required=True, type=Path, help="a folder for the table, the figures and the page")
     o = p.parse_args()
-    torch.set_num_threads(o.threads)
-    model = networks.load(o.model) if o.model else None
-    print("| clip | what | PSNR dB | SSIM | s a frame |\n| --- | --- | --- | --- | --- |")
-    for path in o.clips:
-        clean = clips.read(path, o.frames, o.widest)
-        noisy = clips.add_noise(clean, o.sigma)
-        rows = [("untouched", lambda: noisy)]
-        if not o.no_filters:
-            rows += [(f, lambda f=f: clips.filtered(noisy, f)) for f in FILTERS]
-        for text in (o.path or ["0.1:1+1"]) if model else []:
-            strength, steps = text.split(":")
-            way = (float(strength), *map(int, steps.split("+")))
-            rows.append((f"model {text}", lambda way=way: by_python(model, noisy, "denoise", way)))
-        if o.program:
-            rows.append(("tdm-filter", lambda: by_filter(o.program, o.option, noisy, "denoise")))
-        pictures = [titled(clean[len(clean) // 2], "clean")]
-        for name, run in rows:
-            start = time.monotonic()
-            out = run()
-            seconds = (time.monotonic() - start) / len(out)
-            figure = psnr(out, clean)
-            print(f"| {path.stem} | {name} | {figure:.2f} | {ssim(out, clean):.3f} | {seconds:.2f} |", flush=True)
-            if not name.startswith(("hqdn3d", "bm3d")):
-                pictures.append(titled(out[len(out) // 2], f"{name}  {figure:.2f} dB"))
-        if o.page:
-            pictures += [np.zeros_like(pictures[0])] * (len(pictures) % 2)
-            page = np.vstack([np.hstack(pictures[i : i + 2]) for i in range(0, len(pictures), 2)])
-            cv2.imwrite(f"{o.page}-{path.stem}.png", page[..., ::-1])
+    if not o.clips and not o.pictures:
+        p.error("nothing to measure on: expected clips or --pictures")
+    version = version_of(o.program)
+    runs = o.run or [("tdm-filter", [])]
+    named = [clips.read(c, o.frames, o.widest) for c in o.clips]
+    if o.pictures:
+        named += held_out_pans(o.pictures, o.recipe, o.panned, o.frames)
+    o.out.mkdir(parents=True, exist_ok=True)
+    date = datetime.date.today().isoformat()
+    settings = {
+        "date": date, "frames": o.frames, "seed": o.seed, "program": version, "machine": platform.machine(),
+        "clips": {c.name: "x".join(map(str, c.frames.shape)) for c in named},
+        "inputs": {i.name: i.words for i in inputs.INPUTS}, "runs": {n: shlex.join(options) for n, options in runs},
+    }
+    rows, sections = [], []
+    chosen = [i for i in inputs.INPUTS if not o.task or i.task in o.task]
+    for clip in named:
+        motion = metrics.Motion(clip.frames)
+        for input in chosen:
+            these, shown = measure_one(input, clip, motion, o.seed, not o.no_ffmpeg, o.program, runs)
+            rows += these
+            text, picture = report.of_one(these), f"{clip.name}-{input.name}.png"
+            heading = f"{clip.name}, {input.name}: {input.words}"
+            page.write_picture(o.out / picture, page.sheet(shown, columns=3))
+            sections.append((heading, picture, text))
+            print(f"## {heading}\n\n{text}\n", flush=True)
+            report.write_json(o.out / "results.json", settings, rows)  # each time: a long run may be cut short
+    notes = [f"{date}; {o.frames} frames, seed {o.seed}; {version or 'without tdm-filter'}."]
+    notes += [f"{name}: tdm-filter {shlex.join(options)}" for name, options in runs if o.program]
+    short = report.summary(rows)
+    whole = "\n\n".join(f"## {heading}\n\n{text}" for heading, _, text in sections)
+    (o.out / "table.md").write_text("\n\n".join(["# Measured", *notes, short, whole]) + "\n", encoding="utf-8")
+    page.write_index(o.out / "index.html", "Measured", notes, sections)
+    print(short)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderTiny, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from . import plain, tokenizer, window
+from . import folders, plain, tokenizer, window
 from .haar import AutoencoderHaar
 from .tasks import EMPTY, PROMPTS
 
@@ -32,7 +32,7 @@ class Model:
     controlnet: ControlNetModel
     text: CLIPTextModel
     tokenizer: CLIPTokenizer
-    vae: AutoencoderHaar | AutoencoderTiny
+    vae: AutoencoderHaar | AutoencoderKL | AutoencoderTiny
     scheduler: DDIMScheduler
 
     @property
@@ -49,9 +49,9 @@ class Model:
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Latents of pictures in [0, 1]."""
-        encoded = self.vae.encode(x * 2 - 1)
-        latents = encoded if isinstance(encoded, torch.Tensor) else encoded.latents
-        return latents * self.vae.config.scaling_factor
+        if isinstance(self.vae, AutoencoderHaar):
+            return self.vae.encode(x * 2 - 1) * self.vae.config.scaling_factor
+        return folders.encode(self.vae, x)
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Pictures of latents, in [0, 1] but not clipped."""
@@ -59,7 +59,7 @@ class Model:
         return ((decoded if isinstance(decoded, torch.Tensor) else decoded.sample) + 1) / 2
 
     def predict(self, x, timesteps, context, condition=None):
-        """v, from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet."""
+        """The output (v, of our own models), from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet."""
         if condition is None:
             return self.unet(x, timesteps, context).sample
         down, mid = self.controlnet(
@@ -123,10 +123,10 @@ def wake(controlnet: ControlNetModel) -> None:
             parameter.normal_(0, (1 / parameter[0].numel()) ** 0.5)
 
 
-def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderTiny:
+def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderKL | AutoencoderTiny:
     if json.loads((folder / "config.json").read_text())["_class_name"] == "AutoencoderHaar":
         return AutoencoderHaar.from_pretrained(folder)
-    return AutoencoderTiny.from_pretrained(folder).float().eval().requires_grad_(False)
+    return folders.frozen(folders.load_vae(folder))
 
 
 def load_part(kind: type, folder: Path) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Noise levels and the deterministic moves between them (DDIM, Song et al. 2021, eq. 12), for v-prediction.
+"""Noise levels and the deterministic moves between them (DDIM, Song et al. 2021, eq. 12), for epsilon and v-prediction.
 
 A network that predicts v = a eps - b x0 (a, b = sqrt(alphaBar), sqrt(1 - alphaBar)) is well behaved at both ends:
 near the clean level inversion only needs eps = a v + b x, near the noisy one the sample is x0 = a x - b v.
@@ -23,8 +23,9 @@ def levels(steps: int, strength: float, train_steps: int) -> list[int]:
 class Schedule:
     def __init__(self, scheduler: DDIMScheduler):
         kind = scheduler.config.prediction_type
-        if kind != "v_prediction":
-            raise ValueError(f"scheduler: prediction_type {kind!r}; these models are trained on 'v_prediction'")
+        if kind not in ("epsilon", "v_prediction"):
+            raise ValueError(f"scheduler: prediction_type {kind!r}; expected 'epsilon' or 'v_prediction'")
+        self.kind = kind
         self.alpha_bar = scheduler.alphas_cumprod.double()
         self.clean = 1.0 if scheduler.config.set_alpha_to_one else float(self.alpha_bar[0])
         self.train_steps = scheduler.config.num_train_timesteps
@@ -39,10 +40,12 @@ class Schedule:
         bar = self.alpha_bar[timesteps].float()[:, None, None, None]
         return bar.sqrt(), (1 - bar).sqrt()
 
-    def move(self, x: torch.Tensor, v: torch.Tensor, start: int, end: int) -> torch.Tensor:
+    def move(self, x: torch.Tensor, output: torch.Tensor, start: int, end: int) -> torch.Tensor:
         """x at level `end`, from x at level `start` and the network's output there."""
         (a, b), (c, d) = self.at(start), self.at(end)
-        return c * (a * x - b * v) + d * (a * v + b * x)
+        if self.kind == "epsilon":
+            return c * (x - b * output) / a + d * output
+        return c * (a * x - b * output) + d * (a * output + b * x)
 
     def ascent(self, steps: int, strength: float = 1) -> list[int]:
         return [CLEAN, *levels(steps, strength, self.train_steps)]

@@ -1,30 +1,12 @@
-"""What every training here shares: the clock, the learning rate's course, averaged weights, checkpoints."""
+"""What the trainings of the embedded model share: the learning rate's course, averaged weights, checkpoints, the log."""
 
 import csv
 import math
 import os
-import time
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-
-
-class Clock:
-    """Minutes of training, also over interruptions. A recipe gives its length in minutes, not steps: what a machine
-    can do in the time is what the machine's owner decides about."""
-
-    def __init__(self, minutes: float, spent: float = 0.0):
-        self.length, self.before, self.start = minutes * 60, spent, time.monotonic()
-
-    @property
-    def spent(self) -> float:
-        return self.before + time.monotonic() - self.start
-
-    @property
-    def progress(self) -> float:
-        """0 at the start, 1 at the end."""
-        return min(self.spent / self.length, 1.0)
 
 
 def rate_factor(step: int, progress: float, warmup: int, floor: float = 0.02) -> float:
