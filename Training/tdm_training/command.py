@@ -5,7 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import diffusers
 import torch
+import transformers
 
 from . import recipe as recipes
 from .loop import Options
@@ -25,6 +27,9 @@ def parser(text: str, pictures_required: bool = True) -> argparse.ArgumentParser
 
 def run(go: Callable[[dict, Options], None], o: argparse.Namespace) -> None:
     """An error of the user's is one line."""
+    for library in (diffusers, transformers):  # their remarks on every part that is read and written
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
     if o.threads:
         torch.set_num_threads(o.threads)
     try:

@@ -21,6 +21,7 @@ import numpy as np
 from . import recipe as recipes
 from .measuring import clips, filters, inputs, metrics, page, report
 from .measuring.clips import Clip
+from .measuring.features import Perceptual, add_arguments
 from .measuring.report import CLEAN, UNTOUCHED, Row
 from .pictures import hold_out, read_folder
 from .tasks import PROMPTS
@@ -47,7 +48,7 @@ def held_out_pans(pictures: Path, recipe: Path, count: int, frames: int) -> list
 
 def measure_one(
     input: inputs.Input, clip: Clip, motion: metrics.Motion, seed: int, ffmpeg: bool, program: str | None,
-    runs: list[tuple[str, list[str]]],
+    runs: list[tuple[str, list[str]]], perceptual: Perceptual,
 ) -> tuple[list[Row], list[tuple[str, np.ndarray]]]:
     """Rows for one clip and input; and (title, frame) of what a page shows: of ffmpeg's filters the best of each kind."""
     rows, shown = [], []
@@ -61,6 +62,7 @@ def measure_one(
         rows.append(Row(
             input.task, input.name, clip.name, what, kind, metrics.psnr(out, clip.frames),
             metrics.ssim(out, clip.frames), motion.warping_error(out), 0.0 if kind == "clip" else seconds))
+        perceptual.add((input.name, what), out)
         return out[middle]
 
     title = lambda row: f"{report.number(row.psnr, 2)} dB  {row.what}"
@@ -104,6 +106,7 @@ def main() -> None:
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--no-ffmpeg", action="store_true", help="leave ffmpeg's filters out")
     p.add_argument("--out", required=True, type=Path, help="a folder for the table, the figures and the page")
+    add_arguments(p)
     o = p.parse_args()
     if not o.clips and not o.pictures:
         p.error("nothing to measure on: expected clips or --pictures")
@@ -119,12 +122,12 @@ def main() -> None:
         "clips": {c.name: "x".join(map(str, c.frames.shape)) for c in named},
         "inputs": {i.name: i.words for i in inputs.INPUTS}, "runs": {n: shlex.join(options) for n, options in runs},
     }
-    rows, sections = [], []
+    rows, sections, perceptual = [], [], Perceptual(o.inception, o.clip)
     chosen = [i for i in inputs.INPUTS if not o.task or i.task in o.task]
     for clip in named:
         motion = metrics.Motion(clip.frames)
         for input in chosen:
-            these, shown = measure_one(input, clip, motion, o.seed, not o.no_ffmpeg, o.program, runs)
+            these, shown = measure_one(input, clip, motion, o.seed, not o.no_ffmpeg, o.program, runs, perceptual)
             rows += these
             text, picture = report.of_one(these), f"{clip.name}-{input.name}.png"
             heading = f"{clip.name}, {input.name}: {input.words}"
@@ -135,6 +138,10 @@ def main() -> None:
     notes = [f"{date}; {o.frames} frames, seed {o.seed}; {version or 'without tdm-filter'}."]
     notes += [f"{name}: tdm-filter {shlex.join(options)}" for name, options in runs if o.program]
     short = report.summary(rows)
+    if perceptual.wanted:
+        found = {key: perceptual.figures(key, (key[0], CLEAN)) for key in dict.fromkeys((r.input, r.what) for r in rows)}
+        short += "\n\n" + report.perceptual(found)
+        report.write_json(o.out / "results.json", settings, rows, found)
     whole = "\n\n".join(f"## {heading}\n\n{text}" for heading, _, text in sections)
     (o.out / "table.md").write_text("\n\n".join(["# Measured", *notes, short, whole]) + "\n", encoding="utf-8")
     page.write_index(o.out / "index.html", "Measured", notes, sections)

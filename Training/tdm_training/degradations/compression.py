@@ -18,12 +18,17 @@ ENCODERS = {
     "mpeg4": (0.25, lambda s: {"qmin": f"{3 + 22 * s:.0f}", "qmax": f"{3 + 22 * s:.0f}"}),
     "jpeg": (0.20, lambda s: {"quality": f"{70 * (1 - s) + 6:.0f}"}),
 }
+X265_SMALLEST = 64  # pixels: its largest coding unit; libx265 corrupts the heap on sides shorter than that
 SHARES = np.array([share for share, _ in ENCODERS.values()])
 
 
 def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -> np.ndarray:
     """A clip of bytes [T, H, W, 3], sides even, through an encoder (4:2:0, BT.601) and its decoder."""
     file = io.BytesIO()
+    rows, columns = clip.shape[1:3]
+    if codec == "libx265" and min(rows, columns) < X265_SMALLEST:
+        missing = [(0, max(0, X265_SMALLEST - n)) for n in (rows, columns)]
+        clip = np.pad(clip, ((0, 0), *missing, (0, 0)), "edge")
     frames, height, width, _ = clip.shape
     with av.open(file, "w", format="matroska") as out:
         stream = out.add_stream(codec, rate=25)
@@ -40,7 +45,7 @@ def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -
         decoded = [f.to_ndarray(format="rgb24") for f in source.decode(video=0)]
     if len(decoded) != frames:
         raise RuntimeError(f"{codec} {options}: {frames} frames in, {len(decoded)} out")
-    return np.stack(decoded)
+    return np.stack(decoded)[:, :rows, :columns]
 
 
 def jpeg(clip: np.ndarray, quality: int) -> np.ndarray:

@@ -62,7 +62,20 @@ def summary(rows: list[Row]) -> str:
     return table(["PSNR dB / SSIM / warping x1000", UNTOUCHED, "best of ffmpeg, by PSNR", *runs], lines)
 
 
-def write_json(path: Path, settings: dict, rows: list[Row]) -> None:
-    strict = lambda row: {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(row).items()}
-    content = {"settings": settings, "rows": [strict(r) for r in rows]}
+def perceptual(found: dict[tuple[str, str], dict[str, float]]) -> str:
+    """Over all clips together, by input and what was done."""
+    lines = [[f"{input}, {what}", *(number(f[k], d) for k, d in (("fid", 2), ("kid", 2), ("fc", 3)))]
+             for (input, what), f in found.items()]
+    return table(["all clips", "FID", "KID x100", "FC x10"], lines)
+
+
+def strict(figures: dict) -> dict:
+    """JSON has no infinities: None instead."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in figures.items()}
+
+
+def write_json(path: Path, settings: dict, rows: list[Row], perceptual: dict[tuple[str, str], dict[str, float]] | None = None) -> None:
+    content = {"settings": settings, "rows": [strict(asdict(r)) for r in rows]}
+    if perceptual:
+        content["perceptual"] = [{"input": i, "what": w, **strict(f)} for (i, w), f in perceptual.items()]
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
