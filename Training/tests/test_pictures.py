@@ -5,24 +5,23 @@ from tdm_training import procedural
 from tdm_training.pictures import CropSource, hold_out, read_folder
 
 
-def test_a_batch_depends_on_the_seed_alone(photographs):
+def test_a_clip_depends_on_the_seed_alone(photographs):
     source = CropSource(read_folder(photographs), [], 0.25)
-    one, same, other = (source.batch(np.random.default_rng(s), 3, 32) for s in (1, 1, 2))
-    assert one.shape == (3, 3, 32, 32) and one.dtype == np.float32
+    one, same, other = (source.clip(np.random.default_rng(s), 32, 3) for s in (1, 1, 2))
+    assert one.shape == (3, 32, 32, 3) and one.dtype == np.float32
     assert one.min() >= 0 and one.max() <= 1
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
 def test_pictures_smaller_than_the_crop_are_enlarged(photographs):
     source = CropSource(read_folder(photographs), [], 0)
-    assert source.batch(np.random.default_rng(0), 2, 160).shape == (2, 3, 160, 160)
+    assert source.clip(np.random.default_rng(0), 160).shape == (1, 160, 160, 3)
 
 
 def test_pictures_kept_aside_are_not_trained_on(photographs):
-    pictures = read_folder(photographs)
-    training, kept = hold_out(pictures, 2)
-    assert len(training) == 4 and len(kept) == 2
-    assert not any(t is k for t in training for k in kept)
+    training, kept = hold_out(read_folder(photographs), 2)
+    assert len(training) == 6 and len(kept) == 2
+    assert not any(np.array_equal(t, k) for t in training for k in kept)
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):

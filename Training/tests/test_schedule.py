@@ -5,10 +5,9 @@ from diffusers import DDIMScheduler
 from tdm_training.schedule import CLEAN, Schedule, levels
 
 
-def schedule(**settings):
+def schedule(kind="v_prediction"):
     return Schedule(DDIMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction",
-        set_alpha_to_one=True, **settings,
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type=kind, set_alpha_to_one=True,
     ))
 
 
@@ -23,23 +22,24 @@ def test_a_lower_strength_climbs_a_part_of_the_schedule():
     assert levels(2, 0.6, 1000) == [299, 599]
 
 
+@pytest.mark.parametrize("kind", ["v_prediction", "epsilon"])
 @pytest.mark.parametrize("strength", [1, 0.1])
-def test_inverting_then_sampling_with_the_true_v_returns_the_latent(strength):
-    s, g = schedule(), torch.Generator().manual_seed(0)
+def test_inverting_then_sampling_with_the_true_output_returns_the_latent(strength, kind):
+    s, g = schedule(kind), torch.Generator().manual_seed(0)
     z, noise = torch.randn(2, 8, 8, 8, generator=g).double(), torch.randn(2, 8, 8, 8, generator=g).double()
 
-    def true_v(t):
+    def true(t):
         a, b = s.at(t)
-        return a * noise - b * z
+        return noise if kind == "epsilon" else a * noise - b * z
 
     x, rungs = z, s.ascent(3, strength)
     for start, end in zip(rungs, rungs[1:]):
-        x = s.move(x, true_v(start), start, end)
+        x = s.move(x, true(start), start, end)
     a, b = s.at(rungs[-1])
     assert torch.allclose(x, a * z + b * noise)
     rungs = s.descent(3, strength)
     for start, end in zip(rungs, rungs[1:]):
-        x = s.move(x, true_v(start), start, end)
+        x = s.move(x, true(start), start, end)
     assert torch.allclose(x, z)
 
 
@@ -49,4 +49,4 @@ def test_the_clean_level_has_no_noise():
 
 def test_a_schedule_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="v_prediction"):
-        Schedule(DDIMScheduler(prediction_type="epsilon"))
+        Schedule(DDIMScheduler(prediction_type="sample"))

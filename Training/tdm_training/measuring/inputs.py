@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..degradations.common import blur, quantize, smooth_field
-from ..degradations.compression import encoded
+from ..degradations.compression import STEADY, encoded
 from ..degradations.rain import layer
 from ..degradations.resolution import FACTOR, resized
 
 NOISE_DEVIATION = 25 / 255
-X264 = {"crf": "38", "preset": "medium"}
+X264 = {"crf": "38", "preset": "medium", "x264-params": STEADY}
 MPEG4 = {"qmin": "16", "qmax": "16"}
 KEY_FRAMES = 12
 
@@ -88,7 +88,7 @@ class Input:
 
 INPUTS = [
     Input("denoise", "denoise", "Poisson-Gaussian noise, deviation 25/255", noisy),
-    Input("deartifact", "deartifact-x264", "x264 at CRF 38, preset medium, a key frame every 12", coded("libx264", X264)),
+    Input("deartifact", "deartifact-x264", "x264 at CRF 38, preset medium without mbtree, a key frame every 12", coded("libx264", X264)),
     Input("deartifact", "deartifact-mpeg4", "MPEG-4 part 2 at quantizer 16, a key frame every 12", coded("mpeg4", MPEG4)),
     Input("superres", "superres", "a quarter of the sides, bicubic", small),
     Input("derain", "derain", "three depths of rain and a veil of 8%", rainy),
