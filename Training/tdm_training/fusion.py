@@ -77,6 +77,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         model = networks.load(start)
     if window.of(model.unet) is None:
         window.install(model.unet, shape)
+        window.initialize(model.unet)
     for part in (model.unet, model.controlnet, model.text):
         part.requires_grad_(False).to(memory_format=torch.channels_last)
     trained = torch.nn.ModuleDict({

@@ -65,13 +65,28 @@ class WindowFusion(nn.Module):
 def install(unet, settings: dict) -> WindowFusion:
     """Gives a UNet2DConditionModel the fusion, as a part of its weights and of its config."""
     fusion = WindowFusion(unet.config.block_out_channels[0], groups=unet.config.norm_num_groups, **settings)
-    with torch.no_grad():
-        fusion.to_out.weight.mul_(0.1)
-        fusion.conv2.weight.mul_(0.1)
-        fusion.conv2.bias.zero_()
     unet.window_fusion = fusion
     unet.register_to_config(window_fusion=dict(settings))
     return fusion
+
+
+@torch.no_grad()
+def initialize(unet) -> None:
+    """Weights under which the fusion is of use from its first step: half the frame itself, half the mean of what looks like
+    it in the window, nearer places first. From random ones it learns to be ignored."""
+    fusion = of(unet)
+    # The same projection on both sides: the score is largest where the features are the same.
+    fusion.to_q.weight.copy_(3 * fusion.to_k.weight)
+    offset = torch.arange(2 * fusion.reach + 1) - fusion.reach
+    away = torch.arange(fusion.radius + 1)
+    fusion.position_bias.copy_(-0.5 * (offset[:, None] ** 2 + offset**2) - 0.2 * away[:, None, None])
+    identity = torch.eye(fusion.to_v.in_channels)[:, :, None, None]
+    fusion.to_v.weight.copy_(identity)
+    fusion.to_out.weight.copy_(identity)
+    fusion.to_out.bias.zero_()
+    unet.conv_out.weight.mul_(0.5)  # of the sum of two
+    fusion.conv2.weight.mul_(0.1)
+    fusion.conv2.bias.zero_()
 
 
 def of(unet) -> WindowFusion | None:
