@@ -1,6 +1,7 @@
 # make          the program, at .build/program/release/tdm-filter
 # make demo     restore a painted clip, or CLIP=my.mp4, and look at it
-# make test     every test
+# make test     every test of the program; Training/, which is Python, has its own:
+# make test-training   installs PyTorch and all else that Training/ needs into Training/.venv, and runs its tests
 # make lint     the format of the sources
 # make fuzz     libFuzzer on every reader, FUZZ_SECONDS (60) each; FUZZ="y4m config" for some
 # make sanitize every test under the address, undefined-behaviour and thread sanitizers; SANITIZE=address for one
@@ -18,7 +19,7 @@ BUILD = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/pr
 # In release: networks in -O0 are too slow to test. The tests see inside their targets.
 TEST = $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/tests --disable-xctest
 
-.PHONY: build demo test lint fuzz sanitize bench install uninstall clean setup
+.PHONY: build demo test test-training lint fuzz sanitize bench install uninstall clean setup
 
 build: setup
 	$(BUILD) --product tdm-filter
@@ -33,6 +34,19 @@ demo: build
 
 test: setup
 	$(TEST) $(if $(FILTER),--filter $(FILTER))
+	@echo "make test: the program's tests; those of Training/ (Python) are make test-training"
+
+# Some of them run the program, so that it is built first; FILTER as pytest's -k.
+test-training: build Training/.venv/installed
+	TDM_FILTER="$$($(BUILD) --show-bin-path)/tdm-filter" OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} \
+	  Training/.venv/bin/python -m pytest Training $(if $(FILTER),-k "$(FILTER)")
+
+PYTHON ?= python3
+Training/.venv/installed: Training/pyproject.toml
+	.ci/setup python3-venv
+	$(PYTHON) -m venv Training/.venv
+	Training/.venv/bin/pip install -q -e "Training[test]"
+	touch $@
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
@@ -73,4 +87,4 @@ uninstall:
 	for page in man/*.[157]; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
 
 clean:
-	rm -rf .build demo
+	rm -rf .build demo Training/.venv

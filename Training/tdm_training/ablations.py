@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .measuring import clips, filters, inputs, metrics, report
-from .measuring.features import Perceptual, add_arguments
+from .measuring.perceptual import Perceptual, add_arguments
 from .measuring.report import CLEAN
 from .tasks import PROMPTS
 

@@ -61,6 +61,8 @@ class Settings:
             if name not in values:
                 raise ValueError(f"{section}: {name}: missing")
         settings = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        if settings.precision not in ("bf16", "no"):
+            raise ValueError(f"{section}: precision {settings.precision!r}; expected 'bf16' or 'no'")
         if (settings.steps is None) == (settings.epochs is None):
             raise ValueError(f"{section}: expected either steps or epochs")
         return settings
@@ -195,7 +197,7 @@ def train(stage: Stage, settings: Settings, options: Options) -> None:
     """Trains to the recipe's end, or to `stop_at`; goes on from a checkpoint where there is one. What stage.write() makes,
     from the averaged weights, is in OUT when it is done."""
     accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(), mixed_precision=settings.precision, project_dir=str(options.out),
+        cpu=not torch.cuda.is_available(), mixed_precision="no", project_dir=str(options.out),
         log_with="tensorboard" if options.tensorboard else None,
     )
     torch.manual_seed(settings.seed)
@@ -231,7 +233,7 @@ def train(stage: Stage, settings: Settings, options: Options) -> None:
             batch = on_device(next(batches), accelerator.device)
             through = turn + 1 == settings.accumulation
             with nullcontext() if through else accelerator.no_sync(module):
-                with accelerator.autocast():
+                with computing(settings, accelerator.device):
                     loss = stage.loss(module, batch) / settings.accumulation
                 accelerator.backward(loss)
             mean += float(loss.detach())
@@ -269,6 +271,12 @@ def train(stage: Stage, settings: Settings, options: Options) -> None:
     accelerator.end_training()
 
 
+def computing(settings: Settings, device: torch.device) -> torch.autocast:
+    """In the recipe's precision; weights, their averages and the optimizer's state stay in float32. Not by accelerate, which keeps one
+    precision for the life of a process."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16")
+
+
 def on_device(batch: dict, device: torch.device) -> dict:
     return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
 
@@ -284,7 +292,7 @@ def judge(stage: Stage, settings: Settings, accelerator: Accelerator, module, av
     whole.eval()
     found = []
     for batch in loader(stage.held_out, list(numbers(settings, 0, HELD_OUT_BATCHES, 0, 1))[:HELD_OUT_BATCHES], settings):
-        with accelerator.autocast():
+        with computing(settings, accelerator.device):
             found.append(float(stage.loss(whole, on_device(batch, accelerator.device))))
     whole.train()
     average.restore(parameters)

@@ -21,7 +21,7 @@ import numpy as np
 from . import recipe as recipes
 from .measuring import clips, filters, inputs, metrics, page, report
 from .measuring.clips import Clip
-from .measuring.features import Perceptual, add_arguments
+from .measuring.perceptual import Perceptual, add_arguments
 from .measuring.report import CLEAN, UNTOUCHED, Row
 from .pictures import hold_out, read_folder
 from .tasks import PROMPTS

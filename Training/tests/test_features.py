@@ -13,6 +13,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from tdm_training.measuring import features
+from tdm_training.measuring.perceptual import Perceptual
 
 from test_metrics import textured
 
@@ -51,7 +52,7 @@ class Frames(torch.utils.data.Dataset):
 
 @pytest.fixture(scope="module")
 def ours(weights, sets):
-    perceptual = features.Perceptual(weights, None)
+    perceptual = Perceptual(weights, None)
     for name, frames in zip(("out", "clean"), sets):
         perceptual.add(("denoise", name), frames[:4])  # as from two clips
         perceptual.add(("denoise", name), frames[4:])
@@ -79,7 +80,7 @@ def test_fid_and_kid_are_torchmetrics_too(weights, sets, ours):
         def forward(self, x):
             return self.inception(x)[0]
 
-    fid = FrechetInceptionDistance(feature=Network()).set_dtype(torch.float64)
+    fid = FrechetInceptionDistance(feature=Network())
     kid = KernelInceptionDistance(feature=Network(), subset_size=6, subsets=3)
     for metric in (fid, kid):
         for frames, real in zip(sets, (False, True)):
@@ -106,7 +107,7 @@ def clip_folder(tmp_path_factory):
 
 
 def test_feature_consistency_is_the_cosine_of_clips_own_embeddings(clip_folder, sets):
-    perceptual = features.Perceptual(None, clip_folder)
+    perceptual = Perceptual(None, clip_folder)
     perceptual.add(("denoise", "out"), sets[0])
     ours = perceptual.figures(("denoise", "out"), ("denoise", "clean"))["fc"]
     network = CLIPVisionModelWithProjection.from_pretrained(clip_folder)

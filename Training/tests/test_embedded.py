@@ -1,0 +1,122 @@
+"""The embedded model's own training, at test size, and what must hold of its product."""
+
+import csv
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+
+from tdm_training import denoiser, fusion, networks, pipeline, recipe
+from tdm_training.examples import Examples
+from tdm_training.haar import AutoencoderHaar
+from tdm_training.schedule import Schedule
+from tdm_training.training import Average
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, photographs, embedded_recipe):
+    folder = tmp_path_factory.mktemp("run")
+    denoiser.train(embedded_recipe, str(photographs), folder, report_seconds=1)
+    return folder
+
+
+def test_training_lowers_the_error_of_what_comes_out(trained):
+    with open(trained / "denoiser.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[-1]["step"]) == 40
+    figures = [np.mean([float(r[t]) for t in ("denoise", "deartifact", "superres")]) for r in rows]
+    assert figures[-1] > figures[0] or len(figures) == 1
+
+
+def test_the_folder_restores_a_picture(trained):
+    model = networks.load(trained / "model")
+    x = torch.rand(1, 3, 32, 48)
+    y = pipeline.restore(model, x, "denoise", 0.1, 1, 2)
+    assert y.shape == x.shape and 0 <= float(y.min()) and float(y.max()) <= 1
+
+
+def test_the_prompt_and_the_condition_matter(trained):
+    model = networks.load(trained / "model")
+    g = torch.Generator().manual_seed(0)
+    z, x = torch.randn(1, 12, 16, 16, generator=g), torch.rand(1, 3, 32, 32, generator=g)
+    with torch.no_grad():
+        text = pipeline.contexts(model, ["denoise", "derain"])
+        plain = model.predict(z, 999, text["denoise"], x)
+        assert not torch.equal(plain, model.predict(z, 999, text["derain"], x))
+        assert not torch.allclose(plain, model.predict(z, 999, text["denoise"], 1 - x), atol=1e-3)
+
+
+def test_training_reads_each_tasks_own_prompt_as_restoration_does(trained, embedded_recipe):
+    model = networks.load(trained / "model")
+    tasks = ["superres", "denoise", "dehaze"]
+    with torch.no_grad():
+        empty, context = denoiser.Objective(model, embedded_recipe["preset"], embedded_recipe["denoiser"]).texts(tasks)
+        text = pipeline.contexts(model, ["", *tasks])
+    for i, task in enumerate(tasks):
+        assert torch.allclose(context[i], text[task][0], atol=1e-5), task
+        assert torch.allclose(empty[i], text[""][0], atol=1e-5)
+
+
+def test_float16_weights_give_nearly_the_same_picture(trained, tmp_path):
+    model = networks.load(trained / "model")
+    x = torch.rand(1, 3, 32, 32)
+    before = pipeline.restore(model, x, "denoise", 0.1, 1, 1)
+    model.save(tmp_path / "half", half=True)
+    after = pipeline.restore(networks.load(tmp_path / "half"), x, "denoise", 0.1, 1, 1)
+    assert float((before - after).abs().max()) < 0.02
+
+
+def test_fusion_goes_on_from_the_folder_and_leaves_the_rest_alone(trained, photographs, embedded_recipe, tmp_path):
+    fusion.train(embedded_recipe, str(photographs), tmp_path, 100, trained / "model")
+    before, after = networks.load(trained / "model"), networks.load(tmp_path / "model")
+    assert torch.equal(before.unet.conv_in.weight, after.unet.conv_in.weight)
+    assert not torch.equal(before.unet.conv_out.weight, after.unet.conv_out.weight)
+    clip = torch.rand(3, 3, 32, 32)
+    out = fusion.restore_clip(after, embedded_recipe["preset"], clip, "denoise", 1)
+    assert out.shape == clip.shape and bool(torch.isfinite(out).all())
+
+
+def test_tdm_filter_runs_the_folder(trained, program):
+    frames = np.random.default_rng(0).integers(0, 255, (2, 32, 48, 3), dtype=np.uint8)
+    form = ["--input-format", "raw", "--size", "48x32", "--pixel-format", "rgb24"]
+    done = subprocess.run(
+        [program, "--model", str(trained / "model"), "--preset", "live", *form, "--steps", "1", "--inversion-steps", "1"],
+        input=frames.tobytes(), capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert len(done.stdout) == frames.nbytes
+
+
+def test_a_rerun_of_a_step_sees_the_same_examples(photographs, embedded_recipe):
+    source, _ = recipe.crop_source(embedded_recipe["data"], photographs)
+    shares = embedded_recipe["denoiser"]["task_shares"]
+    one, two = (Examples(source, 2, shares).at(7, 3, 32) for _ in range(2))
+    assert torch.equal(one[0], two[0]) and torch.equal(one[1], two[1]) and one[2] == two[2]
+    assert not torch.equal(one[0], Examples(source, 2, shares, process=1).at(7, 3, 32)[0])
+
+
+def test_the_haar_autoencoder_loses_nothing():
+    x = torch.rand(2, 3, 16, 24) * 2 - 1
+    vae = AutoencoderHaar()
+    z = vae.encode(x)
+    assert z.shape == (2, 12, 8, 12) and torch.allclose(vae.decode(z), x, atol=1e-5)
+
+
+def test_averages_follow_and_swapping_twice_changes_nothing():
+    p = [torch.zeros(3)]
+    a = Average(p, 0.9)
+    p[0].fill_(1)
+    for _ in range(200):
+        a.update(p)
+    assert torch.allclose(a.shadow[0], torch.ones(3), atol=1e-3)
+    p[0].fill_(5)
+    a.swap(p)
+    assert torch.allclose(p[0], torch.ones(3), atol=1e-3) and float(a.shadow[0][0]) == 5
+    a.swap(p)
+    assert float(p[0][0]) == 5
+
+
+def test_the_schedule_of_the_folder_is_the_recipes(trained, embedded_recipe):
+    scheduler = networks.load(trained / "model").scheduler
+    assert scheduler.config.beta_end == embedded_recipe["scheduler"]["beta_end"]
+    assert Schedule(scheduler).at(999)[0] == pytest.approx(0.0683, abs=1e-3)
