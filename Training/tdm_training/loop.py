@@ -101,15 +101,23 @@ def total_steps(settings: Settings, epoch: int, processes: int) -> int:
     return math.ceil(settings.epochs * epoch / (settings.batch * settings.accumulation * processes))
 
 
-def numbers(settings: Settings, first: int, last: int, process: int, processes: int) -> Iterator[list[int]]:
-    """The example numbers of each batch of one process, from step `first` up to step `last`."""
-    for turn in range(first * settings.accumulation, last * settings.accumulation):
-        begin = (turn * processes + process) * settings.batch
-        yield list(range(begin, begin + settings.batch))
+class Numbers:
+    """The example numbers of each batch of one process, turn by turn; a step has as many turns as it accumulates."""
+
+    def __init__(self, turns: range, batch: int, process: int = 0, processes: int = 1):
+        self.turns, self.batch, self.process, self.processes = turns, batch, process, processes
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for turn in self.turns:
+            begin = (turn * self.processes + self.process) * self.batch
+            yield list(range(begin, begin + self.batch))
 
 
-def loader(data: Dataset, batches, settings: Settings) -> DataLoader:
-    return DataLoader(data, batch_sampler=list(batches), num_workers=settings.workers)
+def loader(data: Dataset, numbers: Numbers, settings: Settings) -> DataLoader:
+    return DataLoader(data, batch_sampler=numbers, num_workers=min(settings.workers, len(numbers)))
 
 
 def noise_like(x: torch.Tensor, seeds: torch.Tensor) -> torch.Tensor:
@@ -223,8 +231,8 @@ def train(stage: Stage, settings: Settings, options: Options) -> None:
         step = json.loads((found / "loop.json").read_text())["step"]
     last = min(steps, options.stop_at or steps)
     log = Log(accelerator, options, stage.name, step)
-    turns = numbers(settings, step, last, accelerator.process_index, processes)
-    batches = iter(loader(stage.data, turns, settings))
+    turns = range(step * settings.accumulation, last * settings.accumulation)
+    batches = iter(loader(stage.data, Numbers(turns, settings.batch, accelerator.process_index, processes), settings))
     bar = tqdm(total=steps, initial=step, desc=stage.name, disable=not accelerator.is_local_main_process, dynamic_ncols=True)
     losses, begun, saved = [], time.monotonic(), step
     while step < last:
@@ -291,7 +299,7 @@ def judge(stage: Stage, settings: Settings, accelerator: Accelerator, module, av
     whole = accelerator.unwrap_model(module)
     whole.eval()
     found = []
-    for batch in loader(stage.held_out, list(numbers(settings, 0, HELD_OUT_BATCHES, 0, 1))[:HELD_OUT_BATCHES], settings):
+    for batch in loader(stage.held_out, Numbers(range(HELD_OUT_BATCHES), settings.batch), settings):
         with computing(settings, accelerator.device):
             found.append(float(stage.loss(whole, on_device(batch, accelerator.device))))
     whole.train()
