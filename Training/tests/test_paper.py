@@ -75,7 +75,8 @@ def test_the_folder_is_whole_and_takes_over_what_was_not_trained(run):
             assert path.read_bytes() == (model / part / path.name).read_bytes(), path
     scale = json.loads((run / "vae" / "config.json").read_text())["scaling_factor"]
     pictures = torch.rand(2, 3, 48, 48)
-    z = folders.encode(folders.load_vae(run / "vae"), pictures)
+    with torch.no_grad():
+        z = folders.encode(folders.load_vae(run / "vae"), pictures)
     assert scale != 1 and 0.1 < float(z.std()) < 10
 
 
@@ -176,30 +177,26 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(run, photogra
 
 
 def test_two_processes_through_accelerate_train_as_one_that_accumulates(run, photographs, tmp_path):
-    """The same examples, the same mean of gradients; sums in another order, no more."""
+    """The same examples and the same mean of their gradients: the weights differ by the order of sums, which AdamW's first steps
+    enlarge where a gradient is nearly nothing, and far less than by other examples."""
     text = (RECIPES / "paper-small.toml").read_text().replace('ema = 0.95\ngradient', 'precision = "no"\nema = 0.95\ngradient')
-    recipes = {}
-    for accumulation in (1, 2):
-        recipes[accumulation] = tmp_path / f"{accumulation}.toml"
-        recipes[accumulation].write_text(text.replace("accumulation = 2", f"accumulation = {accumulation}"))
-    arguments = ["--pictures", photographs, "--begin-with", run / "base", "--stop-at", "3", "--threads", "1", "--frozen-float32"]
 
-    def go(out: str, accumulation: int, *launcher: str) -> Path:
-        command = [sys.executable, "-m", *launcher, "tdm_training.controlnet", "--recipe", recipes[accumulation], "--out", tmp_path / out]
-        done = subprocess.run([*map(str, [*command, *arguments])], capture_output=True, text=True, cwd=RECIPES.parent)
+    def go(out: str, accumulation: int, *launcher: str) -> torch.Tensor:
+        written = tmp_path / f"{out}.toml"
+        written.write_text(text.replace("accumulation = 2", f"accumulation = {accumulation}"))
+        command = [sys.executable, "-m", *launcher, "tdm_training.controlnet", "--recipe", written, "--out", tmp_path / out,
+                   "--pictures", photographs, "--begin-with", run / "base", "--stop-at", "3", "--threads", "1", "--frozen-float32"]
+        done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=RECIPES.parent)
         assert done.returncode == 0, done.stderr[-2000:]
-        return tmp_path / out / "model" / "controlnet"
+        return torch.cat([w.flatten() for w in weights(tmp_path / out / "model" / "controlnet").values()])
 
     launcher = ("accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
                 "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29577", "-m")
-    two, one = weights(go("two", 1, *launcher)), weights(go("one", 2))
-    begun = weights(run / "model" / "controlnet")
-    moved = 0.0
-    for name in one:
-        assert torch.allclose(one[name], two[name], atol=2e-4), name
-        moved = max(moved, float((one[name] - begun[name]).abs().max()))
-    assert moved > 1e-3
-    assert log(tmp_path / "two", "controlnet")[-1]["epoch"] == log(tmp_path / "one", "controlnet")[-1]["epoch"]
+    two, one, half = go("two", 1, *launcher), go("one", 2), go("half", 1)
+    assert float((one - two).norm()) < 0.1 * float((one - half).norm())
+    last = [log(tmp_path / out, "controlnet")[-1] for out in ("two", "one")]
+    assert last[0]["epoch"] == last[1]["epoch"]
+    assert float(last[0]["loss"]) == pytest.approx(float(last[1]["loss"]), rel=1e-3)
 
 
 def test_the_sd15_recipe_is_the_papers():
