@@ -177,8 +177,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(run, photogra
 
 
 def test_two_processes_through_accelerate_train_as_one_that_accumulates(run, photographs, tmp_path):
-    """The same examples and the same mean of their gradients: the weights differ by the order of sums, which AdamW's first steps
-    enlarge where a gradient is nearly nothing, and far less than by other examples."""
+    """The same examples and the same mean of their gradients: the weights differ by the order of sums at most,
+    and far less than by other examples."""
     text = (RECIPES / "paper-small.toml").read_text().replace('ema = 0.95\ngradient', 'precision = "no"\nema = 0.95\ngradient')
 
     def go(out: str, accumulation: int, *launcher: str) -> torch.Tensor:
@@ -190,10 +190,9 @@ def test_two_processes_through_accelerate_train_as_one_that_accumulates(run, pho
         assert done.returncode == 0, done.stderr[-2000:]
         return torch.cat([w.flatten() for w in weights(tmp_path / out / "model" / "controlnet").values()])
 
-    launcher = ("accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-                "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29577", "-m")
+    launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
     two, one, half = go("two", 1, *launcher), go("one", 2), go("half", 1)
-    assert float((one - two).norm()) < 0.1 * float((one - half).norm())
+    assert float((one - two).norm()) < 0.01 * float((one - half).norm())
     last = [log(tmp_path / out, "controlnet")[-1] for out in ("two", "one")]
     assert last[0]["epoch"] == last[1]["epoch"]
     assert float(last[0]["loss"]) == pytest.approx(float(last[1]["loss"]), rel=1e-3)
