@@ -2,7 +2,7 @@
 
 A group norm divides a picture's features by their deviation, and with it goes how strong the noise is; a network that has to
 give back the picture it got, less a degradation of any strength, spends its first thousands of steps on getting round that.
-Networks for restoration have left such norms out since EDSR (arXiv 1707.02921). It is also a third cheaper to train.
+Networks for restoration have left such norms out since EDSR (arXiv 1707.02921).
 """
 
 import torch
