@@ -14,7 +14,7 @@ from .degradations import TASKS
 from .examples import Examples, tensor
 from .networks import Model
 from .schedule import Schedule
-from .training import Average, Log, rate_factor, save, share_gradients
+from .training import Average, Log, keep, rate_factor, resume, share_gradients
 
 
 # Squared error, 40 dB, about which an error counts most. Without it nearly clean pictures, whose errors are tiny, have
@@ -143,12 +143,8 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     optimizer = torch.optim.AdamW(
         parameters, lr=settings["learning_rate"], betas=(0.9, 0.99), weight_decay=settings["weight_decay"], fused=True
     )
-    state_path, step = folder / "denoiser.state", 0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        trained.load_state_dict(state["trained"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.shadow, average.step, step = state["average"], state["average_step"], state["step"]
+    state_path = folder / "denoiser.state"
+    step = resume(state_path, trained, optimizer, average)
     objective = Objective(model, preset, settings)
     ways = list(settings["shares"])
     shares = np.array([settings["shares"][w] for w in ways])
@@ -161,10 +157,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     def checkpoint() -> None:
         if not accelerator.is_main_process:
             return
-        save(state_path, {
-            "trained": trained.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow,
-            "average_step": average.step, "step": step,
-        })
+        keep(state_path, trained, optimizer, average, step)
         average.swap(parameters)
         figures = judged.psnr(model, preset)
         model.save(folder / "model")

@@ -14,7 +14,7 @@ from .denoiser import Objective
 from .examples import Examples
 from .networks import Model
 from .schedule import Schedule
-from .training import Average, Log, rate_factor, save, share_gradients
+from .training import Average, Log, keep, rate_factor, resume, share_gradients
 
 
 class Features:
@@ -88,12 +88,8 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     optimizer = torch.optim.AdamW(
         parameters, lr=settings["learning_rate"], betas=(0.9, 0.98), weight_decay=settings["weight_decay"], fused=True
     )
-    state_path, step = folder / "fusion.state", 0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        trained.load_state_dict(state["trained"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.shadow, average.step, step = state["average"], state["average_step"], state["step"]
+    state_path = folder / "fusion.state"
+    step = resume(state_path, trained, optimizer, average)
     examples = Examples(source, settings["seed"], settings["task_shares"], accelerator.process_index)
     objective, fused = Objective(model, preset, settings), Fused(model, preset)
     log = Log(folder / "fusion.csv", ["step", "minutes", "loss", "rate"])
@@ -103,10 +99,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     def checkpoint() -> None:
         if not accelerator.is_main_process:
             return
-        save(state_path, {
-            "trained": trained.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow,
-            "average_step": average.step, "step": step,
-        })
+        keep(state_path, trained, optimizer, average, step)
         average.swap(parameters)
         model.save(folder / "model")
         average.swap(parameters)

@@ -74,3 +74,22 @@ class Log:
         with open(self.path, "a", newline="") as file:
             csv.writer(file).writerow(row)
         print("  ".join(f"{c} {v}" for c, v in zip(self.columns, row)), flush=True)
+
+
+def keep(path: Path, trained: torch.nn.Module, optimizer: torch.optim.Optimizer, average: Average, step: int) -> None:
+    """Writes all that `resume` needs to go on as if there had been no stop."""
+    save(path, {
+        "trained": trained.state_dict(), "optimizer": optimizer.state_dict(), "average": average.shadow,
+        "average_step": average.step, "step": step,
+    })
+
+
+def resume(path: Path, trained: torch.nn.Module, optimizer: torch.optim.Optimizer, average: Average) -> int:
+    """The number of steps taken, with everything as it was then; 0 where there is no checkpoint."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    trained.load_state_dict(state["trained"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.shadow, average.step = state["average"], state["average_step"]
+    return state["step"]
