@@ -9,8 +9,9 @@ typedef struct {
   tdm_type type, x_type;
   void *out;
   const void *x, *y, *addend;
+  const void *const *sources;
   float scale;
-  size_t rows, channels, other_channels;  // of x, and of y or out
+  size_t rows, channels, other_channels;  // of x, and of y or out; interleave: bytes, and sources
   size_t height, width, out_height, out_width;
   size_t piece;  // rows in a piece of work
 } job;
@@ -63,6 +64,15 @@ TDM_INLINE void pad_body(const job *j, size_t from, size_t to) {
 }
 TDM_DISPATCH(pad, (const job *j, size_t from, size_t to), (j, from, to))
 
+static void interleave(const job *j, size_t from, size_t to) {
+  size_t bytes = j->channels, count = j->other_channels;
+  for (size_t row = from; row < to; row++) {
+    char *out = (char *)j->out + row * count * bytes;
+    for (size_t i = 0; i < count; i++)
+      memcpy(out + i * bytes, (const char *)j->sources[i] + row * bytes, bytes);
+  }
+}
+
 static void enlarge(const job *j, size_t from, size_t to) {
   size_t pixel = j->channels * tdm_size(j->type);
   for (size_t i = from; i < to; i++) {
@@ -85,6 +95,7 @@ static void enlarge(const job *j, size_t from, size_t to) {
 TDM_PIECES(geglu)
 TDM_PIECES(concat)
 TDM_PIECES(pad)
+TDM_PIECES(interleave)
 TDM_PIECES(enlarge)
 
 static void run(job j, size_t row, void (*piece)(void *, size_t), int threads) {
@@ -105,6 +116,14 @@ void tdm_concat(
   job j = {.type = type, .out = out, .x = a, .y = b, .addend = b_addend, .scale = scale,
            .rows = rows, .channels = a_channels, .other_channels = b_channels};
   run(j, a_channels + b_channels, concat_piece, threads);
+}
+
+void tdm_interleave(
+    void *out, const void *const *sources, size_t count, size_t row_bytes, size_t rows,
+    int threads) {
+  job j = {.out = out, .sources = sources, .rows = rows, .channels = row_bytes,
+           .other_channels = count};
+  run(j, count * row_bytes, interleave_piece, threads);
 }
 
 void tdm_upsample_nearest(

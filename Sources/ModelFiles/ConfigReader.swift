@@ -27,13 +27,6 @@ struct ConfigReader {
     return value == .null ? nil : value
   }
 
-  /// The members of an object within this one; nil where there is none, or null.
-  func object(_ key: String) throws(ModelError) -> ConfigReader? {
-    guard let value = value(key) else { return nil }
-    guard let members = value.object else { throw error(key, expected: "an object") }
-    return ConfigReader(file: "\(file): \(key)", members: members)
-  }
-
   func isNull(_ key: String) -> Bool { members[key] == .null }
 
   func int(

@@ -25,6 +25,8 @@ extension ModelFolder {
     try requireEqual(
       .controlnet, "in_channels", control.inChannels, .unet, "in_channels", unet.inChannels)
     try requireEqual(
+      .controlnet, "window_input", control.windowInput, .unet, "window_input", unet.windowInput)
+    try requireEqual(
       .controlnet, "block_out_channels", control.blockOutChannels, .unet, "block_out_channels",
       unet.blockOutChannels)
     try requireEqual(

@@ -5,11 +5,14 @@ import StrictJSON
 /// Values that were found by measuring this model; what is not given is the program's own.
 public struct PresetConfig: Sendable, Equatable {
   public var inversionSteps, steps: Int?
+  public var radius, chunk, lookahead: Int?
   /// Above 0, at most 1.
   public var strength: Double?
 
   static let fileName = "presets.json"
-  private static let keys: Set = ["inversion_steps", "steps", "strength"]
+  private static let keys: Set = [
+    "inversion_steps", "steps", "strength", "radius", "chunk", "lookahead",
+  ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
     if let key = reader.members.keys.sorted().first(where: { !Self.keys.contains($0) }) {
@@ -17,12 +20,14 @@ public struct PresetConfig: Sendable, Equatable {
         "\(reader.file): \(key.quoted): expected \(ConfigReader.list(Self.keys.sorted())), "
           + "and no other key")
     }
-    if reader.members["inversion_steps"] != nil {
-      inversionSteps = try reader.int("inversion_steps", default: 1, in: 0...1000)
+    func number(_ key: String, in range: ClosedRange<Int>) throws(ModelError) -> Int? {
+      reader.members[key] == nil ? nil : try reader.int(key, default: 0, in: range)
     }
-    if reader.members["steps"] != nil {
-      steps = try reader.int("steps", default: 1, in: 1...1000)
-    }
+    inversionSteps = try number("inversion_steps", in: 0...1000)
+    steps = try number("steps", in: 1...1000)
+    radius = try number("radius", in: 0...64)
+    chunk = try number("chunk", in: 0...4096)
+    lookahead = try number("lookahead", in: 0...4096)
     if reader.members["strength"] != nil {
       let value = try reader.double("strength", default: 1, atLeast: 0)
       guard value > 0, value <= 1 else {

@@ -10,8 +10,8 @@ public struct UNetConfig: Sendable, Equatable {
   public var convOutKernel: Int
   /// Whether the latent is first taken to 2x - 1.
   public var centerInputSample: Bool
-  /// Nil where the last norm follows the blocks, as in diffusers.
-  public var windowFusion: WindowFusionConfig?
+  /// Whether self-attention reads the window of frames.
+  public var windowAttention: Bool
 
   public subscript<T>(dynamicMember path: KeyPath<UNetTrunkConfig, T>) -> T {
     trunk[keyPath: path]
@@ -30,9 +30,7 @@ public struct UNetConfig: Sendable, Equatable {
     convInKernel = try Self.odd(reader, "conv_in_kernel")
     convOutKernel = try Self.odd(reader, "conv_out_kernel")
     centerInputSample = try reader.bool("center_input_sample", default: false)
-    windowFusion = try reader.object(WindowFusionConfig.key).map {
-      reader throws(ModelError) in try WindowFusionConfig(reader)
-    }
+    windowAttention = try reader.bool("window_attention", default: true)
     for (block, channels) in trunk.blockOutChannels.reversed().enumerated()
     where upBlockTypes[block].hasAttention {
       try reader.requireDivisible(

@@ -36,6 +36,8 @@ public enum ResnetNorm: String, Sendable, CaseIterable {
 public struct UNetTrunkConfig: Sendable, Equatable {
   /// Channels of the latent.
   public var inChannels: Int
+  /// Frames on either side whose latents the first convolution reads beside the frame's own.
+  public var windowInput: Int
   public var blockOutChannels: [Int]
   public var downBlockTypes: [DownBlockType]
   public var midBlockType: MidBlockType
@@ -62,6 +64,7 @@ public struct UNetTrunkConfig: Sendable, Equatable {
   init(_ reader: ConfigReader) throws(ModelError) {
     try Self.requireSupported(reader)
     inChannels = try reader.int("in_channels", default: 4)
+    windowInput = try reader.int("window_input", default: 0, in: 0...16)
     blockOutChannels = try reader.ints("block_out_channels", default: [320, 640, 1280, 1280])
     let count = blockOutChannels.count
     downBlockTypes = try reader.choices(

@@ -48,6 +48,7 @@ protocol PipelineNetworks: AnyObject {
   ///   - conditions: as many, or none where `controlScale` is 0.
   ///   - timestep: training timestep, 0..<1000.
   ///   - window: nil has every frame read itself alone.
+  ///   - outputs: of the first frames; those without one are there for the others' windows.
   func predict(
     _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
     context: any PromptContext, controlScale: Float, window: WindowPass?,

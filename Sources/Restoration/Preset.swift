@@ -27,6 +27,9 @@ public enum Preset: String, CaseIterable, Sendable {
     values.inversionSteps = own?.inversionSteps ?? values.inversionSteps
     values.steps = own?.steps ?? values.steps
     values.strength = own?.strength ?? values.strength
+    values.radius = own?.radius ?? values.radius
+    values.chunk = own?.chunk ?? values.chunk
+    values.lookahead = own?.lookahead ?? values.lookahead
     return values
   }
 }

@@ -243,7 +243,7 @@ public final class Restorer {
     for tile in 0..<tiling.count {
       sampled += try clock.measure {
         try course.sampling.run(
-          networks, from: held.map { $0.latents[tile] },
+          networks, from: held.map { $0.latents[tile] }, core: core,
           conditions: options.usesControl ? held.map { $0.conditions[tile] } : [],
           window: windowPass(tile, core: core), in: group)
       }

@@ -29,23 +29,26 @@ struct Sampling {
   }
 
   /// Samples a group.
+  ///
+  /// The lookahead's frames have done their part once the core's windows have read them in the last move: what would follow is left out.
   /// - Parameters:
   ///   - start: the frames' latents at the noisiest level; left as they are.
+  ///   - core: how many of them, the first, are wanted.
   ///   - conditions: the frames' embedded conditions; none where the ControlNet is left out.
   ///   - window: what the frames read and keep, with the first of its passes; nil has each read itself alone.
-  ///   - group: takes the clean latents in `samples`.
+  ///   - group: takes the core's clean latents in `samples`.
   func run(
-    _ networks: any PipelineNetworks, from start: [any DeviceTensor],
+    _ networks: any PipelineNetworks, from start: [any DeviceTensor], core: Int,
     conditions: [any DeviceTensor], window: WindowPass?, in group: SamplingTensors
   ) throws {
-    let count = start.count
-    let samples = Array(group.samples.prefix(count))
-    let outputs = Array(group.outputs.prefix(count))
+    let samples = Array(group.samples.prefix(start.count))
     let conditions = controlScale == 0 ? [] : conditions
     let firstPass = window?.pass ?? 0
     var window = window
     for (step, (timestep, move)) in moves.enumerated() {
       let latents = step == 0 ? start : samples
+      let count = window == nil || step == moves.count - 1 ? core : start.count
+      let outputs = Array(group.outputs.prefix(count))
       window?.pass = firstPass + (negative == nil ? step : 2 * step)
       try networks.predict(
         latents, conditions: conditions, timestep: timestep, context: positive,

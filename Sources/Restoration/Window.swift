@@ -1,6 +1,7 @@
 import Kernels
 
-/// The sliding window of attention: whose keys and values each frame reads, and which are kept for later.
+/// The sliding window: whose features each frame reads (attention's keys and values, or latents), and which are kept for
+/// later.
 ///
 /// Frames of one group go through the network side by side: the *core*, which will be emitted, and the *lookahead* behind
 /// it, which is there for the core's windows only. A frame reads the frames within `radius` of it. Those
@@ -50,10 +51,10 @@ struct Window: Sendable, Equatable {
         case .anchor: scene..<scene + 1
         }
       return window.map { neighbour in
-        let distance = abs(neighbour - frame)
+        let offset = neighbour - frame
         return group.contains(neighbour)
-          ? .member(neighbour - group.lowerBound, distance: distance)
-          : .cached(slot: slot(of: neighbour), distance: distance)
+          ? .member(neighbour - group.lowerBound, offset: offset)
+          : .cached(slot: slot(of: neighbour), offset: offset)
       }
     }
   }

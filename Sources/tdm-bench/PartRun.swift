@@ -107,7 +107,7 @@ struct PartRun {
     }
     if let timestep { plan.set(timestep.scalar, to: timestep.number) }
     let prepared = try context.map { try plan.prepareContext([$0.value: $0.text]) }
-    compute = { try plan.run(frames: 1, context: prepared, window: nil) }
+    compute = { try plan.run(frames: 1, outputs: 1, context: prepared, window: nil) }
     tensors = {
       var tensors = Dictionary(uniqueKeysWithValues: inputs.map { ($0.name, $0.tensor) })
       if let context { tensors["text"] = context.text }

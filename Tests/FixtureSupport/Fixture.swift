@@ -10,7 +10,8 @@ public enum Fixture: String, CaseIterable, Sendable {
   case wide
   /// AutoencoderTiny, one resolution with attention, v-prediction.
   case thin
-  /// What diffusers does not know: AutoencoderHaar, without weights, and window fusion; v-prediction.
+  /// What diffusers does not know: AutoencoderHaar, without weights, residual blocks without norms, a window of latents at
+  /// the input; v-prediction.
   case haar
 
   private static let root = URL(filePath: #filePath)

@@ -27,6 +27,22 @@ struct CRowTests {
     }
   }
 
+  @Test("Rows of several sources take turns", arguments: shapes)
+  func interleaving(rows: Int, channels: Int) {
+    var noise = Noise(3)
+    let values = (0..<3).map { _ in noise.normals(rows * channels) }
+    let sources = values.map { Guarded(TDM_F32, $0) }
+    for threads: Int32 in [1, 2] {
+      let out = Guarded(TDM_F32, count: 3 * rows * channels)
+      tdm_interleave(
+        out.start, sources.map { UnsafeRawPointer($0.start) }, 3, channels * 4, rows, threads)
+      let expected = (0..<rows).flatMap { row in
+        values.flatMap { $0[row * channels..<(row + 1) * channels] }
+      }
+      #expect(out.values(TDM_F32) == expected && out.isIntact)
+    }
+  }
+
   @Test("Rows side by side, with and without an addend", arguments: shapes)
   func concatenation(rows: Int, channels: Int) {
     var noise = Noise(2)

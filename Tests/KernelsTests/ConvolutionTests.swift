@@ -95,7 +95,7 @@ struct ConvolutionTests {
       image, weight, bias: bias.elements, stride: 1, padding: Padding(0))
     for timestep in [0, 1, 999] as [Float] {
       plan.set(t, to: timestep)
-      try plan.run(frames: 2, context: nil, window: nil)
+      try plan.run(frames: 2, outputs: 2, context: nil, window: nil)
       var found = Tensor(y.shape).elements
       output.store(into: &found)
       let embedded = (0..<8).map { i -> Float in

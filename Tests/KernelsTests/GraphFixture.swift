@@ -76,9 +76,13 @@ struct GraphRun {
     plan = try device.plan(graph)
   }
 
-  /// - Parameter frames: for each frame its inputs.
+  /// - Parameters:
+  ///   - frames: for each frame its inputs.
+  ///   - count: of the frames whose results are wanted; nil: all.
+  /// - Returns: the results of those.
   func callAsFunction(
-    _ frames: [[Tensor]], context: (any PreparedContext)? = nil, window: WindowPass? = nil
+    _ frames: [[Tensor]], outputs count: Int? = nil, context: (any PreparedContext)? = nil,
+    window: WindowPass? = nil
   ) throws -> [[Float]] {
     var outputs: [any DeviceTensor] = []
     for (number, tensors) in frames.enumerated() {
@@ -87,11 +91,13 @@ struct GraphRun {
         input.load(tensor.elements)
         plan.bind(value, frame: number, to: input)
       }
+      guard number < count ?? frames.count else { continue }
       let output = device.makeTensor(result.shape, storage: storage)
       plan.bind(result, frame: number, to: output)
       outputs.append(output)
     }
-    try plan.run(frames: frames.count, context: context, window: window)
+    try plan.run(
+      frames: frames.count, outputs: outputs.count, context: context, window: window)
     return outputs.map {
       var elements = Array(repeating: Float(0), count: $0.shape.count)
       $0.store(into: &elements)

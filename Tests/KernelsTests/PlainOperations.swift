@@ -36,46 +36,6 @@ enum Plain {
     return Tensor([outHeight, outWidth, outputs], result)
   }
 
-  /// queries: [H, W, K], sources: the distances, keys [H, W, K] and values [H, W, C] of the frames that are read,
-  /// positionBias: [radius + 1, side, side]
-  static func localAttention(
-    _ queries: Tensor, _ sources: [(distance: Int, keys: Tensor, values: Tensor)],
-    _ positionBias: Tensor
-  ) -> [Float] {
-    let (height, width, depth) = (queries.shape[0], queries.shape[1], queries.shape[2])
-    let channels = sources[0].values.shape[2]
-    let (radius, side) = (positionBias.shape[0] - 1, positionBias.shape[1])
-    var result: [Float] = []
-    for y in 0..<height {
-      for x in 0..<width {
-        var total = 0.0
-        var sums = Array(repeating: 0.0, count: channels)
-        for (distance, keys, values) in sources {
-          for displacement in 0..<side * side {
-            let row = y + displacement / side - side / 2
-            let column = x + displacement % side - side / 2
-            guard (0..<height).contains(row), (0..<width).contains(column) else { continue }
-            let there = row * width + column
-            var score = 0.0
-            for c in 0..<depth {
-              score +=
-                Double(queries.elements[(y * width + x) * depth + c])
-                * Double(keys.elements[there * depth + c])
-            }
-            let bias = positionBias.elements[min(distance, radius) * side * side + displacement]
-            let weight = exp(score / Double(depth).squareRoot() + Double(bias))
-            total += weight
-            for c in 0..<channels {
-              sums[c] += weight * Double(values.elements[there * channels + c])
-            }
-          }
-        }
-        result += sums.map { Float($0 / total) }
-      }
-    }
-    return result
-  }
-
   /// x: [T, Cin], weight: [Cout, Cin]
   static func linear(_ x: Tensor, _ weight: Tensor, bias: [Float]) -> Tensor {
     let (inputs, outputs) = (weight.shape[1], weight.shape[0])

@@ -62,7 +62,7 @@ struct PlanTests {
       input.load(queries.elements)
       plan.bind(x, frame: 0, to: input)
       plan.bind(y, frame: 0, to: output)
-      try plan.run(frames: 1, context: context, window: nil)
+      try plan.run(frames: 1, outputs: 1, context: context, window: nil)
       var found = Tensor([5, 32]).elements
       output.store(into: &found)
       let expected = Plain.attention(queries, keys, values, headCount: 4)
@@ -119,6 +119,62 @@ struct PlanTests {
 
     let alone = try run([frames[3]])
     #expect(largestDifference(alone[0], expected(3, over: [3])) < 1e-5)
+  }
+
+  @Test("puts a window's frames side by side, and the frame itself where one is missing")
+  func windowStack() throws {
+    var numbers = Numbers(seed: 9)
+    let frames = (0..<4).map { _ in numbers.tensor([3, 5, 4]) }
+    let run = try GraphRun(.f32) { graph in
+      let x = graph.input([3, 5, 4])
+      return ([x], graph.windowStack(x, radius: 2))
+    }
+    let cache = try run.plan.makeFeatureCache(passes: 1, slots: 1)
+    func expected(_ window: [Int]) -> [Float] {
+      (0..<15).flatMap { pixel in
+        window.flatMap { frames[$0].elements[pixel * 4..<(pixel + 1) * 4] }
+      }
+    }
+    let first = try run(
+      [[frames[0]], [frames[1]]],
+      window: WindowPass(
+        sources: [[.member(0), .member(1, offset: 1)], [.member(0, offset: -1), .member(1)]],
+        stores: [(member: 1, slot: 0)], cache: cache, pass: 0))
+    #expect(first == [expected([0, 0, 0, 1, 0]), expected([1, 0, 1, 1, 1])])
+    // A frame three away is out of the layer's reach; of the last frame nothing is wanted.
+    let second = try run(
+      [[frames[2]], [frames[3]]], outputs: 1,
+      window: WindowPass(
+        sources: [
+          [.cached(slot: 0, offset: -1), .member(0), .member(1, offset: 1)],
+          [.member(0, offset: -3), .member(1)],
+        ], stores: [], cache: cache, pass: 0))
+    #expect(second == [expected([2, 1, 2, 3, 2])])
+    #expect(try run([[frames[3]]]) == [expected([3, 3, 3, 3, 3])])
+  }
+
+  @Test("computes of a frame that is not wanted what the others' windows read")
+  func outputs() throws {
+    var numbers = Numbers(seed: 10)
+    let weights = (0..<4).map { _ in numbers.tensor([16, 16]) }
+    let frames = (0..<3).map { _ in [numbers.tensor([6, 16])] }
+    let run = try GraphRun(.f32) { graph in
+      let x = graph.input([6, 16])
+      var h = x
+      for layer in 0..<2 {
+        let q = graph.linear(h, weight: weights[2 * layer].weight(), bias: nil)
+        let k = graph.linear(h, weight: weights[2 * layer + 1].weight(), bias: nil)
+        h = graph.attention(queries: q, keys: k, values: k, headCount: 2, readsWindow: true)
+      }
+      return ([x], graph.activation(.silu, h))
+    }
+    let cache = try run.plan.makeFeatureCache(passes: 1, slots: 1)
+    let window = WindowPass(
+      sources: Array(repeating: (0..<3).map { .member($0) }, count: 3), stores: [], cache: cache,
+      pass: 0)
+    let all = try run(frames, window: window)
+    #expect(try run(frames, outputs: 1, window: window) == [all[0]])
+    #expect(try run(frames, outputs: 1) == [run([frames[0]])[0]])
   }
 
   @Test("gives every frame of a run what it gets alone, to the bit", arguments: Precision.allCases)

@@ -57,20 +57,19 @@ struct ConfigTests {
     #expect(try folder.schedulerConfig().trainStepCount == 1000)
   }
 
-  @Test("window fusion is read where it is there")
-  func windowFusion() throws {
-    let settings = JSON.object(["key_channels": .integer(12), "reach": .integer(2)])
-    let unet = try UNetConfig(reader(["window_fusion": settings]))
-    #expect(unet.windowFusion?.keyChannels == 12 && unet.windowFusion?.reach == 2)
-    #expect(unet.windowFusion?.radius == 3)
-    #expect(try UNetConfig(reader([:])).windowFusion == nil)
-    #expect(try UNetConfig(reader(["window_fusion": .null])).windowFusion == nil)
-    for (members, named) in [
-      (JSON.object(["reach": .integer(-1)]), "reach"), (.object(["heads": .integer(2)]), "heads"),
-      (.integer(3), "window_fusion"),
+  @Test("what diffusers does not know is read where it is there")
+  func ownKeys() throws {
+    let unet = try UNetConfig(
+      reader(["window_input": .integer(2), "window_attention": .bool(false)]))
+    #expect(unet.windowInput == 2 && !unet.windowAttention)
+    let plain = try UNetConfig(reader([:]))
+    #expect(plain.windowInput == 0 && plain.windowAttention)
+    for (key, value) in [
+      ("window_input", JSON.integer(-1)), ("window_input", .integer(17)),
+      ("window_attention", .integer(1)),
     ] {
-      let message = refusal { _ = try UNetConfig(reader(["window_fusion": members])) }
-      #expect(message.contains("config.json") && message.contains(named))
+      let message = refusal { _ = try UNetConfig(reader([key: value])) }
+      #expect(message.contains("config.json") && message.contains(key))
     }
   }
 

@@ -15,10 +15,15 @@ struct PresetsTests {
   @Test("are read as far as they are given")
   func given() throws {
     let presets = try presets(
-      #"{"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25}, "live": {"steps": 1}}"#)
+      #"""
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "chunk": 1, "lookahead": 0},
+       "live": {"steps": 1}}
+      """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
     #expect(presets["balanced"]?.steps == 3)
     #expect(presets["balanced"]?.strength == 0.25)
+    #expect(presets["balanced"]?.radius == 2)
+    #expect(presets["balanced"]?.chunk == 1 && presets["balanced"]?.lookahead == 0)
     #expect(presets["live"]?.steps == 1 && presets["live"]?.strength == nil)
     #expect(presets["paper"] == nil)
   }
@@ -38,7 +43,8 @@ struct PresetsTests {
       (#"{"live": {"steps": 0}}"#, "steps"), (#"{"live": {"steps": 2.5}}"#, "steps"),
       (#"{"live": {"inversion_steps": -1}}"#, "inversion_steps"),
       (#"{"live": {"strength": 0}}"#, "strength"), (#"{"live": {"strength": 1.5}}"#, "strength"),
-      (#"{"live": {"radius": 3}}"#, "radius"), (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
+      (#"{"live": {"radius": -3}}"#, "radius"), (#"{"live": {"guidance": 3}}"#, "guidance"),
+      (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
     ])
   func refused(_ json: String, _ named: String) {
     let error = #expect(throws: ModelError.self) { try presets(json) }

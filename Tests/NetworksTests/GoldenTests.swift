@@ -1,9 +1,10 @@
 import FixtureSupport
 import Kernels
 import ModelFiles
-import Networks
 import TensorCore
 import Testing
+
+@testable import Networks
 
 /// Every network against diffusers, whole tensors.
 @Suite struct GoldenTests {
@@ -92,8 +93,9 @@ import Testing
     let embedded = graph.input(condition.shape, storage: .activation)
     let timestep = graph.stepScalar()
     let context = graph.input(model.golden["text"]!.shape, scope: .context)
+    let window = UNetTrunk.window(latent, controlNet.config.trunk, in: graph)
     let output = controlNet(
-      latent, condition: embedded, timestep: timestep, context: context, readsWindow: false,
+      window, condition: embedded, timestep: timestep, context: context, readsWindow: false,
       in: graph)
     let values = output.skips + [output.middle]
     for value in values { graph.output(value) }
@@ -104,7 +106,8 @@ import Testing
     let tensors = values.map { model.device.makeTensor($0.shape, storage: .exact) }
     for (value, tensor) in zip(values, tensors) { plan.bind(value, frame: 0, to: tensor) }
     try plan.run(
-      frames: 1, context: plan.prepareContext([context: model.golden["text"]!]), window: nil)
+      frames: 1, outputs: 1, context: plan.prepareContext([context: model.golden["text"]!]),
+      window: nil)
 
     expect(model.read(tensors.last!), is: model.golden["controlnet.mid"]!, precision)
     var compared = 0
@@ -133,9 +136,9 @@ import Testing
     }
     let window = WindowPass(
       sources: [
-        [.member(0), .member(1, distance: 1)],
-        [.member(0, distance: 1), .member(1), .member(2, distance: 1)],
-        [.member(1, distance: 1), .member(2)],
+        [.member(0), .member(1, offset: 1)],
+        [.member(0, offset: -1), .member(1), .member(2, offset: 1)],
+        [.member(1, offset: -1), .member(2)],
       ], stores: [], cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
     try denoiser.predict(
       frames, timestep: Int(model.golden["clip_timestep"]!.elements[0]),

@@ -104,7 +104,7 @@ import Testing
     expectEqual([try second(storingAt: 0)], [try second(storingAt: .leastNonzeroMagnitude)])
   }
 
-  @Test func `fusion reads the window's frames from the run or from the cache alike`() throws {
+  @Test func `latents of the window are read from the run or from the cache alike`() throws {
     let model = try TestModel(.haar)
     let denoiser = try model.denoiser()
     let context = denoiser.prepare(model.golden["text"]!)
@@ -123,21 +123,42 @@ import Testing
     let together = try predict(
       latents,
       [
-        [.member(0)], [.member(0, distance: 1), .member(1)],
-        [.member(0, distance: 2), .member(1, distance: 1), .member(2)],
+        [.member(0)], [.member(0, offset: -1), .member(1)],
+        [.member(0, offset: -2), .member(1, offset: -1), .member(2)],
       ], [])
     let first = try predict([latents[0]], [[.member(0)]], [(0, 1)])
     let second = try predict(
-      [latents[1]], [[.cached(slot: 1, distance: 1), .member(0)]], [(0, 0)])
+      [latents[1]], [[.cached(slot: 1, offset: -1), .member(0)]], [(0, 0)])
     let third = try predict(
       [latents[2]],
-      [[.cached(slot: 1, distance: 2), .cached(slot: 0, distance: 1), .member(0)]], [])
+      [[.cached(slot: 1, offset: -2), .cached(slot: 0, offset: -1), .member(0)]], [])
     expectEqual(first + second + third, together)
-    // How far away a frame is does matter.
+    // Where a frame is does matter.
     let other = try predict(
       [latents[2]],
-      [[.cached(slot: 1, distance: 1), .cached(slot: 0, distance: 2), .member(0)]], [])
+      [[.cached(slot: 1, offset: -1), .cached(slot: 0, offset: -2), .member(0)]], [])
     #expect(compare(other[0], with: together[2], tolerance: 1e-3).firstBad != nil)
+  }
+
+  @Test func `self-attention leaves the window alone where the configuration says so`() throws {
+    let path = try changedModel { _, _ in }
+    defer { try? FileManager.default.removeItem(at: path) }
+    let file = path.appending(path: "unet/config.json")
+    let config = try String(contentsOf: file, encoding: .utf8)
+    try config.replacing("{", with: #"{"window_attention": false,"#, maxReplacements: 1)
+      .write(to: file, atomically: true, encoding: .utf8)
+    let folder = try ModelFolder(path: path.path)
+    let denoiser = try Denoiser(
+      UNet2DConditionModel(folder), controlNet: nil, latentShape: latents[0].shape,
+      on: model.device)
+    let context = denoiser.prepare(model.golden["text"]!)
+    let window = WindowPass(
+      sources: [[.member(0), .member(1, offset: 1)], [.member(0, offset: -1), .member(1)]],
+      stores: [], cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
+    let frames = Array(latents.prefix(2))
+    expectEqual(
+      try predict(denoiser, frames, context, window: window), try predict(denoiser, frames, context)
+    )
   }
 
   @Test func `zero convolutions leave the UNet's output alone`() throws {

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 import extensions
-from extensions import AutoencoderHaar, fusion_of
+from extensions import AutoencoderHaar, WindowConv
 from gaussian import gaussian
 
 PROMPTS = {  # task prompt guidance: the first two are quoted in the paper, the others follow their form
@@ -61,12 +61,12 @@ SHAPES = {
                                       num_encoder_blocks=(1, 2, 1), num_decoder_blocks=(1, 2, 1), upsampling_scaling_factor=2, latent_magnitude=3),
         text=dict(intermediate_size=64, num_hidden_layers=2, num_attention_heads=4), scaling=0.9,
         scheduler=dict(prediction_type="v_prediction", set_alpha_to_one=True)),
-    # what diffusers does not know (extensions.py): a Haar transform for an autoencoder, no group norms in residual blocks, window fusion
+    # what diffusers does not know (extensions.py): a Haar transform for an autoencoder, no group norms in residual blocks, the window at the input
     "haar": dict(
         unet=dict(sample_size=16, layers_per_block=1, block_out_channels=(32, 64), attention_head_dim=4,
                   down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
                   cross_attention_dim=32, norm_num_groups=8, in_channels=12, out_channels=12),
-        control=(8, 16), vae=dict(band_scales=(1.0, 4.0, 3.0, 5.0)), fusion=dict(key_channels=12, reach=3, radius=2),
+        control=(8, 16), vae=dict(band_scales=(1.0, 4.0, 3.0, 5.0)), window_input=2,
         text=dict(intermediate_size=64, num_hidden_layers=2, num_attention_heads=4), scaling=0.8,
         scheduler=dict(prediction_type="v_prediction", set_alpha_to_one=True)),
     # the real thing's sizes; written in float16
@@ -116,10 +116,10 @@ def make_model(folder: str, seed: int, shape: str) -> None:
         bos_token_id=vocab - 2, eos_token_id=vocab - 1, pad_token_id=vocab - 1))
     unet = UNet2DConditionModel(**s["unet"])
     control = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=s["control"])
-    if "fusion" in s:
-        extensions.without_norms(unet)
-        extensions.without_norms(control)
-        extensions.install_fusion(unet, s["fusion"])
+    if "window_input" in s:
+        for net in (unet, control):
+            extensions.without_norms(net)
+            extensions.widen(net, s["window_input"])
     if "band_scales" in s["vae"]:
         vae = AutoencoderHaar(**s["vae"], scaling_factor=s["scaling"])
     elif "block_out_channels" in s["vae"]:
@@ -128,9 +128,6 @@ def make_model(folder: str, seed: int, shape: str) -> None:
     else:
         vae = AutoencoderTiny(**s["vae"], scaling_factor=s["scaling"])
     with torch.no_grad():  # no zero convolutions, and a picture with contrast: every weight must matter
-        if "fusion" in s:  # attention that has preferences
-            fusion_of(unet).position_bias.normal_(0, 1)
-            fusion_of(unet).to_q.weight.mul_(4)
         for net in (n for n in (unet, control, vae, text) if isinstance(n, torch.nn.Module)):
             for name, p in net.named_parameters():
                 if p.dim() > 1 and float(p.abs().max()) == 0:
@@ -199,20 +196,25 @@ class Window:
         self.keep: list[int] = []     # those whose features later groups will read
         self.key = None               # (pass, step), set by the caller
 
-    def install(self, net):
+    def install(self, net, reads_attention=True):
+        if isinstance(net.conv_in, WindowConv):
+            net.conv_in.window = self
+        if not reads_attention or net.config.get("window_attention") is False:
+            return Window(0).install_attention(net)
+        self.install_attention(net)
+
+    def install_attention(self, net):
         owner = type(net).__name__          # the UNet and the ControlNet have layers of the same name
         net.set_attn_processor({n: (WindowProcessor(self, (owner, n)) if n.endswith("attn1.processor") else p)
                                 for n, p in net.attn_processors.items()})
-        if fusion := fusion_of(net):
-            fusion.window = self
 
-    def near(self, layer, k, v) -> list[list[tuple]]:
-        """For each frame of the batch the (distance, keys, values) that it reads, in the clip's order."""
+    def near(self, layer, *features) -> list[list[tuple]]:
+        """For each frame of the batch the (offset, *features) of those that it reads, in the clip's order."""
         if not self.frames or not (self.radius > 0 or self.anchor):
-            return [[(0, a, b)] for a, b in zip(k, v)]
+            return [[(0, *own)] for own in zip(*features)]
         store = self.cache.setdefault((self.key, layer), {})
-        pool = {**store, **{f: (k[i], v[i]) for i, f in enumerate(self.frames)}}
-        near = [[(abs(f - j), *pool[j]) for j in ([0] if self.anchor else range(f - self.radius, f + self.radius + 1)) if j in pool]
+        pool = {**store, **dict(zip(self.frames, zip(*features)))}
+        near = [[(j - f, *pool[j]) for j in ([0] if self.anchor else range(f - self.radius, f + self.radius + 1)) if j in pool]
                 for f in self.frames]
         for f in self.keep:
             store[f] = pool[f]
@@ -303,7 +305,7 @@ def restore(o, frames: np.ndarray):
 
     def predict(x, t, context, cond, scale, where):
         where.install(unet)
-        (where if o.window_in_controlnet else plain).install(control)
+        where.install(control, reads_attention=o.window_in_controlnet)
         many = context.expand(len(x), -1, -1)
         if scale == 0:
             return unet(x, t, many).sample

@@ -77,7 +77,7 @@ final class PlainNetworks: PipelineNetworks {
     context: any PromptContext, controlScale: Float, window: WindowPass?,
     into outputs: [any DeviceTensor]
   ) throws {
-    precondition(outputs.count == latents.count)
+    precondition(outputs.count <= latents.count)
     precondition(conditions.count == (controlScale == 0 ? 0 : latents.count))
     groupSizes.append(latents.count)
     onEvaluation?()
@@ -85,7 +85,7 @@ final class PlainNetworks: PipelineNetworks {
     let latents = latents.map(\.elements)
     let features = latents.map(model.feature)
     let cache = window?.cache as? PlainCache
-    for place in latents.indices {
+    for place in outputs.indices {
       let read =
         window?.sources[place].map { source in
           switch source {

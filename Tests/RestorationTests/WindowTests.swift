@@ -27,29 +27,29 @@ import Testing
     #expect(
       window.sources(for: 3..<6, scene: 0) == [
         [
-          .cached(slot: 1, distance: 2), .cached(slot: 0, distance: 1), .member(0, distance: 0),
-          .member(1, distance: 1), .member(2, distance: 2),
+          .cached(slot: 1, offset: -2), .cached(slot: 0, offset: -1), .member(0, offset: 0),
+          .member(1, offset: 1), .member(2, offset: 2),
         ],
         [
-          .cached(slot: 0, distance: 2), .member(0, distance: 1), .member(1, distance: 0),
-          .member(2, distance: 1),
+          .cached(slot: 0, offset: -2), .member(0, offset: -1), .member(1, offset: 0),
+          .member(2, offset: 1),
         ],
-        [.member(0, distance: 2), .member(1, distance: 1), .member(2, distance: 0)],
+        [.member(0, offset: -2), .member(1, offset: -1), .member(2, offset: 0)],
       ])
     #expect(
       window.sources(for: 0..<2, scene: 0) == [
-        [.member(0, distance: 0), .member(1, distance: 1)],
-        [.member(0, distance: 1), .member(1, distance: 0)],
+        [.member(0, offset: 0), .member(1, offset: 1)],
+        [.member(0, offset: -1), .member(1, offset: 0)],
       ])
   }
 
   @Test("Nothing is read from before the scene")
   func scenes() throws {
     let window = try window { $0.radius = 2 }
-    #expect(window.sources(for: 3..<4, scene: 3) == [[.member(0, distance: 0)]])
+    #expect(window.sources(for: 3..<4, scene: 3) == [[.member(0, offset: 0)]])
     #expect(
       window.sources(for: 4..<5, scene: 3) == [
-        [.cached(slot: 1, distance: 1), .member(0, distance: 0)]
+        [.cached(slot: 1, offset: -1), .member(0, offset: 0)]
       ])
   }
 
@@ -68,11 +68,11 @@ import Testing
     #expect(window.slotCount == 1)
     #expect(
       window.sources(for: 4..<6, scene: 4) == [
-        [.member(0, distance: 0)], [.member(0, distance: 1)],
+        [.member(0, offset: 0)], [.member(0, offset: -1)],
       ])
     #expect(
       window.sources(for: 6..<8, scene: 4) == [
-        [.cached(slot: 0, distance: 2)], [.cached(slot: 0, distance: 3)],
+        [.cached(slot: 0, offset: -2)], [.cached(slot: 0, offset: -3)],
       ])
     #expect(window.stores(of: 4..<6, scene: 4).map(\.member) == [0])
     #expect(window.stores(of: 6..<8, scene: 4).isEmpty)

@@ -1,18 +1,20 @@
-"""Trains UNet, ControlNet and text encoder together, on single frames: python -m tdm_training.denoiser --help"""
+"""Trains UNet, ControlNet and text encoder together, on short moving clips: python -m tdm_training.denoiser --help"""
 
 import argparse
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 
-from . import networks, pipeline
+from . import networks, pipeline, window
 from . import recipe as recipes
 from .degradations import TASKS
 from .examples import Examples, tensor
 from .networks import Model
+from .pictures import CropSource
 from .schedule import Schedule
 from .training import Average, Log, keep, rate_factor, resume, share_gradients
 
@@ -20,6 +22,29 @@ from .training import Average, Log, keep, rate_factor, resume, share_gradients
 # Squared error, 40 dB, about which an error counts most. Without it nearly clean pictures, whose errors are tiny, have
 # by far the largest gradients, and AdamW takes its step from them; with more of it nothing better than it is learned.
 GOOD_ENOUGH = 1e-4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips of `frames` frames, of which one is to be restored: frame `here`."""
+
+    clean: torch.Tensor  # [N * frames, 3, H, W] in [0, 1]
+    degraded: torch.Tensor
+    tasks: list[str]
+    frames: int
+    here: int
+
+    def at_here(self, x: torch.Tensor) -> torch.Tensor:
+        """[N * frames, ...] to [N, ...]"""
+        return x.unflatten(0, (-1, self.frames))[:, self.here]
+
+    @property
+    def target(self) -> torch.Tensor:
+        return self.at_here(self.clean)
+
+    @property
+    def own(self) -> torch.Tensor:
+        return self.at_here(self.degraded)
 
 
 class Objective:
@@ -64,9 +89,9 @@ class Objective:
         weights = torch.tensor([self.task_weights[t] for t in tasks])
         return (weights * torch.log(square + GOOD_ENOUGH)).mean()
 
-    def alone(self, clean, degraded, tasks, generator) -> torch.Tensor:
-        empty, _ = self.texts(tasks)
-        z = self.model.encode(torch.cat([clean[::2], degraded[1::2]]))
+    def alone(self, batch: Batch, generator) -> torch.Tensor:
+        empty, _ = self.texts(batch.tasks)
+        z = self.model.encode(torch.cat([batch.target[::2], batch.own[1::2]]))
         timesteps = self.draw(len(z), 0.2, generator)
         # Inversion of the preset's strength happens near the clean level.
         near = torch.rand(len(z), generator=generator) < 0.5
@@ -74,41 +99,43 @@ class Objective:
         x, v = self.noisy(z, timesteps, generator)
         return self.latent_weight * (self.model.predict(x, timesteps, empty).float() - v).square().mean()
 
-    def noise(self, clean, degraded, tasks, generator) -> torch.Tensor:
-        _, context = self.texts(tasks)
-        z = self.model.encode(clean)
-        timesteps = self.draw(len(z), 0.3, generator)
-        x, v = self.noisy(z, timesteps, generator)
-        output = self.model.predict(x, timesteps, context, degraded).float()
-        return self.latent_weight * (output - v).square().mean()
+    def noise(self, batch: Batch, generator) -> torch.Tensor:
+        _, context = self.texts(batch.tasks)
+        timesteps = self.draw(len(batch.tasks), 0.3, generator)
+        x, v = self.noisy(self.model.encode(batch.clean), timesteps.repeat_interleave(batch.frames), generator)
+        windows = window.stacked(x, batch.frames, window.radius_of(self.model.unet), batch.here)
+        output = self.model.predict(batch.at_here(x), timesteps, context, batch.own, windows).float()
+        return self.latent_weight * (output - batch.at_here(v)).square().mean()
 
-    def path(self, clean, degraded, tasks, generator) -> torch.Tensor:
-        return self.followed(clean, degraded, tasks, self.preset["inversion_steps"])
+    def path(self, batch: Batch, generator) -> torch.Tensor:
+        return self.followed(batch, self.preset)
 
-    def inverted(self, clean, degraded, tasks, generator) -> torch.Tensor:
-        return self.followed(clean, degraded, tasks, 1)
+    def inverted(self, batch: Batch, generator) -> torch.Tensor:
+        return self.followed(batch, self.preset | {"inversion_steps": 1})
 
-    def followed(self, clean, degraded, tasks, inversion_steps: int) -> torch.Tensor:
-        empty, context = self.texts(tasks)
-        strength, steps = self.preset["strength"], self.preset["steps"]
-        with torch.no_grad():
-            z = self.model.encode(degraded)
-            z = pipeline.invert(self.model, self.schedule, z, empty, inversion_steps, strength)
-        z = pipeline.sample(self.model, self.schedule, z, context, degraded, steps, strength)
-        return self.distance(self.model.decode(z), clean, tasks)
+    def followed(self, batch: Batch, preset: dict) -> torch.Tensor:
+        empty, context = self.texts(batch.tasks)
+        picture = pipeline.restore_one(
+            self.model, self.schedule, batch.degraded, batch.frames, batch.here, empty, context, preset)
+        return self.distance(picture, batch.target, batch.tasks)
 
 
 class HeldOut:
-    """Middles of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by."""
+    """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by."""
+
+    FRAMES = 5
 
     def __init__(self, pictures: list[np.ndarray], side: int = 192):
-        middles = [p[(p.shape[0] - side) // 2 :, (p.shape[1] - side) // 2 :][:side, :side] for p in pictures]
-        still = [np.repeat(m[None].astype(np.float32) / 255, 3, 0) for m in middles]
-        self.clean = tensor(np.stack([s[-1] for s in still]))
+        clips = [CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES) for i, p in enumerate(pictures)]
+        self.here = self.FRAMES // 2
+        self.clean = tensor(np.stack([c[self.here] for c in clips]))
         self.degraded = {
-            task: tensor(np.stack([TASKS[task](s, np.random.default_rng((i, 12345)))[-1] for i, s in enumerate(still)]))
-            for task in TASKS
+            task: [tensor(TASKS[task](c, np.random.default_rng((i, 12345)))) for i, c in enumerate(clips)] for task in TASKS
         }
+
+    def untouched(self) -> dict[str, float]:
+        """By task."""
+        return {t: self.mean(torch.stack([c[self.here] for c in clips])) for t, clips in self.degraded.items()}
 
     def mean(self, pictures: torch.Tensor) -> float:
         """PSNR in dB, the mean over the pictures."""
@@ -117,13 +144,32 @@ class HeldOut:
     @torch.no_grad()
     def psnr(self, model: Model, preset: dict) -> dict[str, float]:
         """By task."""
+        schedule, figures = Schedule(model.scheduler), {}
         with torch.autocast("cpu", torch.bfloat16):
-            return {t: self.mean(pipeline.restore(model, d, t, **preset).float()) for t, d in self.degraded.items()}
+            text = pipeline.contexts(model, ["", *self.degraded])
+            for task, clips in self.degraded.items():
+                out = [
+                    pipeline.restore_one(model, schedule, c, self.FRAMES, self.here, text[""], text[task], preset) for c in clips
+                ]
+                figures[task] = self.mean(torch.cat(out).float().clamp(0, 1))
+        return figures
 
 
 def at_progress(crops: list[list], progress: float) -> tuple[int, int]:
     """(side, batch) from [[until this progress, side, batch], ...]: small crops first, for more steps in the time."""
     return next((side, batch) for until, side, batch in crops if progress < until)
+
+
+def a_window(choice: np.random.Generator, settings: dict) -> tuple[int, int]:
+    """(a clip's frames, which of them to restore): the middle of a full window, a place in a shorter clip, whose windows are
+    one-sided, or a frame alone."""
+    kind, most = choice.random(), settings["frames"]
+    if kind < settings["alone_share"]:
+        return 1, 0
+    if kind < settings["alone_share"] + settings["short_share"]:
+        frames = int(choice.integers(2, most))
+        return frames, int(choice.integers(frames))
+    return most, most // 2
 
 
 def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, start: Path | None = None,
@@ -149,7 +195,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     ways = list(settings["shares"])
     shares = np.array([settings["shares"][w] for w in ways])
     if judged and step == 0:
-        print("held out, untouched: ", {t: round(judged.mean(d), 2) for t, d in judged.degraded.items()}, flush=True)
+        print("held out, untouched: ", {t: round(v, 2) for t, v in judged.untouched().items()}, flush=True)
     log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *(f"{w}_gradient" for w in ways), *settings["task_shares"], "rate"])
     running, norms, begun = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0), time.monotonic()
     last_report = begun
@@ -172,12 +218,13 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         choice = np.random.default_rng((settings["seed"], step))
         way = ways[choice.choice(len(ways), p=shares / shares.sum())]
         side, count = at_progress(settings["crops"], progress)
-        clean, degraded, tasks = examples.at(step, count, side)
+        frames, here = a_window(choice, settings)
+        batch = Batch(*examples.at(step, count, side, frames), frames, here)
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = settings["learning_rate"] * rate_factor(step, progress, settings["warmup"])
         with torch.autocast("cpu", torch.bfloat16):
-            loss = getattr(objective, way)(clean, degraded, tasks, generator)
+            loss = getattr(objective, way)(batch, generator)
         loss.backward()
         share_gradients(accelerator, parameters)
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, 1.0))

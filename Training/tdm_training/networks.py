@@ -58,8 +58,13 @@ class Model:
         decoded = self.vae.decode(z / self.vae.config.scaling_factor)
         return ((decoded if isinstance(decoded, torch.Tensor) else decoded.sample) + 1) / 2
 
-    def predict(self, x, timesteps, context, condition=None):
-        """The output (v, of our own models), from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet."""
+    def predict(self, x, timesteps, context, condition=None, windows=None):
+        """The output (v, of our own models), from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet.
+
+        `windows`: what window.stacked makes of x and its neighbours; without them every frame is alone.
+        """
+        if radius := window.radius_of(self.unet):
+            x = window.stacked(x, 1, radius) if windows is None else windows
         if condition is None:
             return self.unet(x, timesteps, context).sample
         down, mid = self.controlnet(
@@ -94,6 +99,11 @@ def build(recipe: dict, folder: Path, vae: Path | None = None) -> Model:
     vocabulary = tokenizer.write(folder / "tokenizer")
     unet = UNet2DConditionModel(**tuples(recipe["unet"]))
     controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
+    if radius := recipe.get("window_input"):
+        window.widen(unet, radius)
+        window.widen(controlnet, radius)
+    if recipe.get("window_attention") is False:
+        unet.register_to_config(window_attention=False)
     if recipe.get("resnet_norm") == "none":
         plain.without_norms(unet)
         plain.without_norms(controlnet)
@@ -132,12 +142,13 @@ def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderKL | AutoencoderTiny:
 def load_part(kind: type, folder: Path) -> nn.Module:
     """A UNet or ControlNet in float32 with what diffusers itself does not know of: Protocol/model-files.md."""
     config = json.loads((folder / "config.json").read_text())
-    fusion, norm = config.pop("window_fusion", None), config.pop("resnet_norm", None)
+    own = {key: config.pop(key) for key in ("resnet_norm", "window_input", "window_attention") if key in config}
     part = kind.from_config(config)
-    if norm == "none":
+    if own.get("resnet_norm") == "none":
         plain.without_norms(part)
-    if fusion:
-        window.install(part, fusion)
+    if own.get("window_input"):
+        window.widen(part, own["window_input"])
+    part.register_to_config(**own)
     part.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
     return part.float()
 

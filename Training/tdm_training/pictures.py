@@ -100,7 +100,7 @@ class CropSource:
         return clip
 
 
-def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: float = 4.0) -> np.ndarray:
+def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: float = 7.0) -> np.ndarray:
     """Crops of a picture along a camera's way, [frames, side, side, 3] uint8; often something passes before it.
 
     Pan of up to `fastest` pixels a frame (none in a quarter of the draws), turn of up to 0.3 degrees, zoom of up to 0.5%;

@@ -2,9 +2,9 @@
 
 import torch
 
+from . import window
 from .networks import Model
 from .schedule import Schedule
-
 
 
 def contexts(model: Model, names: list[str]) -> dict[str, torch.Tensor]:
@@ -22,12 +22,31 @@ def invert(model: Model, schedule: Schedule, z, empty, steps: int, strength: flo
     return x
 
 
-def sample(model: Model, schedule: Schedule, x, context, condition, steps: int, strength: float = 1) -> torch.Tensor:
-    """From the noisiest level down to a clean latent, guided by the degraded picture."""
-    rungs = schedule.descent(steps, strength)
+def sample(model: Model, schedule: Schedule, x, context, condition, steps: int, strength: float = 1, frames: int = 1):
+    """From the noisiest level down to a clean latent, guided by the degraded pictures. `frames` of them in a row are a clip
+    and go in lockstep, each with its window."""
+    rungs, radius = schedule.descent(steps, strength), window.radius_of(model.unet)
     for start, end in zip(rungs, rungs[1:]):
-        x = schedule.move(x, model.predict(x, start, context, condition), start, end)
+        windows = window.stacked(x, frames, radius)
+        x = schedule.move(x, model.predict(x, start, context, condition, windows), start, end)
     return x
+
+
+def restore_one(
+    model: Model, schedule: Schedule, degraded: torch.Tensor, frames: int, here: int, empty, context, preset: dict
+) -> torch.Tensor:
+    """Frame `here` of each of N clips, [N, 3, H, W] in [0, 1] but not clipped, by one step of sampling: what is left of `restore` where nothing else
+    is wanted. `degraded` is [N * frames, 3, H, W]; `empty` and `context` are [N, 77, C]."""
+    if preset["steps"] != 1:
+        raise ValueError(f"preset: steps {preset['steps']}; expected 1: with more, every frame of a clip takes part in each")
+    with torch.no_grad():
+        z = model.encode(degraded)
+        z = invert(model, schedule, z, empty.repeat_interleave(frames, 0), preset["inversion_steps"], preset["strength"])
+        windows = window.stacked(z, frames, window.radius_of(model.unet), here)
+    own = lambda x: x.unflatten(0, (-1, frames))[:, here]
+    start, end = schedule.descent(1, preset["strength"])
+    output = model.predict(own(z), start, context, own(degraded), windows)
+    return model.decode(schedule.move(own(z), output, start, end))
 
 
 @torch.no_grad()
@@ -39,8 +58,9 @@ def restore(
     inversion_steps: int,
     steps: int,
     noise: torch.Tensor | None = None,
+    frames: int = 1,
 ) -> torch.Tensor:
-    """Pictures [N, 3, H, W] in [0, 1], sides multiples of 16; `noise` replaces the inverted latents."""
+    """Pictures [N, 3, H, W] in [0, 1], sides multiples of 16, `frames` in a row being a clip; `noise` replaces the inverted latents."""
     schedule = Schedule(model.scheduler)
     text = contexts(model, ["", task])
     many = lambda c: c.expand(len(degraded), -1, -1)
@@ -48,6 +68,4 @@ def restore(
         x = invert(model, schedule, model.encode(degraded), many(text[""]), inversion_steps, strength)
     else:
         x = noise
-    return model.decode(sample(model, schedule, x, many(text[task]), degraded, steps, strength)).clamp(0, 1)
-
-
+    return model.decode(sample(model, schedule, x, many(text[task]), degraded, steps, strength, frames)).clamp(0, 1)

@@ -53,5 +53,4 @@ def embedded_recipe() -> dict:
     r["controlnet"] |= {"conditioning_embedding_out_channels": [8, 16]}
     r["text"] |= {"intermediate_size": 32}
     r["denoiser"] |= {"steps": 40, "crops": [[1.1, 32, 2]], "warmup": 5}
-    r["fusion"]["training"] |= {"steps": 3, "frames": 3, "side": 32, "batch": 1, "warmup": 1}
     return r

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tdm_training import denoiser, fusion, networks, pipeline, recipe
+from tdm_training import denoiser, networks, pipeline, recipe, window
 from tdm_training.examples import Examples
 from tdm_training.haar import AutoencoderHaar
 from tdm_training.schedule import Schedule
@@ -67,14 +67,25 @@ def test_float16_weights_give_nearly_the_same_picture(trained, tmp_path):
     assert float((before - after).abs().max()) < 0.02
 
 
-def test_fusion_goes_on_from_the_folder_and_leaves_the_rest_alone(trained, photographs, embedded_recipe, tmp_path):
-    fusion.train(embedded_recipe, str(photographs), tmp_path, 100, trained / "model")
-    before, after = networks.load(trained / "model"), networks.load(tmp_path / "model")
-    assert torch.equal(before.unet.conv_in.weight, after.unet.conv_in.weight)
-    assert not torch.equal(before.unet.conv_out.weight, after.unet.conv_out.weight)
-    clip = torch.rand(3, 3, 32, 32)
-    out = fusion.restore_clip(after, embedded_recipe["preset"], clip, "denoise", 1)
-    assert out.shape == clip.shape and bool(torch.isfinite(out).all())
+def test_a_window_is_the_frames_about_one_and_itself_where_they_are_missing():
+    x = torch.arange(6.0).reshape(6, 1, 1, 1)  # two clips of three frames
+    of = lambda frame: window.stacked(x, 3, 2).flatten(1)[frame].tolist()
+    assert of(0) == [0, 0, 0, 1, 2] and of(1) == [1, 0, 1, 2, 1] and of(5) == [3, 4, 5, 5, 5]
+    assert window.stacked(x, 3, 2, here=1).flatten(1).tolist() == [[1, 0, 1, 2, 1], [4, 3, 4, 5, 4]]
+
+
+def test_one_frame_of_a_clip_is_restored_as_with_the_whole_clip(trained, embedded_recipe):
+    model = networks.load(trained / "model")
+    clip = torch.rand(6, 3, 32, 48, generator=torch.Generator().manual_seed(1))
+    preset = embedded_recipe["preset"]
+    with torch.no_grad():
+        text = pipeline.contexts(model, ["", "derain"])
+        many = {k: v.expand(2, -1, -1) for k, v in text.items()}
+        one = pipeline.restore_one(model, Schedule(model.scheduler), clip, 3, 1, many[""], many["derain"], preset)
+    whole = pipeline.restore(model, clip, "derain", **preset, frames=3)
+    assert torch.allclose(one.clamp(0, 1), whole[[1, 4]], atol=1e-5)
+    alone = pipeline.restore(model, clip, "derain", **preset)
+    assert not torch.allclose(alone, whole, atol=1e-4)
 
 
 def test_tdm_filter_runs_the_folder(trained, program):

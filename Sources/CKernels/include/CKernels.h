@@ -67,19 +67,6 @@ void tdm_attention(
     size_t heads, size_t head_dimension, size_t q_stride, size_t kv_stride, size_t out_stride, float scale, int causal,
     void *scratch, int threads);
 
-/// Bytes of scratch that tdm_local_attention needs.
-size_t tdm_local_attention_scratch(size_t key_channels, size_t value_channels, size_t reach, int threads);
-
-/// Attention of each position of an image to its neighbourhood in each of `sources` frames, one softmax over all of them:
-///     out[p] = sum of softmax(scale * q[p] . k[i][p + d] + biases[i][d]) v[i][p + d]
-/// over frames i and displacements d, |dy| and |dx| at most `reach`; what lies beyond the borders is left out.
-/// - q, k[i]: [height, width, key_channels]; v[i], out: [height, width, value_channels].
-/// - biases[i]: [2 * reach + 1, 2 * reach + 1], the displacements row by row.
-/// - sources: 1 or more.
-void tdm_local_attention(
-    tdm_type type, void *out, const void *q, const void *const *k, const void *const *v, const float *const *biases, size_t sources,
-    size_t height, size_t width, size_t key_channels, size_t value_channels, size_t reach, float scale, void *scratch, int threads);
-
 // ---- Normalization
 
 /// Bytes of scratch that tdm_group_norm needs.
@@ -114,6 +101,9 @@ void tdm_geglu(tdm_type type, void *out, const void *x, size_t rows, size_t chan
 void tdm_concat(
     tdm_type type, void *out, const void *a, size_t a_channels, const void *b, size_t b_channels, const void *b_addend, float scale,
     size_t rows, int threads);
+
+/// Rows side by side: row i of out is row i of each of the `count` sources, `row_bytes` long, in their order.
+void tdm_interleave(void *out, const void *const *sources, size_t count, size_t row_bytes, size_t rows, int threads);
 
 /// Nearest-neighbour enlargement of [height, width, channels]: out pixel (i, j) is x's (i * height / out_height, j * width / out_width).
 void tdm_upsample_nearest(

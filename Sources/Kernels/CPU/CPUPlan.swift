@@ -6,6 +6,8 @@ final class CPUPlan: Plan {
   private let device: CPUDevice
   private let name: String
   private let contextSteps, runSteps, frameSteps: [any Step]
+  /// As many steps a frame goes through whose neighbours' outputs are wanted, not its own: what follows reads no window.
+  private let neighbourStepCount: Int
   private let offsets: [Int]
   private let frameStride, contextByteCount, scratchByteCount: Int
   private let stepMemory: AlignedMemory
@@ -30,6 +32,7 @@ final class CPUPlan: Plan {
     contextSteps = steps(.context)
     runSteps = steps(.step)
     frameSteps = steps(.frame)
+    neighbourStepCount = frameSteps.lastIndex { $0.readsWindow } ?? 0
     contextInputs = lowering.contextInputs
     rows = lowering.bound
     scalarRows = lowering.scalars
@@ -129,22 +132,29 @@ final class CPUPlan: Plan {
       }
     }
     let execution = try execution(frames: 1, context: context, window: nil)
-    for step in contextSteps { try run(step, execution) }
+    for step in contextSteps { try run(step, execution, frames: 1) }
     return context
   }
 
-  func run(frames: Int, context: (any PreparedContext)?, window: WindowPass?) throws {
-    precondition(frames > 0)
+  func run(
+    frames: Int, outputs: Int, context: (any PreparedContext)?, window: WindowPass?
+  ) throws {
+    precondition(outputs > 0 && outputs <= frames)
     if let window { precondition(window.sources.count == frames, "a window for each frame") }
     device.enter()
     let execution = try execution(frames: frames, context: context as! Context?, window: window)
     for step in runSteps { try step.run(execution, frame: 0) }
-    for step in frameSteps { try run(step, execution) }
+    for (index, step) in frameSteps.enumerated() {
+      let areRead = window != nil && index < neighbourStepCount
+      try run(step, execution, frames: areRead ? frames : outputs)
+    }
   }
 
-  private func run(_ step: any Step, _ execution: Execution) throws(KernelError) {
+  private func run(
+    _ step: any Step, _ execution: Execution, frames: Int
+  ) throws(KernelError) {
     let start = device.profile == nil ? nil : ContinuousClock.now
-    for frame in 0..<execution.frames { try step.run(execution, frame: frame) }
+    for frame in 0..<frames { try step.run(execution, frame: frame) }
     step.finish(execution)
     if let start { device.profile?.add(ContinuousClock.now - start, to: step.label) }
   }

@@ -217,12 +217,10 @@ struct Lowering {
         keyCount: inputs[1].shape.rows, device)
       steps.append((step, value.scope))
 
-    case .localAttention(let settings):
-      let operands = inputs.map { operand($0, as: type) }
-      let step = try LocalAttentionStep(
-        settings, queries: operands[0], keys: operands[1], values: operands[2],
-        target: target(value, at: index), keyShape: inputs[1].shape,
-        valueChannels: value.shape.channels, device)
+    case .windowStack(let settings):
+      let image = operand(inputs[0], as: type)
+      let step = WindowStackStep(
+        settings, image: image, target: target(value, at: index), pixelCount: value.shape.rows)
       steps.append((step, value.scope))
 
     case .activation(let activation):

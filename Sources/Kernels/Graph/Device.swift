@@ -67,9 +67,12 @@ public protocol Plan: AnyObject {
   /// - Throws: where there is not as much.
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
 
-  /// Computes all outputs of frames 0..<frames, side by side.
-  /// - Parameter window: nil has every frame's attention read that frame alone.
-  func run(frames: Int, context: (any PreparedContext)?, window: WindowPass?) throws
+  /// Runs frames side by side and computes the outputs of the first of them.
+  /// - Parameters:
+  ///   - outputs: how many. Of the other frames only that is computed which the windows of these read.
+  ///   - window: nil has every frame read itself alone.
+  func run(
+    frames: Int, outputs: Int, context: (any PreparedContext)?, window: WindowPass?) throws
 }
 
 /// The device cannot do what a graph asks for, a library failed, or weights cannot be read. One line.

@@ -149,7 +149,7 @@ public final class Graph {
     let channels = queries.shape.channels
     precondition(channels % headCount == 0 && keys.shape == values.shape)
     precondition(keys.shape.channels == channels)
-    if readsWindow { sites.append(FeatureSite(keys: keys.shape, values: values.shape)) }
+    if readsWindow { sites.append(FeatureSite(shapes: [keys.shape, values.shape])) }
     let dimension = channels / headCount
     let settings = Attention(
       headCount: headCount, headDimension: dimension,
@@ -159,31 +159,17 @@ public final class Graph {
       .attention(settings), [queries, keys, values], shape: queries.shape, scope: queries.scope)
   }
 
-  /// Attention of each position p to its neighbourhood in each frame f of a ``WindowPass``, or in its own where a run has
-  /// none, one softmax over all of them:
-  ///
-  ///     softmax over f, d of (scale · q[p] · k_f[p + d] + positionBias[distance of f, d]) · v_f[p + d]
-  ///
-  /// What lies beyond the borders is left out.
-  /// - Parameters:
-  ///   - queries: [H, W, K]
-  ///   - keys: shaped as `queries`.
-  ///   - values: [H, W, C]
-  ///   - positionBias: [radius + 1, side, side], side odd: for frames that are 0, 1, ... away, from `radius` on the last.
-  ///   - scale: 1 / √K unless given.
-  /// - Returns: shaped as `values`.
-  public func localAttention(
-    queries: Value, keys: Value, values: Value, positionBias: WeightTensor, scale: Float? = nil
-  ) -> Value {
-    precondition(queries.shape.rank == 3 && keys.shape == queries.shape)
-    precondition(values.shape.rank == 3 && values.shape.rows == keys.shape.rows)
-    let bias = positionBias.shape
-    precondition(bias.rank == 3 && bias[1] == bias[2] && bias[1] % 2 == 1)
-    sites.append(FeatureSite(keys: keys.shape, values: values.shape))
-    let settings = LocalAttention(
-      positionBias: positionBias,
-      scale: scale ?? 1 / Float(keys.shape.channels).squareRoot(), site: sites.count - 1)
-    return append(.localAttention(settings), [queries, keys, values], shape: values.shape)
+  /// The images of a window's frames side by side: the frame's own in the middle, those of the `radius` frames before it
+  /// first. A frame that the ``WindowPass`` does not name, and every one where a run has none, is the frame itself.
+  /// - Parameter image: [H, W, C]
+  /// - Returns: [H, W, (2 · radius + 1) · C]
+  public func windowStack(_ image: Value, radius: Int) -> Value {
+    precondition(image.shape.rank == 3 && radius > 0)
+    sites.append(FeatureSite(shapes: [image.shape]))
+    let shape = image.shape
+    return append(
+      .windowStack(WindowStack(radius: radius, site: sites.count - 1)), [image],
+      shape: [shape[0], shape[1], (2 * radius + 1) * shape[2]])
   }
 
   // MARK: Element-wise and rearranging

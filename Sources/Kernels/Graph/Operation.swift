@@ -39,8 +39,8 @@ enum Operation: Sendable {
   case layerNorm(LayerNorm)
   /// Inputs: queries, keys, values.
   case attention(Attention)
-  /// Inputs: queries, keys, values; images.
-  case localAttention(LocalAttention)
+  /// Input: image.
+  case windowStack(WindowStack)
   /// Input: any.
   case activation(Activation)
   /// Inputs: two alike. activation(first + scale · second).
@@ -105,22 +105,15 @@ struct Attention: Sendable {
   let site: Int?
 }
 
-struct LocalAttention: Sendable {
-  /// [radius + 1, side, side]
-  let positionBias: WeightTensor
-  let scale: Float
+struct WindowStack: Sendable {
+  let radius: Int
   /// The number of this layer among those that read a window of frames.
   let site: Int
-
-  /// How many positions a neighbourhood is wide and high.
-  var side: Int { positionBias.shape[1] }
-  var reach: Int { side / 2 }
-  var radius: Int { positionBias.shape[0] - 1 }
 }
 
-/// What a layer leaves of a frame for the windows of later runs.
+/// What a layer leaves of a frame for the windows of later runs: tensors of these shapes.
 struct FeatureSite: Hashable, Sendable {
-  let keys, values: Shape
+  let shapes: [Shape]
 }
 
 struct TimestepEmbedding: Sendable {

@@ -1,28 +1,28 @@
-/// Keys and values that attention layers left for later runs.
+/// What layers that read windows left for later runs: keys and values of attention, latents.
 ///
-/// A pass is one move of the sampler with one prompt: features are only ever averaged with those of the same pass.
+/// A pass is one move of the sampler with one prompt: features are only ever read by the same pass.
 /// A slot is one frame's place.
 public protocol FeatureCache: AnyObject {
   var byteCount: Int { get }
 }
 
-/// The window in one run: whose keys and values each frame's queries read.
+/// The window in one run: whose features each frame reads.
 ///
-/// Attention over all tokens reads their arithmetic means (sliding-window cross-frame attention), local attention
-/// each of them.
+/// Attention reads the arithmetic means of their keys and values (sliding-window cross-frame attention); a
+/// ``Graph/windowStack(_:radius:)`` reads each of them.
 ///
 /// Reference: arXiv 2501.02269, eq. 7-9.
 public struct WindowPass {
-  /// A frame that is read. Its distance from the reader, in frames, matters to local attention.
+  /// A frame that is read, and how many frames behind the reader it comes in the clip; before it: below 0.
   public enum Source: Hashable, Sendable {
     /// The frame at this place of the run.
-    case member(Int, distance: Int = 0)
+    case member(Int, offset: Int = 0)
     /// The frame whose features an earlier run left in this slot.
-    case cached(slot: Int, distance: Int = 0)
+    case cached(slot: Int, offset: Int = 0)
 
-    var distance: Int {
+    var offset: Int {
       switch self {
-      case .member(_, let distance), .cached(_, let distance): distance
+      case .member(_, let offset), .cached(_, let offset): offset
       }
     }
   }

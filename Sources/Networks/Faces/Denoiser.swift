@@ -75,14 +75,15 @@ public final class Denoiser {
   ///   - timestep: 0..<1000.
   ///   - context: of this denoiser.
   ///   - controlScale: what the ControlNet's output is multiplied by; at 0 it is not run.
-  ///   - window: whose features each frame's attention reads; nil: its own.
-  ///   - outputs: take the model's output, shaped as the latents; not the latents' own memory.
+  ///   - window: whose features each frame reads; nil: its own.
+  ///   - outputs: take the model's output for the first frames, shaped as the latents; not the latents' own memory. Frames
+  ///     without one are there for the others' windows.
   public func predict(
     _ latents: [any DeviceTensor], conditions: [any DeviceTensor]? = nil, timestep: Int,
     context: Context, controlScale: Float = 1, window: WindowPass? = nil,
     into outputs: [any DeviceTensor]
   ) throws {
-    precondition(latents.count == outputs.count && !latents.isEmpty)
+    precondition(latents.count >= outputs.count && !outputs.isEmpty)
     // Windows in the ControlNet need its features even of a pass that its output does not enter.
     let steers = controlScale != 0 || (windowInControlNet && window != nil)
     let graph: DenoiserGraph
@@ -100,11 +101,14 @@ public final class Denoiser {
     }
     for frame in latents.indices {
       graph.plan.bind(graph.latent, frame: frame, to: latents[frame])
+    }
+    for frame in outputs.indices {
       graph.plan.bind(graph.output, frame: frame, to: outputs[frame])
     }
     graph.plan.set(graph.timestep, to: Float(timestep))
     try graph.plan.run(
-      frames: latents.count, context: prepared(context, for: graph), window: window)
+      frames: latents.count, outputs: outputs.count, context: prepared(context, for: graph),
+      window: window)
   }
 
   private func prepared(

@@ -15,6 +15,8 @@ final class DenoiserGraph {
   ) throws {
     let graph = Graph(name: controlNet == nil ? "unet" : "unet+controlnet")
     latent = graph.input(latentShape)
+    // Of both networks: their configurations agree.
+    let window = UNetTrunk.window(latent, unet.config.trunk, in: graph)
     timestep = graph.stepScalar()
     context = graph.input(contextShape, scope: .context)
     var control: ControlNetModel.Output?
@@ -23,7 +25,7 @@ final class DenoiserGraph {
         [latentShape[0], latentShape[1], controlNet.config.trunk.blockOutChannels[0]],
         storage: .activation)
       control = controlNet(
-        latent, condition: condition, timestep: timestep, context: context,
+        window, condition: condition, timestep: timestep, context: context,
         readsWindow: windowInControlNet, in: graph)
       controlScale = graph.parameter()
       self.condition = condition
@@ -32,7 +34,7 @@ final class DenoiserGraph {
       controlScale = nil
     }
     output = unet(
-      latent, timestep: timestep, context: context, control: control, controlScale: controlScale,
+      window, timestep: timestep, context: context, control: control, controlScale: controlScale,
       in: graph)
     graph.output(output)
     plan = try device.plan(graph)

@@ -25,6 +25,6 @@ final class ImageNetwork {
   func run(_ x: any DeviceTensor, into result: any DeviceTensor) throws {
     plan.bind(input, frame: 0, to: x)
     plan.bind(output, frame: 0, to: result)
-    try plan.run(frames: 1, context: nil, window: nil)
+    try plan.run(frames: 1, outputs: 1, context: nil, window: nil)
   }
 }

@@ -32,7 +32,7 @@ public final class TextEncoder {
           + "\(model.config.maxPositionCount): the tokenizer belongs to another model")
     }
     input.load(try model.embed(tokenIDs).elements)
-    try plan.run(frames: 1, context: nil, window: nil)
+    try plan.run(frames: 1, outputs: 1, context: nil, window: nil)
     var elements = [Float](repeating: 0, count: output.shape.count)
     output.store(into: &elements)
     return Tensor(output.shape, elements)

@@ -46,7 +46,7 @@ public struct ControlNetModel {
   }
 
   /// - Parameters:
-  ///   - latent: [H, W, inChannels]
+  ///   - latent: the window's latents, [H, W, (2 · windowInput + 1) · inChannels].
   ///   - condition: the conditioning embedding's output, [H, W, blockOutChannels[0]].
   ///   - timestep: a step's scalar, 0..<1000.
   ///   - context: text features, [77, crossAttentionDimension].

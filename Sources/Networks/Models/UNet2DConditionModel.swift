@@ -10,7 +10,6 @@ public struct UNet2DConditionModel {
   public let config: UNetConfig
   let trunk: UNetTrunk
   let upBlocks: [UpBlock2D]
-  let windowFusion: WindowFusion?
   let convNormOut: GroupNorm?
   let convOut: Conv2d
 
@@ -33,10 +32,6 @@ public struct UNet2DConditionModel {
     }
     self.upBlocks = upBlocks
     let channels = config.trunk.blockOutChannels[0]
-    windowFusion = try config.windowFusion.map { fusion throws(ModelError) in
-      try WindowFusion(
-        scope["window_fusion"], channels, fusion, groupCount: config.normGroupCount)
-    }
     convNormOut = try config.resnetGroupCount.map { groupCount throws(ModelError) in
       try GroupNorm(
         scope["conv_norm_out"], channels, groupCount: groupCount, epsilon: config.normEpsilon)
@@ -46,7 +41,7 @@ public struct UNet2DConditionModel {
   }
 
   /// - Parameters:
-  ///   - latent: [H, W, inChannels]
+  ///   - latent: the window's latents, [H, W, (2 · windowInput + 1) · inChannels].
   ///   - timestep: a step's scalar, 0..<1000.
   ///   - context: text features, [77, contextChannels].
   ///   - control: a ControlNet's output.
@@ -58,7 +53,7 @@ public struct UNet2DConditionModel {
   ) -> Value {
     let latent = config.centerInputSample ? graph.affine(latent, scale: 2, offset: -1) : latent
     let conditioning = trunk.conditioning(
-      timestep: timestep, context: context, readsWindow: true, in: graph)
+      timestep: timestep, context: context, readsWindow: config.windowAttention, in: graph)
     let (middle, values) = trunk(latent, conditioning, in: graph)
 
     var h = middle
@@ -67,7 +62,6 @@ public struct UNet2DConditionModel {
       Skip(value: value, residual: control?.skips[index], scale: controlScale)
     }
     for block in upBlocks { h = block(h, conditioning, skips: &skips, in: graph) }
-    if let windowFusion { h = windowFusion(h, in: graph) }
     if let convNormOut { h = convNormOut(h, activation: .silu, in: graph) }
     return convOut(h, in: graph)
   }

@@ -14,7 +14,8 @@ struct UNetTrunk {
   init(_ scope: WeightScope, _ config: UNetTrunkConfig, convInKernel: Int) throws(ModelError) {
     contextChannels = config.crossAttentionDimensions[0]
     convIn = try Conv2d(
-      scope["conv_in"], config.inChannels, config.blockOutChannels[0], kernel: convInKernel)
+      scope["conv_in"], (2 * config.windowInput + 1) * config.inChannels,
+      config.blockOutChannels[0], kernel: convInKernel)
     timeEmbedding = try TimestepEmbedding(scope["time_embedding"], config)
     var downBlocks: [DownBlock2D] = []
     for level in config.blockOutChannels.indices {
@@ -28,6 +29,13 @@ struct UNetTrunk {
         scope["mid_block"], config, withAttention: config.midBlockType == .unetMidBlock2DCrossAttn)
   }
 
+  /// What the first convolution reads.
+  /// - Parameter latent: a frame's, [H, W, inChannels].
+  /// - Returns: [H, W, (2 · windowInput + 1) · inChannels]
+  static func window(_ latent: Value, _ config: UNetTrunkConfig, in graph: Graph) -> Value {
+    config.windowInput == 0 ? latent : graph.windowStack(latent, radius: config.windowInput)
+  }
+
   func conditioning(
     timestep: Value, context: Value, readsWindow: Bool, in graph: Graph
   ) -> Conditioning {
@@ -36,7 +44,7 @@ struct UNetTrunk {
   }
 
   /// - Parameters:
-  ///   - latent: [H, W, inChannels]
+  ///   - latent: the window's latents, [H, W, (2 · windowInput + 1) · inChannels].
   ///   - condition: [H, W, blockOutChannels[0]], added behind the first convolution.
   /// - Returns: the middle's output, and what the way up reads: the first convolution's output, then the blocks'.
   func callAsFunction(

@@ -20,9 +20,9 @@ def resized(clip: np.ndarray, height: int, width: int) -> np.ndarray:
 def reduced(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     height, width = clip.shape[1] // FACTOR, clip.shape[2] // FACTOR
     kind = rng.random()
-    if kind < 0.6:
+    if kind < 0.7:
         return resized(clip, height, width)
-    if kind < 0.75:
+    if kind < 0.8:
         return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in clip])
     soft = rng.uniform(1.0, 2.2)
     filter = cv2.INTER_LANCZOS4 if rng.random() < 0.5 else cv2.INTER_LINEAR
@@ -32,13 +32,13 @@ def reduced(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def low_resolution(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Sides multiples of 4.
 
-    filter   bicubic in 60% of the draws, area in 15%, else a Gaussian of 1.0...2.2 pixels before Lanczos or bilinear
-    on top   at the small size: noise of up to 5 levels in 20%, JPEG of quality 40...90 in 15%
+    filter   bicubic in 70% of the draws, area in 10%, else a Gaussian of 1.0...2.2 pixels before Lanczos or bilinear
+    on top   at the small size: noise of up to 5 levels in 15%, JPEG of quality 40...90 in 10%
     """
     height, width = clip.shape[1:3]
     small = reduced(clip, rng)
-    if rng.random() < 0.2:
-        small = small + rng.standard_normal(small.shape, dtype=np.float32) * np.float32(rng.uniform(0, 5 / 255))
     if rng.random() < 0.15:
+        small = small + rng.standard_normal(small.shape, dtype=np.float32) * np.float32(rng.uniform(0, 5 / 255))
+    if rng.random() < 0.1:
         small = jpeg(as_bytes(small), int(rng.uniform(40, 90))).astype(np.float32) / np.float32(255)
     return quantize(resized(quantize(small), height, width))
