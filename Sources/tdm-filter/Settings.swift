@@ -27,25 +27,17 @@ struct Settings: Sendable {
   var whenLate: WhenLate
   /// Of all buffers.
   var memory: MemoryLimits
-  /// Frames that may wait for the computing.
-  let incomingCapacity: Int
+  /// Frames that may wait for the computing: two where the source waits for a place.
+  private(set) var incomingCapacity = 2
 
-  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others.
+  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others; of status
+  ///   `unfitModel` where late frames do not wait and the model, which may say the chunk, is missing.
   init(_ arguments: TDMFilter) throws(Failure) {
     self.arguments = arguments
-    // A model's own presets change none of what is asked here.
+    // What a model's own presets say is checked with the model: see options(for:).
     let options = RestorationOptions(arguments, over: arguments.task.preset.values)
     do { try options.validate() } catch { throw Failure(error) }
     whenLate = arguments.program.whenLate
-    if whenLate != .wait, options.chunk == 0 {
-      throw Failure(
-        .usage,
-        "--when-late \(whenLate.rawValue): expected a --chunk of 1 or more, found 0, with which nothing leaves before "
-          + "the clip's end; give a chunk, or --when-late wait")
-    }
-    // A frame waits while another is in work. Where a frame that finds no room is late, all that come while a chunk
-    // is sampled need room, or frames would be late where the computing keeps up.
-    incomingCapacity = whenLate == .wait ? 2 : max(2, options.chunk + 1)
 
     input = arguments.input.description
     if input.container == .y4m, input.size != nil || input.pixelFormat != nil {
@@ -91,6 +83,24 @@ struct Settings: Sendable {
         .usage, "--controlnet goes with --model: expected the model that it was made for; give both"
       )
     }
+    if whenLate != .wait { incomingCapacity = try capacityForLateFrames() }
+  }
+
+  /// Where a frame that finds no room is late, all that come while a chunk is sampled need room, or frames would be late
+  /// where the computing keeps up.
+  private func capacityForLateFrames() throws(Failure) -> Int {
+    let chunk: Int
+    do {
+      // The preset's may be the model's to say.
+      chunk = try arguments.restoration.chunk ?? options(for: openModel()).chunk
+    } catch { throw Failure(error) }
+    guard chunk > 0 else {
+      throw Failure(
+        .usage,
+        "--when-late \(whenLate.rawValue): expected a --chunk of 1 or more, found 0, with which nothing leaves before "
+          + "the clip's end; give a chunk, or --when-late wait")
+    }
+    return chunk + 1
   }
 
   /// What is told of the run, and where.

@@ -81,4 +81,22 @@ struct WhenLateTests {
     let result = try FilterProcess.run(["--when-late", mode, "--chunk", "0"])
     expectFailure(result, .usage, saying: ["--when-late \(mode)", "--chunk"])
   }
+
+  @Test("places are there for the chunk that the model says, unless another is given")
+  func chunkOfModel() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
+    try Data(#"{"live": {"chunk": 9}, "paper": {"chunk": 0}}"#.utf8)
+      .write(to: folder.appending(path: "presets.json"))
+
+    func settings(_ options: String...) throws -> Settings {
+      try Settings(TDMFilter.parse(["--model", folder.path, "--when-late", "skip"] + options))
+    }
+    #expect(try settings("--preset", "live").incomingCapacity == 10)
+    #expect(try settings("--preset", "live", "--chunk", "1").incomingCapacity == 2)
+    let failure = #expect(throws: Failure.self) { try settings("--preset", "paper") }
+    #expect(failure?.status == .usage)
+  }
 }
