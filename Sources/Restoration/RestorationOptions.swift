@@ -36,20 +36,22 @@ public struct RestorationOptions: Sendable, Equatable {
   public var prompt: String?
   /// What guidance leads away from.
   public var negativePrompt = ""
-  /// Frames on either side whose features are read.
+  /// Frames on either side that a frame reads, 0...64: their keys and values, or latents, as the model is made.
   public var radius: Int
-  /// Frames sampled in lockstep and emitted together; 0 is the whole clip (or the whole scene).
+  /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by scene with
+  /// ``SceneCut/auto``.
   public var chunk: Int
-  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk.
+  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk; 0...4096.
   public var lookahead: Int
-  /// 0 takes a frame's latent as it is for the noisiest level.
+  /// Moves up, 0...1000; 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int
+  /// Moves down, 1...1000.
   public var steps: Int
   /// The share of the noise levels that is gone through, 0 < strength <= 1.
   public var strength: Double
-  /// Classifier-free guidance; 1 is off and costs nothing.
+  /// Classifier-free guidance, 0...100; 1 is off and costs nothing.
   public var guidance = 1.0
-  /// Factor of the ControlNet's residuals in sampling; 0 leaves the network out.
+  /// Factor of the ControlNet's residuals in sampling, 0...10; 0 leaves the network out.
   public var controlScale = 1.0
   /// The same in inversion.
   public var inversionControlScale = 0.0
@@ -58,6 +60,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var windowInControlNet = false
   public var attention = Attention.window
   public var start = Start.inversion
+  /// Of the first frame's noise with ``Start/noise``, at most `Int.max`; each further frame has one more.
   public var seed: UInt64 = 0
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
@@ -122,6 +125,8 @@ extension RestorationOptions {
     try check(
       "--inversion-control-scale", inversionControlScale, in: 0...10,
       note: "where 0 leaves the ControlNet out")
+    // Messages tell it, so that another run can be given it, and their whole numbers end there.
+    try check("--seed", seed, in: 0...UInt64(Int.max), note: "what a frame's number is added to")
   }
 
   /// Checks that networks which were planned for other options can follow these.

@@ -29,6 +29,7 @@ struct UsageTests {
       (["--precision", "f16"], ["--precision", "f16", "bf16"]),
       (["--attention", "global"], ["--attention", "global", "window"]),
       (["--rate", "25/0"], ["--rate", "25/0"]),
+      (["--seed", "9223372036854775808"], ["--seed", "9223372036854775807"]),
       (["--method", "zero-shot"], ["--method"]),
       (["--controlnet", "folder"], ["--controlnet", "--model"]),
     ])
