@@ -234,7 +234,7 @@ package struct End: Sendable {
   package var reason: Reason
   /// The exit status.
   package var status: Int
-  /// The line on stderr, where the reason is an error.
+  /// The line on stderr, where the status is not 0.
   package var message: String?
   package var totals: Progress
   /// Events that had no room, in all.

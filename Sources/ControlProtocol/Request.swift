@@ -100,12 +100,12 @@ package struct Request: Sendable, Equatable {
 /// Why a request is not carried out.
 package struct Refusal: Error, Sendable, Equatable {
   package enum Code: String, CaseIterable, Sendable {
-    /// The line is no JSON, or nested too deeply.
+    /// The line is no JSON, has a key twice, is nested too deeply or holds too many values.
     case invalidJSON = "invalid_json"
-    /// The line is no request: a member is missing, unknown, or of the wrong kind.
+    /// The line is no request: a member is missing or unknown, or the id is of the wrong kind.
     case invalidRequest = "invalid_request"
     case unknownCommand = "unknown_command"
-    /// An option's value cannot be.
+    /// A member's value is of the wrong kind, or cannot be.
     case invalidValue = "invalid_value"
     /// The output's size would change, which its readers could not follow.
     case sizeChange = "size_change"

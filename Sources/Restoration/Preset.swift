@@ -2,14 +2,14 @@ import ModelFiles
 
 /// A named set of option values. Options given by hand win over it.
 ///
-/// How few steps do is a matter of the model: it may say so itself (`presets.json`, see tdm-model(5)). For one that says
-/// nothing nobody has measured it, and `balanced` then takes the paper's.
+/// Which steps and frames do is a matter of the model: it may say so itself (`presets.json`, see tdm-model(5)). For one that
+/// says nothing nobody has measured it, and `balanced` then takes the paper's.
 public enum Preset: String, CaseIterable, Sendable {
   /// The paper's own numbers.
   case paper
   /// The fewest steps that measure no worse.
   case balanced
-  /// Keeps up with a camera: causal, few moves each way.
+  /// For cameras: waits for no later frame, few moves each way.
   case live
 
   /// For a model that says nothing of its own.
@@ -42,7 +42,7 @@ public struct PresetValues: Sendable, Equatable {
   public var steps: Int
   /// The share of the noise levels that is gone through.
   public var strength = 1.0
-  /// Frames on either side whose features are read.
+  /// Frames on either side that a frame reads.
   public var radius = 3
   /// Frames emitted together.
   public var chunk: Int

@@ -1,3 +1,4 @@
+import ControlProtocol
 import Foundation
 import ModelFiles
 import Restoration
@@ -67,6 +68,21 @@ struct DocumentationTests {
       .terminated,
     ] {
       #expect(page.contains(".It \(status.rawValue)\n"), "\(status)")
+    }
+  }
+
+  @Test("in the protocol's two descriptions are all events and codes")
+  func protocolNames() throws {
+    let (long, short) = (try text("Protocol/control.md"), try text("man/tdm-protocol.7"))
+    for event in Event.Name.allCases {
+      #expect(long.contains("\n| `\(event.rawValue)` |"), "\(event)")
+      #expect(short.contains("\n.It Li \(event.rawValue)\n"), "\(event)")
+    }
+    let codes = long.split(separator: "### Codes")[1].split(separator: "\n## ")[0]
+    let listed = short.split(separator: "\nCodes are\n")[1]
+    for code in Refusal.Code.allCases {
+      #expect(codes.contains("`\(code.rawValue)`"), "\(code)")
+      #expect(listed.contains(try Regex("\\b\(code.rawValue)\\b")), "\(code)")
     }
   }
 

@@ -25,7 +25,7 @@ struct InputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Frames a second where the stream does not say, for example 25 or 30000/1001; messages tell speed by it.",
+      "Frames a second where the stream does not say, for example 25 or 30000/1001; a Y4M header gets it, and messages tell speed by it.",
       valueName: "N/D"),
     transform: Ratio.init(parsing:))
   var rate: Ratio?

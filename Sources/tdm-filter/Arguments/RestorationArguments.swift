@@ -5,7 +5,7 @@ import Restoration
 struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Frames on either side that a frame's attention reads.", valueName: "N"))
+    help: ArgumentHelp("Frames on either side that a frame reads.", valueName: "N"))
   var radius: Int?
 
   @Option(
@@ -35,7 +35,7 @@ struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Share of the noise levels that is gone through, above 0, at most 1. (default: 1)",
+      "Share of the noise levels that is gone through, above 0, at most 1; less keeps closer to the input.",
       valueName: "X"))
   var strength: Double?
 

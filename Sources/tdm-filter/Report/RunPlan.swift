@@ -70,7 +70,7 @@ struct RunPlan {
       ", \((Double(frames) / $0.value).formatted(decimals: 2)) s of the stream"
     }
     return
-      "\(frames) \(frames == 1 ? "frame" : "frames") come in before the first goes out\(seconds ?? "")"
+      "\(frames) \(frames == 1 ? "frame comes" : "frames come") in before the first goes out\(seconds ?? "")"
   }
 
   private static func speed(_ rehearsal: Rehearsal, _ rate: Ratio?) -> String {
