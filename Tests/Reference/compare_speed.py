@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times the networks of a model folder in tdm-bench and in PyTorch + diffusers, in turns within one run.
 
-    compare_speed.py --bench .build/release/tdm-bench --model DIR [--size 512x512 --size 896x512] [--rounds 3] [--repeat 3]
+    compare_speed.py --bench .build/program/release/tdm-bench --model DIR [--size 512x512 --size 896x512] [--rounds 3] [--repeat 3]
 
 Prints a Markdown table: medians over all rounds in ms, and the ratio PyTorch / tdm-bench (above 1: tdm is faster).
 Each round runs tdm-bench, then PyTorch, so that a machine that slows down slows both. PyTorch runs as its users run it on a
@@ -67,7 +67,7 @@ def run_child(command: list[str]) -> tuple[dict, int]:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--bench", default=".build/release/tdm-bench")
+    p.add_argument("--bench", default=".build/program/release/tdm-bench")
     p.add_argument("--model", required=True)
     p.add_argument("--size", action="append")
     p.add_argument("--precision", default="bf16", choices=("bf16", "f32"))

@@ -110,7 +110,7 @@ def main():
     p.add_argument("--model"); p.add_argument("--sizes", default="512x512,896x512"); p.add_argument("--parts", default=",".join(PARTS))
     p.add_argument("--repeat", type=int, default=0, help="0: no PyTorch timings")
     p.add_argument("--threads", type=int, default=torch.get_num_threads())
-    p.add_argument("--bench", default=str(ROOT / ".build/release/tdm-bench"))
+    p.add_argument("--bench", default=str(ROOT / ".build/program/release/tdm-bench"))
     o = p.parse_args()
     torch.set_num_threads(o.threads)
     if o.model:

@@ -48,7 +48,7 @@ def make(name: str, folder: pathlib.Path) -> None:
 @torch.no_grad()
 def main() -> bool:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--bench", default=str(verify_sd15.ROOT / ".build/release/tdm-bench"))
+    p.add_argument("--bench", default=str(verify_sd15.ROOT / ".build/program/release/tdm-bench"))
     o, good = p.parse_args(), True
     o.repeat = 1
     for name in VARIANTS:

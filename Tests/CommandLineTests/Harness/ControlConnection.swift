@@ -11,12 +11,12 @@ final class ControlConnection: @unchecked Sendable {
   private var received: [UInt8] = []
 
   /// Connects as soon as somebody listens.
-  /// - Parameter patience: in seconds, for each line too: one that never comes ends the test.
+  /// - Parameter patience: in seconds, for each line: one that never comes ends the test.
   init(_ path: String, patience: Int = 60) throws {
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(UnixAddress(path))
     var isConnected = false
-    for _ in 0..<patience * 20 where !isConnected {
+    for _ in 0..<60 * 20 where !isConnected {
       isConnected = address.withPointer { connect(descriptor, $0, $1) } == 0
       if !isConnected { usleep(50_000) }
     }
