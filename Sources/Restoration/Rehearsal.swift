@@ -25,7 +25,7 @@ extension Restorer {
     try onBlankFrames(1) { blank in
       try take(blank[0])
       try invertOnce(blank[0])
-      try sampleOnce(blank, window: nil)
+      try sampleOnce(step: 0, blank, core: 1, window: nil)
       try give()
     }
   }
@@ -48,9 +48,16 @@ extension Restorer {
           ? .zero
           : try clock.measure { try invertOnce(blanks[0]) } * course.inversion.moves.count
             * tiling.count
-        rehearsal.sample =
-          try clock.measure { try sampleOnce(blanks, window: rehearsedWindow(blanks.count)) }
-          * course.sampling.moves.count * tiling.count
+        // The last move computes no more of the lookahead than the core's windows read.
+        let last = course.sampling.moves.count - 1
+        rehearsal.sample = .zero
+        for (step, count) in [(0, last), (last, 1)] where count > 0 {
+          rehearsal.sample +=
+            try clock.measure {
+              try sampleOnce(
+                step: step, blanks, core: rehearsal.emitted, window: rehearsedWindow(blanks.count))
+            } * count * tiling.count
+        }
         rehearsal.decode = try clock.measure { try give() } * tiling.count
       }
     }
@@ -78,9 +85,11 @@ extension Restorer {
       into: output)
   }
 
-  private func sampleOnce(_ frames: [HeldFrame], window: WindowPass?) throws {
+  private func sampleOnce(
+    step: Int, _ frames: [HeldFrame], core: Int, window: WindowPass?
+  ) throws {
     try course.sampling.evaluate(
-      networks, frames.map { $0.latents[0] },
+      step: step, networks, frames.map { $0.latents[0] }, core: core,
       conditions: options.usesControl ? frames.map { $0.conditions[0] } : [], window: window,
       in: group)
   }

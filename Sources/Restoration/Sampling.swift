@@ -47,7 +47,7 @@ struct Sampling {
     var window = window
     for (step, (timestep, move)) in moves.enumerated() {
       let latents = step == 0 ? start : samples
-      let count = window == nil || step == moves.count - 1 ? core : start.count
+      let count = outputCount(start.count, core: core, step: step, window)
       let outputs = Array(group.outputs.prefix(count))
       window?.pass = firstPass + (negative == nil ? step : 2 * step)
       try networks.predict(
@@ -71,18 +71,24 @@ struct Sampling {
     }
   }
 
-  /// Evaluates the network once with each prompt, which changes `group` only.
+  /// Evaluates the network as one of the moves does, once with each prompt, which changes `group` only.
   func evaluate(
-    _ networks: any PipelineNetworks, _ latents: [any DeviceTensor],
+    step: Int, _ networks: any PipelineNetworks, _ latents: [any DeviceTensor], core: Int,
     conditions: [any DeviceTensor], window: WindowPass?, in group: SamplingTensors
   ) throws {
-    guard let first = moves.first else { return }
+    let count = outputCount(latents.count, core: core, step: step, window)
     for context in [positive, negative].compactMap({ $0 }) {
       try networks.predict(
-        latents, conditions: controlScale == 0 ? [] : conditions, timestep: first.timestep,
+        latents, conditions: controlScale == 0 ? [] : conditions, timestep: moves[step].timestep,
         context: context, controlScale: controlScale, window: window,
-        into: Array(group.outputs.prefix(latents.count)))
+        into: Array(group.outputs.prefix(count)))
     }
+  }
+
+  /// For how many of a group's frames a move computes the network's output. The lookahead's is needed where the core's
+  /// windows read it in the next move.
+  private func outputCount(_ count: Int, core: Int, step: Int, _ window: WindowPass?) -> Int {
+    window == nil || step == moves.count - 1 ? core : count
   }
 }
 
