@@ -13,7 +13,7 @@ setting. Columns, as a Markdown table:
     against clean   PSNR in dB of the streamed frames, and how much more than the whole clip's
     warping         mean squared difference x 1000 (values 0...1) between a frame and the one before moved along the clean
                     clip's optical flow, where that finds its way back; needs OpenCV
-    samplings       evaluations of the sampler for each frame: (chunk + lookahead) / chunk
+    samplings       evaluations of the sampler for each frame at most: (chunk + lookahead) / chunk
     fps             frames a second by the program's own closing line
     latency         frames that have to arrive before the first can leave
 """

@@ -33,6 +33,7 @@ class Batch:
     tasks: list[str]
     frames: int
     here: int
+    task_weights: dict[str, float]
 
     def at_here(self, x: torch.Tensor) -> torch.Tensor:
         """[N * frames, ...] to [N, ...]"""
@@ -58,7 +59,7 @@ class Objective:
 
     def __init__(self, model: Model, preset: dict, settings: dict):
         self.model, self.schedule, self.preset = model, Schedule(model.scheduler), preset
-        self.task_weights, self.latent_weight = settings["task_weights"], settings.get("latent_weight", 0)
+        self.latent_weight = settings["latent_weight"]
         tokens = model.tokens()
         self.names, self.tokens = list(tokens), torch.stack(list(tokens.values()))
 
@@ -79,14 +80,14 @@ class Objective:
         anywhere = torch.randint(0, last + 1, (count,), generator=generator)
         return torch.where(top, last, anywhere)
 
-    def distance(self, picture: torch.Tensor, clean: torch.Tensor, tasks: list[str]) -> torch.Tensor:
+    def distance(self, picture: torch.Tensor, batch: Batch) -> torch.Tensor:
         """The logarithm of each picture's squared error: its PSNR but for sign and scale.
 
         What is wrong in fog is wrong in the same way everywhere in the picture, and moves the weights ten times as much as noise
         does, that is wrong in a new way in every pixel: the tasks' weights bring them to the same size.
         """
-        square = (picture.float() - clean).square().mean((1, 2, 3))
-        weights = torch.tensor([self.task_weights[t] for t in tasks])
+        square = (picture.float() - batch.target).square().mean((1, 2, 3))
+        weights = torch.tensor([batch.task_weights[t] for t in batch.tasks])
         return (weights * torch.log(square + GOOD_ENOUGH)).mean()
 
     def alone(self, batch: Batch, generator) -> torch.Tensor:
@@ -117,7 +118,7 @@ class Objective:
         empty, context = self.texts(batch.tasks)
         picture = pipeline.restore_one(
             self.model, self.schedule, batch.degraded, batch.frames, batch.here, empty, context, preset)
-        return self.distance(picture, batch.target, batch.tasks)
+        return self.distance(picture, batch)
 
 
 class HeldOut:
@@ -155,11 +156,6 @@ class HeldOut:
         return figures
 
 
-def at_progress(crops: list[list], progress: float) -> tuple[int, int]:
-    """(side, batch) from [[until this progress, side, batch], ...]: small crops first, for more steps in the time."""
-    return next((side, batch) for until, side, batch in crops if progress < until)
-
-
 def a_window(choice: np.random.Generator, settings: dict) -> tuple[int, int]:
     """(a clip's frames, which of them to restore): the middle of a full window, a place in a shorter clip, whose windows are
     one-sided, or a frame alone."""
@@ -181,7 +177,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-    examples = Examples(source, settings["seed"], settings["task_shares"], accelerator.process_index)
+    examples = Examples(source, settings["seed"], accelerator.process_index)
     judged = HeldOut(held_out[:12]) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
@@ -196,7 +192,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     shares = np.array([settings["shares"][w] for w in ways])
     if judged and step == 0:
         print("held out, untouched: ", {t: round(v, 2) for t, v in judged.untouched().items()}, flush=True)
-    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *(f"{w}_gradient" for w in ways), *settings["task_shares"], "rate"])
+    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *(f"{w}_gradient" for w in ways), *TASKS, "rate"])
     running, norms, begun = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0), time.monotonic()
     last_report = begun
 
@@ -217,9 +213,10 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         # One way for all processes: a step costs what its way costs, and the processes wait for each other.
         choice = np.random.default_rng((settings["seed"], step))
         way = ways[choice.choice(len(ways), p=shares / shares.sum())]
-        side, count = at_progress(settings["crops"], progress)
+        stage = next(s for s in settings["stages"] if progress < s["until"])
         frames, here = a_window(choice, settings)
-        batch = Batch(*examples.at(step, count, side, frames), frames, here)
+        drawn = examples.at(step, stage["batch"], stage["side"], stage["task_shares"], frames)
+        batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = settings["learning_rate"] * rate_factor(step, progress, settings["warmup"])

@@ -11,10 +11,8 @@ CONTEXT_FRAMES = {"deartifact": 3}
 
 
 class Examples:
-    def __init__(self, source: CropSource, seed: int, task_shares: dict[str, float], process: int = 0):
+    def __init__(self, source: CropSource, seed: int, process: int = 0):
         self.source, self.seed, self.process = source, seed, process
-        self.tasks = list(task_shares)
-        self.shares = np.array(list(task_shares.values())) / sum(task_shares.values())
 
     def one(self, rng: np.random.Generator, task: str, side: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         """(clean, degraded), each [frames, side, side, 3]."""
@@ -24,11 +22,14 @@ class Examples:
         first = int(rng.integers(made - frames + 1))
         return clean[first : first + frames], degraded[first : first + frames]
 
-    def at(self, step: int, count: int, side: int, frames: int = 1) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+    def at(
+        self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1
+    ) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
         """Clean and degraded, each [count * frames, 3, side, side] in [0, 1], a clip's frames side by side; and the
         task of each clip."""
         rng = np.random.default_rng((self.seed, step, self.process))
-        tasks = rng.choice(self.tasks, size=count, p=self.shares).tolist()
+        shares = np.array(list(task_shares.values()))
+        tasks = rng.choice(list(task_shares), size=count, p=shares / shares.sum()).tolist()
         pairs = [self.one(rng, task, side, frames) for task in tasks]
         return (*(tensor(np.concatenate(clips)) for clips in zip(*pairs)), tasks)
 

@@ -52,5 +52,6 @@ def embedded_recipe() -> dict:
     }
     r["controlnet"] |= {"conditioning_embedding_out_channels": [8, 16]}
     r["text"] |= {"intermediate_size": 32}
-    r["denoiser"] |= {"steps": 40, "crops": [[1.1, 32, 2]], "warmup": 5}
+    r["denoiser"] |= {"steps": 40, "warmup": 5}
+    r["denoiser"]["stages"] = [r["denoiser"]["stages"][0] | {"until": 1.1, "side": 32, "batch": 2}]
     return r

@@ -100,10 +100,10 @@ def test_tdm_filter_runs_the_folder(trained, program):
 
 def test_a_rerun_of_a_step_sees_the_same_examples(photographs, embedded_recipe):
     source, _ = recipe.crop_source(embedded_recipe["data"], photographs)
-    shares = embedded_recipe["denoiser"]["task_shares"]
-    one, two = (Examples(source, 2, shares).at(7, 3, 32) for _ in range(2))
+    shares = embedded_recipe["denoiser"]["stages"][0]["task_shares"]
+    one, two = (Examples(source, 2).at(7, 3, 32, shares) for _ in range(2))
     assert torch.equal(one[0], two[0]) and torch.equal(one[1], two[1]) and one[2] == two[2]
-    assert not torch.equal(one[0], Examples(source, 2, shares, process=1).at(7, 3, 32)[0])
+    assert not torch.equal(one[0], Examples(source, 2, process=1).at(7, 3, 32, shares)[0])
 
 
 def test_the_haar_autoencoder_loses_nothing():
