@@ -1,4 +1,4 @@
-"""What the trainings of the embedded model share: the learning rate's course, averaged weights, checkpoints, the log."""
+"""What the embedded model's training is made of: the learning rate's course, averaged weights, checkpoints, the log."""
 
 import csv
 import math
