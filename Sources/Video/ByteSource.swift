@@ -15,15 +15,15 @@ public final class ByteSource: @unchecked Sendable {
   public private(set) var wasInterrupted = false
 
   private let descriptor: Int32
-  private let interruption: Interruption?
+  private let interruption: Wakeup?
   private let buffer: AlignedMemory
   private var start = 0
   private var end = 0
 
   /// - Parameters:
   ///   - descriptor: stays the caller's to close.
-  ///   - interruption: ends reading as the end of the stream would.
-  public init(descriptor: Int32, interruption: Interruption? = nil) {
+  ///   - interruption: once signalled, ends reading as the end of the stream would.
+  public init(descriptor: Int32, interruption: Wakeup? = nil) {
     self.descriptor = descriptor
     self.interruption = interruption
     buffer = AlignedMemory(byteCount: 4096)

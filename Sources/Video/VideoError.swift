@@ -1,3 +1,4 @@
+import Glibc
 import TensorCore
 
 /// Why frames could not be read, written or understood, in one line for the person at the terminal.
@@ -29,6 +30,12 @@ public struct VideoError: Error, Equatable, Sendable, CustomStringConvertible {
 
 extension VideoError {
   init(_ error: OutOfMemory) { self.init(.fault, error.description) }
+
+  /// The one way from errno to an error.
+  static func system(_ what: String, _ code: Int32) -> VideoError {
+    VideoError(
+      code == EPIPE ? .readerGone : .transfer, "\(what): \(String(cString: strerror(code)))")
+  }
 
   /// Bytes as a person can read them: `"RIFF" 0x00 0x1a`.
   static func spelled(_ bytes: some Collection<UInt8>) -> String {

@@ -230,7 +230,7 @@ extension Settings {
   }
 
   /// Who tells of the run.
-  func reporter() throws(Failure) -> StatusReporter {
+  func reporter() throws(VideoError) -> StatusReporter {
     let logger = Logger(label: "tdm-filter") { _ in
       MessageHandler(outlets.messages, level: logLevel)
     }

@@ -27,7 +27,7 @@ final class Duct: @unchecked Sendable {
 
 /// A source of `bytes` that gives them in pieces of `piece`, the way that a slow neighbour would.
 func withSource<R>(
-  _ bytes: [UInt8], piece: Int = .max, interruption: Interruption? = nil,
+  _ bytes: [UInt8], piece: Int = .max, interruption: Wakeup? = nil,
   _ body: (ByteSource) throws -> R
 ) rethrows -> R {
   let duct = Duct()

@@ -2,6 +2,7 @@ import ControlProtocol
 import Glibc
 import Logging
 import Synchronization
+import Video
 
 /// Tells whoever wants to know how the program is: events for programs, a progress line for a person, notifications for
 /// the service manager.
@@ -55,7 +56,7 @@ final class StatusReporter: Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let observer = Mutex<(@Sendable (Event.Name, [UInt8]) -> Void)?>(nil)
 
-  init(_ outlets: Outlets, logger: Logger, notifier: ServiceNotifier?) throws(Failure) {
+  init(_ outlets: Outlets, logger: Logger, notifier: ServiceNotifier?) throws(VideoError) {
     self.outlets = outlets
     self.logger = logger
     self.notifier = notifier
@@ -187,7 +188,7 @@ final class StatusReporter: Sendable {
         End(
           reason: reason, status: Int((failure?.status ?? .done).rawValue),
           message: failure?.description, totals: progress,
-          lostEvents: lostEver.load(ordering: .relaxed) + (descriptor?.lostCount ?? 0))),
+          lostEvents: lostEventCount + (descriptor?.lostCount ?? 0))),
       on: &descriptor)
     let deadline = ContinuousClock.now + Self.lastPatience
     while let behind = descriptor, behind.isBehind, ContinuousClock.now < deadline {

@@ -8,7 +8,7 @@ import Video
 /// interrupted.
 final class StopSignal: Sendable {
   /// Ends reading when a stop is asked for.
-  let interruption: Interruption
+  let interruption: Wakeup
   private let requested = Atomic<Bool>(false)
   private let isClients = Atomic<Bool>(false)
 
@@ -22,11 +22,11 @@ final class StopSignal: Sendable {
   func request() {
     if !isRequested { isClients.store(true, ordering: .releasing) }
     requested.store(true, ordering: .releasing)
-    interruption.raise()
+    interruption.signal()
   }
 
   init() throws(VideoError) {
-    interruption = try Interruption()
+    interruption = try Wakeup()
   }
 
   /// Has both signals wait until they are taken over. As early as can be: they end the process until then.
@@ -66,7 +66,7 @@ final class StopSignal: Sendable {
         }
         announce("\(name): reading ends, frames already read are finished; once more ends at once")
         requested.store(true, ordering: .releasing)
-        interruption.raise()
+        interruption.signal()
       }
     }
   }

@@ -1,15 +1,16 @@
 import Glibc
 
 /// Ends another thread's wait in `poll`; calls do not block and do not add up.
-final class Wakeup: Sendable {
-  /// Becomes readable.
-  let descriptor: Int32
+public final class Wakeup: Sendable {
+  /// Readable from a ``signal()`` on until it is cleared.
+  public let descriptor: Int32
   private let writeEnd: Int32
 
-  init() throws(Failure) {
+  /// - Throws: ``VideoError`` of kind `fault` where the system has no pipe left.
+  public init() throws(VideoError) {
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else {
-      throw Failure(.internalFault, "cannot make a pipe: \(String(cString: strerror(errno)))")
+      throw VideoError(.fault, "cannot make a pipe: \(String(cString: strerror(errno)))")
     }
     for end in ends {
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -24,14 +25,14 @@ final class Wakeup: Sendable {
     close(writeEnd)
   }
 
-  func signal() {
+  public func signal() {
     var byte: UInt8 = 1
     // A full pipe is fine: it says the same already.
     _ = write(writeEnd, &byte, 1)
   }
 
   /// Makes it ready for the next signal.
-  func clear() {
+  public func clear() {
     withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
       while read(descriptor, buffer.baseAddress!, buffer.count) == buffer.count {}
     }
