@@ -55,15 +55,3 @@ public struct BicubicEnlargement: Sendable {
     }
   }
 }
-
-/// An RGB picture enlarged by a whole factor.
-/// - Parameters:
-///   - rgb: [height, width, 3], 0...255.
-///   - factor: 1 or more.
-/// - Returns: [height × factor, width × factor, 3], 0...255. See ``BicubicEnlargement``, which is
-///   quicker for many.
-public func bicubicEnlarged(_ rgb: [Float], width: Int, height: Int, factor: Int = 4) -> [Float] {
-  var enlarged: [Float] = []
-  BicubicEnlargement(width: width, height: height, factor: factor)(rgb, into: &enlarged)
-  return enlarged
-}

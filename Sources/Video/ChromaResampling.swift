@@ -1,20 +1,45 @@
-/// Colour samples' way to the luma samples' resolution and back, along one axis.
+/// Colour samples' way to the luma samples' resolution, or back.
 ///
 /// Up: cubic interpolation (Catmull and Rom's), at the places where the siting puts the samples.
 /// Down: the low-pass that undoes it. Colours that nothing changed come back as they were, however
 /// often a clip is filtered; a plain average or decimation would blur or alias them each time. Four
 /// to one is two to one, twice.
-enum ChromaResampling {
-  /// From `shared` samples to `count`, where `count` is 2^log2 times as many less what rounding up
-  /// added.
-  static func up(to count: Int, log2: Int, cosited: Bool) -> ResamplingFilter {
+struct ChromaResampling: Sendable {
+  let across: ResamplingFilter
+  let down: ResamplingFilter
+
+  /// From colour samples to luma's places. Nil where the format has no colour differences.
+  static func up(_ format: StreamFormat) -> ChromaResampling? {
+    ChromaResampling(format, up(to:log2:cosited:))
+  }
+
+  /// From luma's places to colour samples. Nil where the format has no colour differences.
+  static func down(_ format: StreamFormat) -> ChromaResampling? {
+    ChromaResampling(format, down(from:log2:cosited:))
+  }
+
+  /// - Parameter axis: the filter along one axis with so many luma samples.
+  private init?(
+    _ format: StreamFormat, _ axis: (_ count: Int, _ log2: Int, _ cosited: Bool) -> ResamplingFilter
+  ) {
+    guard format.pixelFormat.family == .yuv else { return nil }
+    across = axis(
+      format.size.width, format.pixelFormat.log2ChromaWidth,
+      format.chromaSiting.isHorizontallyCosited)
+    down = axis(
+      format.size.height, format.pixelFormat.log2ChromaHeight,
+      format.chromaSiting.isVerticallyCosited)
+  }
+
+  /// To `count` samples, from 2^log2 times fewer, rounded up.
+  private static func up(to count: Int, log2: Int, cosited: Bool) -> ResamplingFilter {
     if log2 == 0 { return identity(count) }
     let half = PixelFormat.shared(count, log2: 1)
     let last = doubling(from: half, to: count, cosited: cosited)
     return log2 == 1 ? last : up(to: half, log2: log2 - 1, cosited: cosited).followed(by: last)
   }
 
-  static func down(from count: Int, log2: Int, cosited: Bool) -> ResamplingFilter {
+  private static func down(from count: Int, log2: Int, cosited: Bool) -> ResamplingFilter {
     if log2 == 0 { return identity(count) }
     let half = PixelFormat.shared(count, log2: 1)
     let first = halving(from: count, to: half, cosited: cosited)

@@ -43,3 +43,7 @@ struct ColorArithmetic: Sendable {
     }
   }
 }
+
+/// To 0...255; what is no number becomes 0.
+@inline(__always)
+func clamped(_ value: Float) -> Float { value > 0 ? (value < 255 ? value : 255) : 0 }

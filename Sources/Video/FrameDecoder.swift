@@ -5,50 +5,27 @@ public final class FrameDecoder: @unchecked Sendable {
   // Sendable: one thread at a time uses it.
   /// The pictures' size.
   public let size: PictureSize
-  private let format: StreamFormat
-  private let arithmetic: ColorArithmetic
-  private let rows: [SampleRows]
-  private let across: ResamplingFilter?
-  private let down: ResamplingFilter?
+  private let samples: StreamSamples
+  /// Nil where the format has no colour differences.
+  private let chroma: ChromaResampling?
   /// [2][colour lines, width]: colour differences, at the luma samples' places along the line.
-  private var differences: [[Float]] = []
+  private var differences: [[Float]]
   /// [3][width]: luma and the differences.
   private var lines: [Float]
-  private let conversion: SwscaleConversion?
 
   /// - Throws: ``VideoError`` of kind `fault` where libswscale is needed and fails.
   public init(_ stream: StreamFormat) throws(VideoError) {
-    let conversion = try SwscaleConversion(stream)
-    let format = conversion?.inner ?? stream
-    self.conversion = conversion
-    self.format = format
-    size = format.size
-    arithmetic = ColorArithmetic(format.effectiveMatrix)
-    let layout = format.layout
-    rows = format.pixelFormat.components.prefix(format.pixelFormat.family == .gray ? 1 : 3).map {
-      let codes = ColorArithmetic.codes(format, component: $0)
-      return SampleRows(layout, component: $0.index, zero: codes.zero, scale: codes.scale)
-    }
+    samples = try StreamSamples(stream)
+    size = stream.size
+    chroma = ChromaResampling.up(samples.format)
     lines = [Float](repeating: 0, count: 3 * size.width)
-    guard format.pixelFormat.family == .yuv else {
-      across = nil
-      down = nil
-      return
-    }
-    across = ChromaResampling.up(
-      to: size.width, log2: format.pixelFormat.log2ChromaWidth,
-      cosited: format.chromaSiting.isHorizontallyCosited)
-    down = ChromaResampling.up(
-      to: size.height, log2: format.pixelFormat.log2ChromaHeight,
-      cosited: format.chromaSiting.isVerticallyCosited)
-    differences = [[Float]](
-      repeating: [Float](repeating: 0, count: rows[1].height * size.width), count: 2)
+    let differenceCount = chroma == nil ? 0 : samples.rows[1].height * size.width
+    differences = [[Float]](repeating: [Float](repeating: 0, count: differenceCount), count: 2)
   }
 
   /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
-    let values = lines.count + differences.reduce(0) { $0 + $1.count }
-    return values * MemoryLayout<Float>.size + (conversion?.scratch.layout.byteCount ?? 0)
+    samples.byteCount(floats: lines.count + differences.reduce(0) { $0 + $1.count })
   }
 
   /// Decodes a frame.
@@ -64,7 +41,7 @@ public final class FrameDecoder: @unchecked Sendable {
     rgb.withUnsafeMutableBufferPointer { rgb in
       let rgb = rgb.baseAddress!
       frame.withBytes { bytes in
-        if let conversion {
+        if let conversion = samples.conversion {
           conversion.toInner(bytes.baseAddress!).withBytes { decode($0.baseAddress!, into: rgb) }
         } else {
           decode(bytes.baseAddress!, into: rgb)
@@ -74,7 +51,8 @@ public final class FrameDecoder: @unchecked Sendable {
   }
 
   private func decode(_ frame: UnsafeRawPointer, into rgb: UnsafeMutablePointer<Float>) {
-    switch format.pixelFormat.family {
+    let rows = samples.rows
+    switch samples.format.pixelFormat.family {
     case .rgb, .xyz:
       for y in 0..<size.height {
         for (channel, row) in rows.enumerated() {
@@ -94,35 +72,43 @@ public final class FrameDecoder: @unchecked Sendable {
         }
       }
     case .yuv:
-      lines.withUnsafeMutableBufferPointer { decodeDifferences(frame, line: $0.baseAddress!) }
-      for y in 0..<size.height { decodeLine(frame, y, into: rgb + 3 * y * size.width) }
+      guard let chroma else { return }
+      lines.withUnsafeMutableBufferPointer {
+        decodeDifferences(frame, chroma.across, line: $0.baseAddress!)
+      }
+      for y in 0..<size.height {
+        decodeLine(frame, y, chroma.down, into: rgb + 3 * y * size.width)
+      }
     }
   }
 
   /// Brings the colour differences to the luma samples' places along the lines.
-  private func decodeDifferences(_ frame: UnsafeRawPointer, line: UnsafeMutablePointer<Float>) {
+  private func decodeDifferences(
+    _ frame: UnsafeRawPointer, _ across: ResamplingFilter, line: UnsafeMutablePointer<Float>
+  ) {
     for channel in 0..<2 {
-      let row = rows[1 + channel]
+      let row = samples.rows[1 + channel]
       differences[channel].withUnsafeMutableBufferPointer { plane in
         for y in 0..<row.height {
           row.read(frame, line: y, into: line)
-          across!.resampleLine(line, into: plane.baseAddress! + y * size.width)
+          across.resampleLine(line, into: plane.baseAddress! + y * size.width)
         }
       }
     }
   }
 
   private func decodeLine(
-    _ frame: UnsafeRawPointer, _ y: Int, into rgb: UnsafeMutablePointer<Float>
+    _ frame: UnsafeRawPointer, _ y: Int, _ down: ResamplingFilter,
+    into rgb: UnsafeMutablePointer<Float>
   ) {
     let width = size.width
-    let arithmetic = arithmetic
+    let arithmetic = samples.arithmetic
     lines.withUnsafeMutableBufferPointer { lines in
       let luma = lines.baseAddress!
       let (cb, cr) = (luma + width, luma + 2 * width)
-      rows[0].read(frame, line: y, into: luma)
-      down!.combineLines(differences[0], lineCount: width, at: y, into: cb)
-      down!.combineLines(differences[1], lineCount: width, at: y, into: cr)
+      samples.rows[0].read(frame, line: y, into: luma)
+      down.combineLines(differences[0], lineCount: width, at: y, into: cb)
+      down.combineLines(differences[1], lineCount: width, at: y, into: cr)
       for x in 0..<width {
         rgb[3 * x] = clamped(luma[x] + arithmetic.redFromCr * cr[x])
         rgb[3 * x + 1] = clamped(
@@ -132,7 +118,3 @@ public final class FrameDecoder: @unchecked Sendable {
     }
   }
 }
-
-/// To 0...255; what is no number becomes 0.
-@inline(__always)
-func clamped(_ value: Float) -> Float { value > 0 ? (value < 255 ? value : 255) : 0 }

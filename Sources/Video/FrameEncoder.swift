@@ -6,18 +6,15 @@ public final class FrameEncoder: @unchecked Sendable {
   // Sendable: one thread at a time uses it.
   /// The pictures' size.
   public let size: PictureSize
-  private let format: StreamFormat
+  private let samples: StreamSamples
   private let pool: FramePool
-  private let arithmetic: ColorArithmetic
-  private let rows: [SampleRows]
-  private let across: ResamplingFilter?
-  private let down: ResamplingFilter?
+  /// Nil where the format has no colour differences.
+  private let chroma: ChromaResampling?
+  private let alpha: AlphaTransfer?
   /// [2][height, colour samples a line]
-  private var differences: [[Float]] = []
+  private var differences: [[Float]]
   /// [3][width]
   private var lines: [Float]
-  private let alpha: AlphaTransfer?
-  private let conversion: SwscaleConversion?
 
   /// - Parameters:
   ///   - stream: the frames that are made.
@@ -27,40 +24,20 @@ public final class FrameEncoder: @unchecked Sendable {
   public init(_ stream: StreamFormat, from source: StreamFormat) throws(VideoError) {
     precondition(
       stream.pixelFormat == source.pixelFormat, "the output has the input's pixel format")
-    let conversion = try SwscaleConversion(stream)
-    let format = conversion?.inner ?? stream
-    self.conversion = conversion
-    self.format = format
-    size = format.size
+    samples = try StreamSamples(stream)
+    size = stream.size
     pool = FramePool(stream.layout)
-    arithmetic = ColorArithmetic(format.effectiveMatrix)
-    let layout = format.layout
-    rows = format.pixelFormat.components.prefix(format.pixelFormat.family == .gray ? 1 : 3).map {
-      let codes = ColorArithmetic.codes(format, component: $0)
-      return SampleRows(layout, component: $0.index, zero: codes.zero, scale: codes.scale)
-    }
+    chroma = ChromaResampling.down(samples.format)
     alpha =
       stream.pixelFormat.hasAlpha ? AlphaTransfer(from: source.layout, to: stream.layout) : nil
     lines = [Float](repeating: 0, count: 3 * size.width)
-    guard format.pixelFormat.family == .yuv else {
-      across = nil
-      down = nil
-      return
-    }
-    across = ChromaResampling.down(
-      from: size.width, log2: format.pixelFormat.log2ChromaWidth,
-      cosited: format.chromaSiting.isHorizontallyCosited)
-    down = ChromaResampling.down(
-      from: size.height, log2: format.pixelFormat.log2ChromaHeight,
-      cosited: format.chromaSiting.isVerticallyCosited)
-    differences = [[Float]](
-      repeating: [Float](repeating: 0, count: rows[1].width * size.height), count: 2)
+    let differenceCount = chroma == nil ? 0 : samples.rows[1].width * size.height
+    differences = [[Float]](repeating: [Float](repeating: 0, count: differenceCount), count: 2)
   }
 
   /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
-    let values = lines.count + differences.reduce(0) { $0 + $1.count }
-    return values * MemoryLayout<Float>.size + (conversion?.scratch.layout.byteCount ?? 0)
+    samples.byteCount(floats: lines.count + differences.reduce(0) { $0 + $1.count })
   }
 
   /// Encodes a picture.
@@ -79,10 +56,10 @@ public final class FrameEncoder: @unchecked Sendable {
     rgb.withUnsafeBufferPointer { rgb in
       let rgb = rgb.baseAddress!
       frame.withMutableBytes { bytes in
-        if let filler = format.pixelFormat.filler {
+        if let filler = samples.format.pixelFormat.filler {
           bytes.withMemoryRebound(to: UInt8.self) { $0.update(repeating: filler) }
         }
-        if let conversion {
+        if let conversion = samples.conversion {
           conversion.scratch.withMutableBytes { encode(rgb, into: $0.baseAddress!) }
           conversion.fromInner(into: bytes.baseAddress!)
         } else {
@@ -95,16 +72,16 @@ public final class FrameEncoder: @unchecked Sendable {
   }
 
   private func encode(_ rgb: UnsafePointer<Float>, into frame: UnsafeMutableRawPointer) {
-    switch format.pixelFormat.family {
+    switch samples.format.pixelFormat.family {
     case .rgb, .xyz:
       for y in 0..<size.height {
-        for (channel, row) in rows.enumerated() {
+        for (channel, row) in samples.rows.enumerated() {
           row.write(rgb + 3 * y * size.width + channel, stride: 3, to: frame, line: y)
         }
       }
     case .gray, .yuv:
       for y in 0..<size.height { encodeLine(rgb + 3 * y * size.width, y, into: frame) }
-      if format.pixelFormat.family == .yuv { encodeDifferences(into: frame) }
+      if let chroma { encodeDifferences(chroma.down, into: frame) }
     }
   }
 
@@ -114,7 +91,7 @@ public final class FrameEncoder: @unchecked Sendable {
     _ rgb: UnsafePointer<Float>, _ y: Int, into frame: UnsafeMutableRawPointer
   ) {
     let width = size.width
-    let arithmetic = arithmetic
+    let arithmetic = samples.arithmetic
     lines.withUnsafeMutableBufferPointer { lines in
       let luma = lines.baseAddress!
       let (cb, cr) = (luma + width, luma + 2 * width)
@@ -125,8 +102,8 @@ public final class FrameEncoder: @unchecked Sendable {
         cb[x] = (b - y) / arithmetic.blueFromCb
         cr[x] = (r - y) / arithmetic.redFromCr
       }
-      rows[0].write(luma, to: frame, line: y)
-      guard let across else { return }
+      samples.rows[0].write(luma, to: frame, line: y)
+      guard let across = chroma?.across else { return }
       for channel in 0..<2 {
         differences[channel].withUnsafeMutableBufferPointer {
           let line = $0.baseAddress! + y * across.outputCount
@@ -136,13 +113,13 @@ public final class FrameEncoder: @unchecked Sendable {
     }
   }
 
-  private func encodeDifferences(into frame: UnsafeMutableRawPointer) {
+  private func encodeDifferences(_ down: ResamplingFilter, into frame: UnsafeMutableRawPointer) {
     lines.withUnsafeMutableBufferPointer { lines in
       let line = lines.baseAddress!
       for channel in 0..<2 {
-        let row = rows[1 + channel]
+        let row = samples.rows[1 + channel]
         for y in 0..<row.height {
-          down!.combineLines(differences[channel], lineCount: row.width, at: y, into: line)
+          down.combineLines(differences[channel], lineCount: row.width, at: y, into: line)
           row.write(line, to: frame, line: y)
         }
       }

@@ -132,22 +132,3 @@ struct SampleRows {
     if let scratch { body(scratch.pointer.assumingMemoryBound(to: UInt16.self)) }
   }
 }
-
-extension FrameLayout {
-  /// The planes' addresses and lines' lengths as libavutil and libswscale take them, four of each.
-  func withPlanes(
-    _ frame: UnsafeRawPointer,
-    _ body: (UnsafeMutablePointer<UnsafePointer<UInt8>?>, UnsafePointer<Int32>) -> Void
-  ) {
-    withUnsafeTemporaryAllocation(of: UnsafePointer<UInt8>?.self, capacity: 4) { addresses in
-      withUnsafeTemporaryAllocation(of: Int32.self, capacity: 4) { lengths in
-        for index in 0..<4 {
-          let plane = index < planes.count ? planes[index] : nil
-          addresses[index] = plane.map { (frame + $0.offset).assumingMemoryBound(to: UInt8.self) }
-          lengths[index] = Int32(plane?.rowBytes ?? 0)
-        }
-        body(addresses.baseAddress!, lengths.baseAddress!)
-      }
-    }
-  }
-}

@@ -94,8 +94,9 @@ struct StreamRestorationTests {
     let arrival = try arrivals(late: [0], count: 1)[0]
     var departures: [Departure] = []
     try stream.take(arrival) { departures.append($0) }
-    let expected = bicubicEnlarged(
-      bytes(arrival.frame).map { Float($0) }, width: Tiny.width, height: Tiny.height, factor: 4)
+    var expected: [Float] = []
+    BicubicEnlargement(width: Tiny.width, height: Tiny.height, factor: 4)(
+      bytes(arrival.frame).map { Float($0) }, into: &expected)
     #expect(
       departures.map { bytes($0.frame) } == [expected.map { UInt8(($0 + 0.5).rounded(.down)) }])
   }

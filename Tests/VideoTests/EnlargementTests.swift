@@ -15,7 +15,7 @@ import Testing
         )
       }
     }
-    let enlarged = bicubicEnlarged(picture, width: width, height: height)
+    let enlarged = self.enlarged(picture, width: width, height: height)
     #expect(enlarged.count == 16 * picture.count)
     for y in 8..<(4 * height - 8) {
       for x in 8..<(4 * width - 8) {
@@ -37,7 +37,7 @@ import Testing
       if x < 1 { return 1.5 * x * x * x - 2.5 * x * x + 1 }
       return x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2 : 0
     }
-    let enlarged = bicubicEnlarged(picture, width: width, height: height)
+    let enlarged = self.enlarged(picture, width: width, height: height)
     for y in 0..<4 * height {
       for x in 0..<4 * width {
         let (u, v) = ((Double(x) + 0.5) / 4 - 0.5, (Double(y) + 0.5) / 4 - 0.5)
@@ -56,5 +56,11 @@ import Testing
         }
       }
     }
+  }
+
+  private func enlarged(_ picture: [Float], width: Int, height: Int) -> [Float] {
+    var result: [Float] = []
+    BicubicEnlargement(width: width, height: height)(picture, into: &result)
+    return result
   }
 }
