@@ -42,6 +42,10 @@ struct ProgressTests {
         progress=continue
 
         """)
+    let slowest = StreamFlow(start: .now, rate: Ratio(1, Int(Int32.max)), frameCount: nil)
+    #expect(
+      ProgressText.block(progress(110_000, in: 1000), slowest, isLast: false)
+        .contains("out_time_us=1000000000000000000\n"))
     #expect(ProgressText.block(progress(1, in: 1), nil, isLast: true).hasSuffix("progress=end\n"))
     #expect(ProgressText.block(progress(1, in: 1), nil, isLast: true).contains("out_time_ms=N/A\n"))
   }

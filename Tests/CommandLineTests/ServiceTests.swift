@@ -100,6 +100,11 @@ struct ServiceTests {
     #expect(try timeout([:]) == nil)
     #expect(try timeout(["WATCHDOG_USEC": "3000000"]) == .seconds(3))
     #expect(try timeout(["WATCHDOG_USEC": "x"]) == nil)
+    let longest = try ServiceNotifier {
+      ["NOTIFY_SOCKET": "@" + name, "WATCHDOG_USEC": "\(Int.max)"][$0]
+    }
+    longest?.showLife()
+    #expect(longest?.watchdogTimeout.map { $0 > .seconds(1_000_000_000) } == true)
     #expect(
       try timeout(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "\(getpid())"]) == .seconds(3))
     #expect(try timeout(["WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"]) == nil)

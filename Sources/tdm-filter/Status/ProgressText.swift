@@ -39,8 +39,8 @@ enum ProgressText {
   static func block(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool) -> String {
     var lines = ["frame=\(progress.framesOut)", "fps=\(progress.rate.formatted(decimals: 2))"]
     if let rate = flow?.rate {
-      let seconds = Double(progress.framesOut) / rate.value
-      let microseconds = Int(seconds * 1e6)
+      // A header may give a frame seventy years.
+      let microseconds = Int(min(Double(progress.framesOut) / rate.value * 1e6, 1e18))
       lines += [
         "out_time_us=\(microseconds)", "out_time_ms=\(microseconds / 1000)",
         "out_time=\(clockTime(microseconds))",
@@ -63,20 +63,5 @@ enum ProgressText {
     let seconds = microseconds / 1_000_000
     return "\(padded(seconds / 3600, 2)):\(padded(seconds / 60 % 60, 2)):\(padded(seconds % 60, 2))"
       + ".\(padded(microseconds % 1_000_000, 6))"
-  }
-}
-
-extension Double {
-  /// With so many digits behind the point, without any library's help.
-  func formatted(decimals: Int) -> String {
-    var scale = 1.0
-    for _ in 0..<decimals { scale *= 10 }
-    let units = (self * scale).rounded()
-    guard units.isFinite, abs(units) < 1e15 else { return "\(self)" }
-    let digits = String(Int64(abs(units)))
-    let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
-    let sign = units < 0 ? "-" : ""
-    return decimals == 0
-      ? sign + padded : sign + padded.dropLast(decimals) + "." + padded.suffix(decimals)
   }
 }

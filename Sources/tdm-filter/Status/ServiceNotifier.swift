@@ -34,8 +34,9 @@ final class ServiceNotifier: Sendable {
     self.socket = socket
     // A watchdog that is another process's is none of ours.
     let isOurs = environment("WATCHDOG_PID").map { $0 == String(getpid()) } ?? true
+    // Decades are as good as for ever, and no arithmetic with them overflows.
     watchdogTimeout = environment("WATCHDOG_USEC").flatMap(Int.init)
-      .flatMap { isOurs && $0 > 0 ? .microseconds($0) : nil }
+      .flatMap { isOurs && $0 > 0 ? .microseconds(min($0, 1 << 50)) : nil }
   }
 
   deinit { close(socket) }
