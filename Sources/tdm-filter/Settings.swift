@@ -10,23 +10,23 @@ import Video
 /// What the arguments come to: presets filled in, values checked, the processor asked.
 struct Settings: Sendable {
   private var arguments: TDMFilter
-  var input: InputDescription
+  let input: InputDescription
   /// Nil is the embedded model.
-  var model: String?
+  let model: String?
   /// Nil is the model's own.
-  var controlNet: String?
-  var precision: Precision
+  let controlNet: String?
+  let precision: Precision
   /// Nil is one for each processor.
-  var threads: Int?
+  let threads: Int?
   var preset: Preset
   let logLevel: Logger.Level
   let outlets: StatusReporter.Outlets
   /// Where clients find the program; nil for none.
   let controlPath: String?
-  var sandbox: Sandbox
-  var whenLate: WhenLate
+  let sandbox: Sandbox
+  let whenLate: WhenLate
   /// Of all buffers.
-  var memory: MemoryLimits
+  let memory: MemoryLimits
   /// Frames that may wait for the computing: two where the source waits for a place.
   private(set) var incomingCapacity = 2
 
@@ -40,26 +40,11 @@ struct Settings: Sendable {
     whenLate = arguments.program.whenLate
 
     input = arguments.input.description
-    if input.container == .y4m, input.size != nil || input.pixelFormat != nil {
-      throw Failure(
-        .usage,
-        "\(input.size == nil ? "--pixel-format" : "--size") is for raw input, and a Y4M header tells it; leave it out, "
-          + "or give --input-format raw")
-    }
-
-    if input.container == .raw, input.size == nil || input.pixelFormat == nil {
-      // The reader would say so too, but only when the model is loaded and the first bytes are there.
-      throw Failure(
-        .usage,
-        "raw frames do not say how they look: expected --size and --pixel-format, found "
-          + (input.size != nil
-            ? "no --pixel-format" : input.pixelFormat != nil ? "no --size" : "neither")
-          + "; give both, as in --size 1920x1080 --pixel-format yuv420p")
-    }
+    try Self.check(input)
 
     let program = arguments.program
-    guard program.threads.map({ (1...1024).contains($0) }) != false else {
-      throw Failure(.usage, "--threads \(program.threads!): expected 1 to 1024")
+    if let threads = program.threads, !(1...1024).contains(threads) {
+      throw Failure(.usage, "--threads \(threads): expected 1 to 1024")
     }
     threads = program.threads
     if program.precision == .bf16, !CPUDevice.supportsBF16 {
@@ -103,14 +88,32 @@ struct Settings: Sendable {
     return chunk + 1
   }
 
+  private static func check(_ input: InputDescription) throws(Failure) {
+    if input.container == .y4m, input.size != nil || input.pixelFormat != nil {
+      throw Failure(
+        .usage,
+        "\(input.size == nil ? "--pixel-format" : "--size") is for raw input, and a Y4M header tells it; leave it out, "
+          + "or give --input-format raw")
+    }
+    if input.container == .raw, input.size == nil || input.pixelFormat == nil {
+      // The reader would say so too, but only when the model is loaded and the first bytes are there.
+      throw Failure(
+        .usage,
+        "raw frames do not say how they look: expected --size and --pixel-format, found "
+          + (input.size != nil
+            ? "no --pixel-format" : input.pixelFormat != nil ? "no --size" : "neither")
+          + "; give both, as in --size 1920x1080 --pixel-format yuv420p")
+    }
+  }
+
   /// What is told of the run, and where.
   private static func status(
     _ arguments: StatusArguments
   ) throws(Failure) -> (Logger.Level, StatusReporter.Outlets) {
-    if arguments.quiet, arguments.logLevel ?? .error != .error {
+    if arguments.quiet, let level = arguments.logLevel, level != .error {
       throw Failure(
         .usage,
-        "--quiet is --log-level error: found --log-level \(arguments.logLevel!.rawValue) beside it; give one of them"
+        "--quiet is --log-level error: found --log-level \(level.rawValue) beside it; give one of them"
       )
     }
     if arguments.quiet, arguments.progress {

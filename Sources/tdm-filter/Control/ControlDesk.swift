@@ -71,9 +71,11 @@ final class ControlDesk: Sendable {
     let state: State =
       if isDraining.load(ordering: .acquiring) {
         .draining
-      } else if isPaused.load(ordering: .acquiring) { .paused } else if view == nil {
-        .loading
-      } else { .running }
+      } else if isPaused.load(ordering: .acquiring) {
+        .paused
+      } else {
+        view == nil ? .loading : .running
+      }
     return (state, view, nextFrame.load(ordering: .relaxed))
   }
 

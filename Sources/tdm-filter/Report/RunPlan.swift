@@ -45,9 +45,7 @@ struct RunPlan {
   }
 
   var text: String {
-    lines.map { name, text in
-      name + ":" + String(repeating: " ", count: 10 - name.count) + text
-    }.joined(separator: "\n")
+    lines.map { name, text in (name + ":").padded(to: 11) + text }.joined(separator: "\n")
   }
 
   private static func text(_ format: StreamFormat) -> String {

@@ -30,12 +30,17 @@ final class Monitor<Value>: @unchecked Sendable {
 
   /// Changes the value and wakes whoever waits for it.
   func change<R>(_ body: (inout Value) throws -> R) rethrows -> R {
+    try locked { try body(&value) }
+  }
+
+  /// Whoever waits looks at the value again afterwards.
+  private func locked<R>(_ body: () throws -> R) rethrows -> R {
     pthread_mutex_lock(mutex)
     defer {
       pthread_cond_broadcast(changed)
       pthread_mutex_unlock(mutex)
     }
-    return try body(&value)
+    return try body()
   }
 
   /// Waits until `condition` holds.
@@ -46,38 +51,30 @@ final class Monitor<Value>: @unchecked Sendable {
   func wait<R>(
     until condition: (Value) -> Bool, idle: Idle? = nil, then body: (inout Value) throws -> R
   ) rethrows -> R {
-    pthread_mutex_lock(mutex)
-    defer {
-      pthread_cond_broadcast(changed)
-      pthread_mutex_unlock(mutex)
-    }
-    while !condition(value) {
-      guard let idle else {
-        pthread_cond_wait(changed, mutex)
-        continue
+    try locked {
+      while !condition(value) {
+        guard let idle else {
+          pthread_cond_wait(changed, mutex)
+          continue
+        }
+        let seen = pokeCount
+        pthread_mutex_unlock(mutex)
+        idle.body()
+        pthread_mutex_lock(mutex)
+        if condition(value) || pokeCount != seen { continue }
+        if let period = idle.period {
+          var deadline = Self.instant(after: period)
+          pthread_cond_timedwait(changed, mutex, &deadline)
+        } else {
+          pthread_cond_wait(changed, mutex)
+        }
       }
-      let seen = pokeCount
-      pthread_mutex_unlock(mutex)
-      idle.body()
-      pthread_mutex_lock(mutex)
-      if condition(value) || pokeCount != seen { continue }
-      if let period = idle.period {
-        var deadline = Self.instant(after: period)
-        pthread_cond_timedwait(changed, mutex, &deadline)
-      } else {
-        pthread_cond_wait(changed, mutex)
-      }
+      return try body(&value)
     }
-    return try body(&value)
   }
 
   /// Wakes a thread that waits idly.
-  func poke() {
-    pthread_mutex_lock(mutex)
-    pokeCount &+= 1
-    pthread_cond_broadcast(changed)
-    pthread_mutex_unlock(mutex)
-  }
+  func poke() { locked { pokeCount &+= 1 } }
 
   /// Waits until `condition` holds, but not longer than `patience`, then changes the value before anyone else can.
   /// - Returns: nil where the time was over first.
@@ -86,17 +83,14 @@ final class Monitor<Value>: @unchecked Sendable {
     then body: (inout Value) throws -> R
   ) rethrows -> R? {
     var deadline = Self.instant(after: patience)
-    pthread_mutex_lock(mutex)
-    defer {
-      pthread_cond_broadcast(changed)
-      pthread_mutex_unlock(mutex)
-    }
-    while !condition(value) {
-      if pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT {
-        guard condition(value) else { return nil }
+    return try locked {
+      while !condition(value) {
+        if pthread_cond_timedwait(changed, mutex, &deadline) == ETIMEDOUT {
+          guard condition(value) else { return nil }
+        }
       }
+      return try body(&value)
     }
-    return try body(&value)
   }
 
   private static func instant(after duration: Duration) -> timespec {

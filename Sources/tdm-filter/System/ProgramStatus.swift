@@ -21,16 +21,3 @@ enum ProgramStatus: Int32, Sendable {
   /// A second SIGTERM (or one after the other) did: 128 + 15.
   case terminated = 143
 }
-
-/// Why the program ends early: one line for a person, one number for a script.
-struct Failure: Error, CustomStringConvertible {
-  let status: ProgramStatus
-  let description: String
-
-  /// - Parameter line: what, where, expected, found, and what to do. Line breaks become spaces: one line is one line.
-  init(_ status: ProgramStatus, _ line: String) {
-    self.status = status
-    description =
-      line.split(whereSeparator: \.isNewline).joined(separator: " ")
-  }
-}

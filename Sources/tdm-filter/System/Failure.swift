@@ -3,6 +3,18 @@ import ModelFiles
 import Restoration
 import Video
 
+/// Why the program ends early: one line for a person, one number for a script.
+struct Failure: Error, CustomStringConvertible {
+  let status: ProgramStatus
+  let description: String
+
+  /// - Parameter line: what, where, expected, found, and what to do. Line breaks become spaces: one line is one line.
+  init(_ status: ProgramStatus, _ line: String) {
+    self.status = status
+    description = line.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}
+
 extension Failure {
   /// The one way from the libraries' errors to an exit status.
   init(_ error: any Error) {

@@ -1,0 +1,40 @@
+import ControlProtocol
+import Video
+
+/// Tells of late frames: of the first at once, of the others in one line every few seconds.
+struct LateNotices {
+  private static let interval = Duration.seconds(5)
+
+  private let action: Late.Action
+  private let report: (Late) -> Void
+  private var told: ContinuousClock.Instant?
+  private var untold: (count: Int, first: Int) = (0, 0)
+  private var total = 0
+
+  init(_ whenLate: WhenLate, report: @escaping (Late) -> Void) {
+    action = whenLate == .skip ? .skipped : .passedThrough
+    self.report = report
+  }
+
+  mutating func add(_ frame: Frame) {
+    total += 1
+    if untold.count == 0 { untold.first = frame.number }
+    untold.count += 1
+    let now = ContinuousClock.now
+    if let told, told.duration(to: now) < Self.interval { return }
+    told = now
+    report(
+      Late(
+        first: untold.first, last: frame.number, count: untold.count, total: total, action: action))
+    untold.count = 0
+  }
+}
+
+extension Late {
+  /// For a person.
+  var line: String {
+    let which = count == 1 ? "frame \(first)" : "\(count) frames from \(first) to \(last)"
+    let verb = action == .skipped ? "left out" : "passed through unrestored"
+    return "late: \(which) \(verb), \(total) so far"
+  }
+}
