@@ -19,6 +19,12 @@ extension ModelFolder {
     if withControlNet { try requireFit(controlNetConfig(), unet, autoencoder) }
   }
 
+  /// By how many pixels a picture's height and width have to be divisible: the autoencoder's factor, and a halving for
+  /// every level of the U-Net but one.
+  public func pictureMultiple() throws(ModelError) -> Int {
+    try autoencoderConfig().factor << (unetConfig().blockOutChannels.count - 1)
+  }
+
   private func requireFit(
     _ control: ControlNetConfig, _ unet: UNetConfig, _ autoencoder: AutoencoderConfig
   ) throws(ModelError) {

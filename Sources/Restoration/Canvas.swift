@@ -1,3 +1,5 @@
+import TensorCore
+
 /// A frame's place in the picture that the networks see: at the top left, its last row and column repeated to the right
 /// and below, so that the networks can halve the size as often as they have to.
 struct Canvas: Sendable, Equatable {
@@ -12,8 +14,8 @@ struct Canvas: Sendable, Equatable {
     self.height = height
     self.width = width
     self.multiple = multiple
-    paddedHeight = (height + multiple - 1) / multiple * multiple
-    paddedWidth = (width + multiple - 1) / multiple * multiple
+    paddedHeight = height.roundedUp(to: multiple)
+    paddedWidth = width.roundedUp(to: multiple)
   }
 
   /// Elements of a frame, [height, width, 3].

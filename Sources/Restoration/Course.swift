@@ -10,6 +10,9 @@ struct Course {
   let window: Window?
   /// Given up before another course makes its own: the two together may be more than there is room for.
   var cache: (any FeatureCache)?
+  var sceneCuts: SceneCutDetector?
+  /// Likewise.
+  var colorFix: WaveletColorFix?
   private let contexts: [String: any PromptContext]
 
   /// - Parameters:
@@ -36,6 +39,9 @@ struct Course {
       negative: options.isGuided ? try context(options.negativePrompt) : nil)
     self.contexts = contexts
     window = Window(options)
+    let (width, height) = (tiling.canvas.width, tiling.canvas.height)
+    sceneCuts = options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
+    colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
     // A tile's passes follow those of the tile before.
     cache = try window.map {
       try networks.makeFeatureCache(

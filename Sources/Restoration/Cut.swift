@@ -1,4 +1,5 @@
 import Glibc
+import TensorCore
 
 /// One side of a picture, cut into pieces of one length that overlap.
 struct Cut: Sendable, Equatable {
@@ -22,9 +23,9 @@ struct Cut: Sendable, Equatable {
       weights = [Array(repeating: 1, count: side)]
       return
     }
-    let overlap = (Self.leastOverlap + multiple - 1) / multiple * multiple
+    let overlap = Self.leastOverlap.roundedUp(to: multiple)
     let shared = side + (pieces - 1) * overlap
-    let length = ((shared + pieces - 1) / pieces + multiple - 1) / multiple * multiple
+    let length = ((shared + pieces - 1) / pieces).roundedUp(to: multiple)
     guard length >= 3 * overlap, length < side else { return nil }
     let steps = (side - length) / multiple
     let starts = (0..<pieces).map { $0 * steps / (pieces - 1) * multiple }

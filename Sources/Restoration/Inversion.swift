@@ -32,10 +32,7 @@ struct Inversion {
     output: any DeviceTensor
   ) throws {
     for (timestep, move) in moves {
-      try networks.predict(
-        [latent], conditions: controlScale == 0 ? [] : [condition].compactMap { $0 },
-        timestep: timestep, context: context, controlScale: controlScale, window: nil,
-        into: [output])
+      try predict(networks, latent, timestep, condition, into: output)
       networks.combine(into: latent, move.latentFactor, latent, move.outputFactor, output)
     }
   }
@@ -46,9 +43,16 @@ struct Inversion {
     into output: any DeviceTensor
   ) throws {
     guard let first = moves.first else { return }
+    try predict(networks, latent, first.timestep, condition, into: output)
+  }
+
+  private func predict(
+    _ networks: any PipelineNetworks, _ latent: any DeviceTensor, _ timestep: Int,
+    _ condition: (any DeviceTensor)?, into output: any DeviceTensor
+  ) throws {
     try networks.predict(
       [latent], conditions: controlScale == 0 ? [] : [condition].compactMap { $0 },
-      timestep: first.timestep, context: context, controlScale: controlScale, window: nil,
+      timestep: timestep, context: context, controlScale: controlScale, window: nil,
       into: [output])
   }
 }

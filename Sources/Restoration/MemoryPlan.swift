@@ -15,7 +15,7 @@ struct MemoryPlan {
   ) throws {
     var tiling = Tiling(canvas)
     var networks = try makeNetworks(tiling)
-    var planned = Planned(options, tiling, networks)
+    var planned = PlannedMemory(options, tiling, networks)
     var smallest = planned.estimate(tiling)
     if smallest.features > limits.features ?? .max {
       // Tiles overlap: they have more features than the whole.
@@ -31,7 +31,7 @@ struct MemoryPlan {
         tiling = candidate
         networks = try makeNetworks(tiling)
         networks.discardLeftovers()
-        planned = Planned(options, tiling, networks)
+        planned = PlannedMemory(options, tiling, networks)
         smallest = planned.estimate(tiling)
         if smallest.fits(limits) { break }
       }
@@ -40,31 +40,5 @@ struct MemoryPlan {
     self.tiling = tiling
     self.networks = networks
     estimate = smallest
-  }
-
-  /// What is known of networks that were planned.
-  private struct Planned {
-    let options: RestorationOptions
-    let area: Int
-    let memory: NetworkMemory
-    let activationsOfFrame: Int
-
-    init(
-      _ options: RestorationOptions, _ tiling: Tiling, _ networks: any PipelineNetworks
-    ) {
-      self.options = options
-      area = tiling.pictureCount
-      memory = networks.memory(sideBySide: options.heldCount)
-      activationsOfFrame =
-        networks.memory(sideBySide: options.heldCount + 1).activations - memory.activations
-    }
-
-    /// Exact for the tiling that was planned, a guess for others.
-    func estimate(_ tiling: Tiling) -> MemoryEstimate {
-      let ratio = Double(tiling.pictureCount) / Double(area)
-      return MemoryEstimate(
-        options, tiling, networks: memory.scaled(by: ratio),
-        activationsOfFrame: Int(Double(activationsOfFrame) * ratio))
-    }
   }
 }

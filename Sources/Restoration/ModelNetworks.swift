@@ -17,13 +17,6 @@ final class ModelNetworks: PipelineNetworks {
   /// Made for the first prompt.
   private var text: (tokenizer: CLIPTokenizer, encoder: TextEncoder)?
 
-  /// By how many pixels a picture's height and width have to be divisible: the autoencoder's factor, and a halving for
-  /// every level of the U-Net but one.
-  static func multiple(of model: ModelFolder) throws(ModelError) -> Int {
-    try model.autoencoderConfig().factor
-      << (model.unetConfig().trunk.blockOutChannels.count - 1)
-  }
-
   /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where
   ///   the device cannot run them.
   init(

@@ -34,8 +34,6 @@ public final class Restorer {
   let group = SamplingTensors()
   /// The network's output in inversion.
   let output: any DeviceTensor
-  private var sceneCuts: SceneCutDetector?
-  private var colorFix: WaveletColorFix?
   /// The number of the first frame since the last cut.
   private var scene = 0
   private var arrived = 0
@@ -62,8 +60,7 @@ public final class Restorer {
     try options.validate()
     let schedule = try NoiseSchedule(model.schedulerConfig())
     try options.validate(trainStepCount: schedule.trainStepCount)
-    let canvas = Canvas(
-      height: height, width: width, multiple: try ModelNetworks.multiple(of: model))
+    let canvas = Canvas(height: height, width: width, multiple: try model.pictureMultiple())
     try self.init(schedule: schedule, options: options, canvas: canvas, limits: limits) { tiling in
       try ModelNetworks(
         model, options: options, height: tiling.height, width: tiling.width, on: device)
@@ -91,9 +88,6 @@ public final class Restorer {
 
     queue = FrameQueue(tileCount: tiling.count, usesControl: options.usesControl)
     output = networks.makeLatent()
-    sceneCuts =
-      options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
-    colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
     picture = networks.makePicture()
     pixels = Array(repeating: 0, count: tiling.pictureCount)
   }
@@ -118,7 +112,7 @@ public final class Restorer {
   public func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
     precondition(
       rgb.count == tiling.canvas.frameCount, "\(rgb.count) values for \(width)x\(height)")
-    if sceneCuts?.isCut(before: rgb) == true {
+    if course.sceneCuts?.isCut(before: rgb) == true {
       statistics.sceneCuts += 1
       try closeScene(emit)
     }
@@ -129,7 +123,7 @@ public final class Restorer {
   /// Gives the frames that are left. What is pushed afterwards belongs to another clip, which reads nothing of this one.
   public func finish(emit: ([Float]) throws -> Void) throws {
     try closeScene(emit)
-    sceneCuts?.forget()
+    course.sceneCuts?.forget()
   }
 
   private func closeScene(_ emit: ([Float]) throws -> Void) throws {
@@ -157,8 +151,9 @@ public final class Restorer {
   ) throws -> (any Error)? {
     let memory = try estimate(options)
     try finish(emit: emit)
-    // Without the cache, which would else be held beside the new one.
+    // Without what is large, which would else be held beside the new one's.
     course.cache = nil
+    course.colorFix = nil
     let former = course
     do {
       try follow(options, memory: memory, former: former)
@@ -175,9 +170,6 @@ public final class Restorer {
     course = try Course(
       options, memory: memory, schedule: schedule, networks: networks, tiling: tiling,
       former: former)
-    sceneCuts =
-      options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
-    colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
   }
 
   /// What options take with the networks as they are.
@@ -185,10 +177,7 @@ public final class Restorer {
     try options.validate()
     try options.validate(trainStepCount: schedule.trainStepCount)
     try options.validate(asChangeOf: self.options)
-    let memory = MemoryEstimate(
-      options, tiling, networks: networks.memory(sideBySide: options.heldCount),
-      activationsOfFrame: networks.memory(sideBySide: options.heldCount + 1).activations
-        - networks.memory(sideBySide: options.heldCount).activations)
+    let memory = PlannedMemory(options, tiling, networks).estimate(tiling)
     guard memory.fits(limits) else {
       throw InsufficientMemory(memory, limits, tiling.canvas)
     }
@@ -255,7 +244,7 @@ public final class Restorer {
           try networks.decode(group.samples[place], into: picture)
           picture.store(into: &pixels)
           tiling.add(tile, pixels, to: &restored[slot])
-          if isLast { colorFix?.apply(to: &restored[slot], from: held[place].input) }
+          if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
         }
         guard isLast else { continue }
         statistics.decode.add(decoded[place])

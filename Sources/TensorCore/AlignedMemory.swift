@@ -33,7 +33,7 @@ public final class AlignedMemory: @unchecked Sendable {
   /// - Throws: ``OutOfMemory`` where the system refuses.
   public init(checking byteCount: Int, for purpose: @autoclosure () -> String) throws(OutOfMemory) {
     let unit = Self.alignment
-    let size = max(unit, (byteCount + unit - 1) / unit * unit)
+    let size = max(unit, byteCount.roundedUp(to: unit))
     self.byteCount = size
     mapped = size >= Self.mappedFrom
     if mapped {
@@ -70,13 +70,8 @@ public struct OutOfMemory: Error, CustomStringConvertible {
   }
 
   public var description: String {
-    "out of memory: \(amount) wanted for \(purpose), which the system refuses: "
+    let amount = byteCount.map { ByteCount($0).description } ?? "more"
+    return "out of memory: \(amount) wanted for \(purpose), which the system refuses: "
       + "take a smaller picture, radius, chunk or lookahead, or fewer steps"
-  }
-
-  private var amount: String {
-    guard let byteCount else { return "more" }
-    let unit = byteCount >= 1 << 30 ? (1 << 30, "GiB") : (1 << 20, "MiB")
-    return "\((Double(byteCount) / Double(unit.0) * 10).rounded() / 10) \(unit.1)"
   }
 }

@@ -40,11 +40,4 @@ public struct WeightTensor: Sendable {
     self.storage = storage
     self.range = range
   }
-
-  /// The same bytes under another shape with as many elements.
-  public func reshaped(_ shape: Shape) -> WeightTensor {
-    precondition(shape.count == self.shape.count)
-    return WeightTensor(
-      name: name, shape: shape, elementType: elementType, storage: storage, range: range)
-  }
 }

@@ -44,9 +44,9 @@ struct Geometry {
   init(_ folder: ModelFolder, _ size: PictureSize) throws {
     try folder.requireFit(withControlNet: folder.hasPart(.controlnet))
     let autoencoder = try folder.autoencoderConfig()
-    let multiple = try autoencoder.factor << (folder.unetConfig().trunk.blockOutChannels.count - 1)
-    width = (size.width + multiple - 1) / multiple * multiple
-    height = (size.height + multiple - 1) / multiple * multiple
+    let multiple = try folder.pictureMultiple()
+    width = size.width.roundedUp(to: multiple)
+    height = size.height.roundedUp(to: multiple)
     latentShape = [
       height / autoencoder.factor, width / autoencoder.factor, autoencoder.latentChannels,
     ]

@@ -1,3 +1,5 @@
+import TensorCore
+
 /// Offsets for buffers of which only some are needed at a time.
 ///
 /// Largest first, each at the lowest offset that overlaps no buffer living at the same time.
@@ -17,7 +19,7 @@ struct ArenaLayout {
     var placed: [(offset: Int, end: Int, lifetime: ClosedRange<Int>)] = []  // by offset
     for index in requests.indices.sorted(by: { requests[$0].byteCount > requests[$1].byteCount }) {
       let request = requests[index]
-      let size = (request.byteCount + 63) / 64 * 64
+      let size = request.byteCount.roundedUp(to: AlignedMemory.alignment)
       var offset = 0
       for other in placed where other.lifetime.overlaps(request.lifetime) {
         if offset + size <= other.offset { break }

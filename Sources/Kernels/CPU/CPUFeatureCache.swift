@@ -13,7 +13,7 @@ final class CPUFeatureCache: FeatureCache {
     var end = 0
     offsets = sites.map { site in
       site.shapes.map { shape in
-        defer { end += Self.aligned(shape.count * type.byteCount) }
+        defer { end += Self.byteCount(shape, type) }
         return end
       }
     }
@@ -27,10 +27,12 @@ final class CPUFeatureCache: FeatureCache {
   /// What a cache takes, which is known before it is made.
   static func byteCount(sites: [FeatureSite], type: ElementType, passes: Int, slots: Int) -> Int {
     passes * slots
-      * sites.flatMap(\.shapes).reduce(0) { $0 + aligned($1.count * type.byteCount) }
+      * sites.flatMap(\.shapes).reduce(0) { $0 + byteCount($1, type) }
   }
 
-  private static func aligned(_ byteCount: Int) -> Int { (byteCount + 63) / 64 * 64 }
+  private static func byteCount(_ shape: Shape, _ type: ElementType) -> Int {
+    (shape.count * type.byteCount).roundedUp(to: AlignedMemory.alignment)
+  }
 
   func pointer(pass: Int, slot: Int, site: Int, part: Int) -> UnsafeMutableRawPointer {
     precondition(slot < slots)
