@@ -147,8 +147,7 @@ static void apply_piece(void *context, size_t index) {
   apply(j, from, to < j->pixels ? to : j->pixels);
 }
 
-size_t tdm_group_norm_scratch(size_t pixels, size_t channels, size_t groups, int threads) {
-  (void)groups, (void)threads;
+size_t tdm_group_norm_scratch(size_t pixels, size_t channels) {
   return channels * (chunk_count(pixels) * 2 * sizeof(double) + 2 * sizeof(float));
 }
 

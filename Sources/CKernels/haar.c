@@ -1,9 +1,6 @@
 // One level of the Haar transform, of images in float32: blocks of 2 x 2 pixels to four bands and
 // back.
-#include "scalar.h"
-
-// Elements in one piece of work, about: whole rows of blocks.
-enum { PIECE = 16384 };
+#include "pieces.h"
 
 typedef struct {
   float *out;
@@ -80,20 +77,13 @@ TDM_DISPATCH(synthesize, (const job *j, size_t from, size_t to), (j, from, to))
 
 // ---- Spread over the threads
 
-#define TDM_PIECES(name) \
-  static void name##_piece(void *context, size_t index) { \
-    const job *j = context; \
-    size_t from = index * j->piece, to = from + j->piece; \
-    name(j, from, to < j->rows ? to : j->rows); \
-  }
-
 TDM_PIECES(analyze)
 TDM_PIECES(synthesize)
 
 static void run(job j, void (*piece)(void *, size_t), int threads) {
   size_t row = 4 * j.columns * j.channels;
   if (row == 0 || j.rows == 0) return;
-  j.piece = (PIECE + row - 1) / row;
+  j.piece = tdm_rows_a_piece(row);
   tdm_parallel_for(threads, (j.rows + j.piece - 1) / j.piece, piece, &j);
 }
 

@@ -1,9 +1,8 @@
 // Normalization over each row's channels.
 #include <math.h>
 
+#include "pieces.h"
 #include "vector.h"
-
-enum { PIECE = 16384 };  // elements in one piece of work, about: whole rows
 
 typedef struct {
   tdm_type type;
@@ -61,11 +60,7 @@ TDM_INLINE void rows_body(const job *j, size_t from, size_t to) {
 }
 TDM_DISPATCH(rows, (const job *j, size_t from, size_t to), (j, from, to))
 
-static void piece(void *context, size_t index) {
-  const job *j = context;
-  size_t from = index * j->piece, to = from + j->piece;
-  rows(j, from, to < j->rows ? to : j->rows);
-}
+TDM_PIECES(rows)
 
 void tdm_layer_norm(
     tdm_type type, void *out, const void *x, size_t rows, size_t channels, float epsilon,
@@ -73,6 +68,6 @@ void tdm_layer_norm(
   if (rows == 0 || channels == 0) return;
   job j = {.type = type, .out = out, .x = x, .rows = rows, .channels = channels,
            .epsilon = epsilon, .weight = weight, .bias = bias};
-  j.piece = (PIECE + channels - 1) / channels;
-  tdm_parallel_for(threads, (rows + j.piece - 1) / j.piece, piece, &j);
+  j.piece = tdm_rows_a_piece(channels);
+  tdm_parallel_for(threads, (rows + j.piece - 1) / j.piece, rows_piece, &j);
 }

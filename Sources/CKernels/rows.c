@@ -1,17 +1,14 @@
-// Work that goes row by row through channels: gating, joining, padding and enlarging.
+// Work that goes row by row through channels: gating, joining and enlarging.
+#include "pieces.h"
 #include "scalar.h"
 
-// Elements in one piece of work, about: whole rows, so that small tensors stay on the caller's
-// thread.
-enum { PIECE = 16384 };
-
 typedef struct {
-  tdm_type type, x_type;
+  tdm_type type;
   void *out;
   const void *x, *y, *addend;
   const void *const *sources;
   float scale;
-  size_t rows, channels, other_channels;  // of x, and of y or out; interleave: bytes, and sources
+  size_t rows, channels, other_channels;  // of x, and of y; interleave: bytes, and sources
   size_t height, width, out_height, out_width;
   size_t piece;  // rows in a piece of work
 } job;
@@ -51,19 +48,6 @@ TDM_INLINE void concat_body(const job *j, size_t from, size_t to) {
 }
 TDM_DISPATCH(concat, (const job *j, size_t from, size_t to), (j, from, to))
 
-TDM_INLINE void pad_body(const job *j, size_t from, size_t to) {
-  size_t channels = j->channels, out_channels = j->other_channels;
-  size_t kept = channels < out_channels ? channels : out_channels;
-  TDM_FOR_TYPE(j->type, T, TDM_FOR_TYPE(j->x_type, X, for (size_t row = from; row < to; row++) {
-    void *out = tdm_out(T, j->out, row * out_channels);
-    const void *x = tdm_at(X, j->x, row * channels);
-    TDM_LANES
-    for (size_t i = 0; i < kept; i++) tdm_store(T, out, i, tdm_load(X, x, i));
-    memset(tdm_out(T, out, kept), 0, (out_channels - kept) * tdm_size(T));
-  }))
-}
-TDM_DISPATCH(pad, (const job *j, size_t from, size_t to), (j, from, to))
-
 static void interleave(const job *j, size_t from, size_t to) {
   size_t bytes = j->channels, count = j->other_channels;
   for (size_t row = from; row < to; row++) {
@@ -85,22 +69,14 @@ static void enlarge(const job *j, size_t from, size_t to) {
 
 // ---- Spread over the threads
 
-#define TDM_PIECES(name) \
-  static void name##_piece(void *context, size_t index) { \
-    const job *j = context; \
-    size_t from = index * j->piece, to = from + j->piece; \
-    name(j, from, to < j->rows ? to : j->rows); \
-  }
-
 TDM_PIECES(geglu)
 TDM_PIECES(concat)
-TDM_PIECES(pad)
 TDM_PIECES(interleave)
 TDM_PIECES(enlarge)
 
 static void run(job j, size_t row, void (*piece)(void *, size_t), int threads) {
   if (row == 0 || j.rows == 0) return;
-  j.piece = (PIECE + row - 1) / row;
+  j.piece = tdm_rows_a_piece(row);
   tdm_parallel_for(threads, (j.rows + j.piece - 1) / j.piece, piece, &j);
 }
 
@@ -132,12 +108,4 @@ void tdm_upsample_nearest(
   job j = {.type = type, .out = out, .x = x, .rows = out_height, .channels = channels,
            .height = height, .width = width, .out_height = out_height, .out_width = out_width};
   run(j, out_width * channels, enlarge_piece, threads);
-}
-
-void tdm_pad_channels(
-    tdm_type out_type, void *out, size_t out_channels, tdm_type x_type, const void *x,
-    size_t channels, size_t rows, int threads) {
-  job j = {.type = out_type, .x_type = x_type, .out = out, .x = x, .rows = rows,
-           .channels = channels, .other_channels = out_channels};
-  run(j, out_channels, pad_piece, threads);
 }

@@ -1,23 +1,14 @@
 import CKernels
 import Foundation
 
-/// Numbers that are the same in every run.
+/// Numbers that are the same in every run, roughly normal.
 struct Noise {
-  private var state: UInt64
+  private var numbers: Numbers
 
-  init(_ seed: UInt64) { state = seed }
-
-  /// SplitMix64 (Steele, Lea and Flood 2014).
-  mutating func bits() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
+  init(_ seed: UInt64) { numbers = Numbers(seed: seed) }
 
   /// Evenly spread over 0..<1.
-  mutating func fraction() -> Float { Float(bits() >> 40) / Float(1 << 24) }
+  private mutating func fraction() -> Float { Float(numbers.next() >> 40) / Float(1 << 24) }
 
   /// Roughly normal, mean 0, deviation 1.
   mutating func normal() -> Float {

@@ -34,7 +34,7 @@ private func groupNorm(
   let pixels = x.count / channels
   let input = Guarded(type, x)
   let out = inPlace ? input : Guarded(type, count: x.count)
-  let scratch = Guarded(byteCount: tdm_group_norm_scratch(pixels, channels, groups, threads))
+  let scratch = Guarded(byteCount: tdm_group_norm_scratch(pixels, channels))
   tdm_group_norm(
     type, out.start, input.start, pixels, channels, groups, epsilon, weight, bias, activation,
     scratch.start, threads)

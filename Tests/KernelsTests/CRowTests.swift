@@ -77,30 +77,6 @@ struct CRowTests {
     }
   }
 
-  @Test("Channels are padded with zeros or dropped, between any two types", arguments: shapes)
-  func padding(rows: Int, channels: Int) {
-    var noise = Noise(3)
-    for source in tdm_type.all {
-      let x = source.rounded(noise.normals(rows * channels))
-      for type in tdm_type.all {
-        for wanted in [channels + 5, channels, max(channels - 2, 1)] {
-          let kept = type.rounded(x)
-          let expected = (0..<rows).flatMap { row in
-            (0..<wanted).map { $0 < channels ? Double(kept[row * channels + $0]) : 0 }
-          }
-          withEachInstructionSet { isa in
-            let input = Guarded(source, x)
-            let out = Guarded(type, count: rows * wanted)
-            tdm_pad_channels(
-              type, out.start, wanted, source, input.start, channels, rows, 2)
-            let distance = Distance(out.values(type), from: expected)
-            #expect(distance.relative == 0 && out.isIntact, "set \(isa): \(distance)")
-          }
-        }
-      }
-    }
-  }
-
   @Test("Enlarging takes the nearest pixel above and to the left")
   func enlarging() {
     var noise = Noise(4)

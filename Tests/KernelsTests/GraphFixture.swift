@@ -2,7 +2,7 @@ import TensorCore
 
 @testable import Kernels
 
-/// Numbers that look random and are the same in every run (SplitMix64).
+/// Numbers that look random and are the same in every run: SplitMix64 (Steele, Lea and Flood 2014).
 struct Numbers: RandomNumberGenerator {
   private var state: UInt64
   init(seed: UInt64) { state = seed }

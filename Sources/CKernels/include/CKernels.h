@@ -70,7 +70,7 @@ void tdm_attention(
 // ---- Normalization
 
 /// Bytes of scratch that tdm_group_norm needs.
-size_t tdm_group_norm_scratch(size_t pixels, size_t channels, size_t groups, int threads);
+size_t tdm_group_norm_scratch(size_t pixels, size_t channels);
 
 /// out = activation((x - mean) / sqrt(variance + epsilon) * weight + bias), statistics over each group's channels and all pixels.
 /// out may be x.
@@ -125,10 +125,6 @@ void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t
 
 /// out[i] = scale * x[i] + offset, between any two types. With scale 1 and offset 0 it is a conversion (round to nearest even).
 void tdm_affine(tdm_type out_type, void *out, tdm_type x_type, const void *x, float scale, float offset, size_t count, int threads);
-
-/// [rows, channels] -> [rows, out_channels], further channels zero (or dropped, where out_channels is smaller), between any two types.
-void tdm_pad_channels(
-    tdm_type out_type, void *out, size_t out_channels, tdm_type x_type, const void *x, size_t channels, size_t rows, int threads);
 
 /// IEEE half precision to float32.
 void tdm_f16_to_f32(float *out, const uint16_t *x, size_t count, int threads);

@@ -57,10 +57,10 @@ final class CPUPlan: Plan {
     frameStride = layout.byteCount
     self.offsets = offsets
     let scratch = lowering.steps.map(\.step.scratchByteCount).max() ?? 0
-    scratchByteCount = (scratch + 63) / 64 * 64
+    scratchByteCount = scratch.roundedUp(to: AlignedMemory.alignment)
 
     boundTensors = Array(repeating: [], count: rows.count)
-    boundPointers = boundTensors.map { $0.map { _ in nil } }
+    boundPointers = Array(repeating: [], count: rows.count)
     scalars = Array(repeating: 0, count: scalarRows.count)
     parameters = Array(repeating: 1, count: graph.parameterCount)
   }
@@ -70,7 +70,7 @@ final class CPUPlan: Plan {
     var end = 0
     for buffer in buffers {
       offsets[buffer.index] = end
-      end += (buffer.byteCount + 63) / 64 * 64
+      end += buffer.byteCount.roundedUp(to: AlignedMemory.alignment)
     }
     return end
   }
@@ -162,7 +162,7 @@ final class CPUPlan: Plan {
   private func execution(frames: Int, context: Context?, window: WindowPass?) throws -> Execution {
     let memory = try device.workspace.reserve(workspaceByteCount(frames: frames))
     return Execution(
-      frames: frames, frameBase: memory + scratchByteCount, frameStride: frameStride,
+      frameBase: memory + scratchByteCount, frameStride: frameStride,
       stepBase: stepMemory.pointer, contextBase: context?.memory.pointer, scratch: memory,
       offsets: offsets, bound: boundPointers, scalars: scalars, parameters: parameters,
       window: window, threads: device.threads)

@@ -6,7 +6,7 @@ final class CPUTensor: DeviceTensor {
   let shape: Shape
   let storage: Storage
   let type: ElementType
-  let memory: AlignedMemory
+  private let memory: AlignedMemory
   private let threads: Int32
 
   init(_ shape: Shape, storage: Storage, type: ElementType, threads: Int32) {

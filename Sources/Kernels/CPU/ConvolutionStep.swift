@@ -76,11 +76,3 @@ final class ConvolutionStep: Step {
     try primitive.run(execution, frame: frame)
   }
 }
-
-extension WeightStore {
-  /// A layer's bias, zeros where it has none.
-  func bias(_ tensor: WeightTensor?, channels: Int) throws(KernelError) -> AlignedMemory {
-    guard let tensor else { return AlignedMemory(byteCount: channels * 4) }
-    return try floats(tensor)
-  }
-}

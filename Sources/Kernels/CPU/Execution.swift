@@ -21,7 +21,6 @@ struct Buffer: Hashable {
 
 /// Where a run's buffers lie.
 struct Execution {
-  let frames: Int
   let frameBase: UnsafeMutableRawPointer
   let frameStride: Int
   let stepBase: UnsafeMutableRawPointer
@@ -54,26 +53,4 @@ struct Execution {
       }
     }
   }
-}
-
-/// One operation made ready to run.
-protocol Step {
-  /// For timings.
-  var label: String { get }
-  var scratchByteCount: Int { get }
-  /// Buffers that have to keep their contents until this step, and those that it writes.
-  var reads: [Buffer] { get }
-  var writes: [Buffer] { get }
-  /// Whether a frame of the run, or a later one, reads what another one has here.
-  var readsWindow: Bool { get }
-  /// Computes one frame.
-  func run(_ execution: Execution, frame: Int) throws(KernelError)
-  /// Called once a run, after the last frame.
-  func finish(_ execution: Execution)
-}
-
-extension Step {
-  var scratchByteCount: Int { 0 }
-  var readsWindow: Bool { false }
-  func finish(_ execution: Execution) {}
 }

@@ -2,12 +2,6 @@ import CKernels
 import COneDNN
 import TensorCore
 
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
-
 /// Turns a graph's operations into steps on buffers: chooses element types, adds conversions, and lets a result take
 /// the place of an operand that nobody reads any more.
 struct Lowering {
@@ -17,8 +11,9 @@ struct Lowering {
   private(set) var buffers: [Buffer] = []
   /// Rows of bound tensors: the buffer of each, in the order of inputs and outputs.
   private(set) var bound: [(value: Value, buffer: Buffer)] = []
-  /// Buffers of the prompt's inputs and of the step's scalars.
+  /// Buffers of the prompt's inputs.
   private(set) var contextInputs: [(value: Value, buffer: Buffer)] = []
+  /// The step's, in the order in which ``Execution/scalars`` has them.
   private(set) var scalars: [Value] = []
 
   private var placed: [Int: Buffer] = [:]
@@ -133,7 +128,7 @@ struct Lowering {
   private mutating func affine(
     _ source: Buffer, to target: Buffer, scale: Float, offset: Float, count: Int, scope: Scope
   ) {
-    let step = ElementwiseStep("conversion", [source], to: target) { execution, sources, output in
+    let step = KernelStep("conversion", [source], to: target) { execution, sources, output in
       tdm_affine(
         target.type.kernel, output, source.type.kernel, sources(0), scale, offset, count,
         execution.threads)
@@ -197,14 +192,14 @@ struct Lowering {
 
     case .groupNorm(let settings):
       let source = operand(inputs[0], as: type)
-      let step = try GroupNormStep(
+      let step = try KernelStep(
         settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
         shape: value.shape, device)
       steps.append((step, value.scope))
 
     case .layerNorm(let settings):
       let source = operand(inputs[0], as: type)
-      let step = try LayerNormStep(
+      let step = try KernelStep(
         settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
         shape: value.shape, device)
       steps.append((step, value.scope))
@@ -292,13 +287,13 @@ struct Lowering {
   /// An operation that reads and writes float32 only.
   private mutating func appendExact(
     _ value: Value, _ input: Value, at index: Int, _ label: String,
-    _ kernel: @escaping ElementwiseStep.Kernel
+    _ kernel: @escaping KernelStep.Kernel
   ) {
     let source = operand(input, as: .f32)
     let output = target(value, at: index)
     let exact =
       output.type == .f32 ? output : makeBuffer(output.place, .f32, count: value.shape.count)
-    steps.append((ElementwiseStep(label, [source], to: exact, kernel), value.scope))
+    steps.append((KernelStep(label, [source], to: exact, kernel), value.scope))
     if exact != output {
       convert(exact, to: output, count: value.shape.count, scope: value.scope)
     }
@@ -306,12 +301,12 @@ struct Lowering {
 
   private mutating func append(
     _ value: Value, _ inputs: [Value], inPlace: Bool = false, at index: Int, _ label: String,
-    _ kernel: @escaping ElementwiseStep.Kernel
+    _ kernel: @escaping KernelStep.Kernel
   ) {
     let type = value.scope == .step ? ElementType.f32 : device.activationType
     let sources = inputs.map { operand($0, as: type) }
     let output = target(value, inPlaceOf: inPlace ? inputs.first : nil, at: index)
-    steps.append((ElementwiseStep(label, sources, to: output, kernel), value.scope))
+    steps.append((KernelStep(label, sources, to: output, kernel), value.scope))
   }
 }
 
@@ -323,20 +318,5 @@ extension Execution {
   /// What depends on the timestep alone is kept in float32.
   fileprivate func type(of value: Value, else type: ElementType) -> tdm_type {
     value.scope == .step ? TDM_F32 : type.kernel
-  }
-}
-
-extension TimestepEmbedding {
-  /// In float32 throughout, as the networks were trained.
-  /// Reference: Vaswani et al. 2017, section 3.5.
-  fileprivate func write(to output: UnsafeMutablePointer<Float>, channels: Int, timestep: Float) {
-    let half = channels / 2
-    for i in 0..<half {
-      let exponent = -Float(log(10000.0)) * Float(i) / (Float(half) - frequencyShift)
-      let angle = timestep * expf(exponent)
-      output[flipsSineToCosine ? i : half + i] = cosf(angle)
-      output[flipsSineToCosine ? half + i : i] = sinf(angle)
-    }
-    if channels % 2 == 1 { output[channels - 1] = 0 }
   }
 }

@@ -125,7 +125,7 @@ final class PrimitiveDescriptor {
 final class Attributes {
   let handle: dnnl_primitive_attr_t
 
-  init(sumsIntoOutput: Bool = false, activation: Activation = .none) throws(KernelError) {
+  init(sumsIntoOutput: Bool, activation: Activation) throws(KernelError) {
     var handle: dnnl_primitive_attr_t?
     try check(dnnl_primitive_attr_create(&handle), "attributes")
     self.handle = handle!

@@ -55,6 +55,12 @@ final class WeightStore {
     return memory
   }
 
+  /// A layer's bias, zeros where it has none.
+  func bias(_ tensor: WeightTensor?, channels: Int) throws(KernelError) -> AlignedMemory {
+    guard let tensor else { return AlignedMemory(byteCount: channels * 4) }
+    return try floats(tensor)
+  }
+
   /// The tensor in a primitive's layout.
   /// - Parameters:
   ///   - extents: as the primitive sees them, with `tag` the checkpoint's layout of them.

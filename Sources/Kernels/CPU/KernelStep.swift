@@ -1,8 +1,5 @@
-import CKernels
-import TensorCore
-
-/// An operation without weights: a call of one kernel with the addresses of its operands.
-final class ElementwiseStep: Step {
+/// An operation by one of this package's own kernels: a call with the addresses of its operands.
+final class KernelStep: Step {
   typealias Kernel = (
     _ execution: Execution, _ sources: (Int) -> UnsafeMutableRawPointer,
     _ target: UnsafeMutableRawPointer
@@ -10,12 +7,17 @@ final class ElementwiseStep: Step {
 
   let label: String
   let reads, writes: [Buffer]
+  let scratchByteCount: Int
   private let target: Buffer
   private let kernel: Kernel
 
-  init(_ label: String, _ sources: [Buffer], to target: Buffer, _ kernel: @escaping Kernel) {
+  init(
+    _ label: String, _ sources: [Buffer], to target: Buffer, scratchByteCount: Int = 0,
+    _ kernel: @escaping Kernel
+  ) {
     self.label = label
     self.target = target
+    self.scratchByteCount = scratchByteCount
     self.kernel = kernel
     reads = sources
     writes = [target]

@@ -1,0 +1,38 @@
+import CKernels
+import TensorCore
+
+extension KernelStep {
+  /// Group normalization with its activation.
+  convenience init(
+    _ settings: GroupNorm, source: Buffer, target: Buffer, shape: Shape, _ device: CPUDevice
+  ) throws(KernelError) {
+    let (pixels, channels) = (shape.rows, shape.channels)
+    let weight = try device.weights.floats(settings.weight)
+    let bias = try device.weights.floats(settings.bias)
+    self.init(
+      "group norm", [source], to: target, scratchByteCount: tdm_group_norm_scratch(pixels, channels)
+    ) { execution, sources, output in
+      tdm_group_norm(
+        target.type.kernel, output, sources(0), pixels, channels, settings.groupCount,
+        settings.epsilon, weight.floats, bias.floats, settings.activation.kernel,
+        execution.scratch, execution.threads)
+    }
+  }
+
+  /// Normalization of each row's channels.
+  convenience init(
+    _ settings: LayerNorm, source: Buffer, target: Buffer, shape: Shape, _ device: CPUDevice
+  ) throws(KernelError) {
+    let weight = try device.weights.floats(settings.weight)
+    let bias = try device.weights.floats(settings.bias)
+    self.init("layer norm", [source], to: target) { execution, sources, output in
+      tdm_layer_norm(
+        target.type.kernel, output, sources(0), shape.rows, shape.channels, settings.epsilon,
+        weight.floats, bias.floats, execution.threads)
+    }
+  }
+}
+
+extension AlignedMemory {
+  var floats: UnsafePointer<Float> { UnsafePointer(pointer.assumingMemoryBound(to: Float.self)) }
+}
