@@ -25,9 +25,9 @@ public enum AutoencoderConfig: Sendable, Equatable {
   /// A latent pixel covers factor x factor pixels of the picture.
   public var factor: Int {
     switch self {
-    case .kl(let config): 1 << (config.blockOutChannels.count - 1)
-    case .tiny(let config): 1 << (config.encoderBlockOutChannels.count - 1)
-    case .haar: 2
+    case .kl(let config): config.factor
+    case .tiny(let config): config.factor
+    case .haar(let config): config.factor
     }
   }
 

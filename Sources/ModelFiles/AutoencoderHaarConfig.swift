@@ -9,6 +9,9 @@ public struct AutoencoderHaarConfig: Sendable, Equatable {
   public var bandScales: [Float]
   public var scalingFactor: Float
 
+  /// A latent pixel covers factor x factor pixels of the picture.
+  public var factor: Int { 2 }
+
   init(_ reader: ConfigReader) throws(ModelError) {
     inChannels = try reader.int("in_channels", default: 3)
     latentChannels = try reader.int("latent_channels", default: 12)

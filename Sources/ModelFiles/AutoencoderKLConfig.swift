@@ -17,6 +17,9 @@ public struct AutoencoderKLConfig: Sendable, Equatable {
   public var usePostQuantConv: Bool
   public var midBlockAddAttention: Bool
 
+  /// A latent pixel covers factor x factor pixels of the picture.
+  public var factor: Int { 1 << (blockOutChannels.count - 1) }
+
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.require("act_fn", oneOf: .string("silu"), .string("swish"))
     try reader.require("shift_factor", oneOf: .null, .integer(0))

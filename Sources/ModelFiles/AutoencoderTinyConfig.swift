@@ -29,6 +29,9 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
   public var latentShift: Float
   public var scalingFactor: Float
 
+  /// A latent pixel covers factor x factor pixels of the picture.
+  public var factor: Int { 1 << (encoderBlockOutChannels.count - 1) }
+
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.require("shift_factor", oneOf: .null, .integer(0))
     inChannels = try reader.int("in_channels", default: 3)

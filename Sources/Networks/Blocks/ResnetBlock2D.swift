@@ -12,9 +12,9 @@ struct ResnetBlock2D {
   let outputScaleFactor: Float
 
   /// - Parameters:
-  ///   - timeChannels: width of the time's embedding; nil in autoencoders, which know no time.
+  ///   - timeChannels: width of the time's embedding; nil where there is none.
   ///   - groupCount: of the norms; nil for none.
-  init(
+  private init(
     _ scope: WeightScope, _ inChannels: Int, _ outChannels: Int, timeChannels: Int?,
     groupCount: Int?, epsilon: Float, outputScaleFactor: Float = 1
   ) throws(ModelError) {
@@ -35,6 +35,26 @@ struct ResnetBlock2D {
       inChannels == outChannels
       ? nil : try Conv2d(scope["conv_shortcut"], inChannels, outChannels, kernel: 1)
     self.outputScaleFactor = outputScaleFactor
+  }
+
+  /// One of a UNet's.
+  init(
+    _ scope: WeightScope, _ inChannels: Int, _ outChannels: Int, _ config: UNetTrunkConfig,
+    outputScaleFactor: Float = 1
+  ) throws(ModelError) {
+    try self.init(
+      scope, inChannels, outChannels, timeChannels: TimestepEmbedding.width(config),
+      groupCount: config.resnetGroupCount, epsilon: config.normEpsilon,
+      outputScaleFactor: outputScaleFactor)
+  }
+
+  /// One of AutoencoderKL's, which know no time.
+  init(
+    _ scope: WeightScope, _ inChannels: Int, _ outChannels: Int, _ config: AutoencoderKLConfig
+  ) throws(ModelError) {
+    try self.init(
+      scope, inChannels, outChannels, timeChannels: nil, groupCount: config.normGroupCount,
+      epsilon: autoencoderEpsilon)
   }
 
   /// - Parameters:

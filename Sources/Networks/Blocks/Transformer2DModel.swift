@@ -8,19 +8,20 @@ struct Transformer2DModel {
   let projIn, projOut: Linear
   let blocks: [BasicTransformerBlock]
 
-  init(
-    _ scope: WeightScope, _ channels: Int, contextChannels: Int, headCount: Int, layerCount: Int,
-    groupCount: Int
-  ) throws(ModelError) {
+  /// - Parameter level: of the resolution, 0 for the finest.
+  init(_ scope: WeightScope, _ config: UNetTrunkConfig, level: Int) throws(ModelError) {
+    let channels = config.blockOutChannels[level]
     // Not the configuration's norm_eps: diffusers' transformers keep their own.
-    norm = try GroupNorm(scope["norm"], channels, groupCount: groupCount, epsilon: 1e-6)
+    norm = try GroupNorm(
+      scope["norm"], channels, groupCount: config.normGroupCount, epsilon: 1e-6)
     projIn = try Linear(scope["proj_in"], channels, channels)
     var blocks: [BasicTransformerBlock] = []
-    for layer in 0..<layerCount {
+    for layer in 0..<config.transformerLayersPerBlock[level] {
       blocks.append(
         try BasicTransformerBlock(
-          scope["transformer_blocks", layer], channels, contextChannels: contextChannels,
-          headCount: headCount))
+          scope["transformer_blocks", layer], channels,
+          contextChannels: config.crossAttentionDimensions[level],
+          headCount: config.headCounts[level]))
     }
     self.blocks = blocks
     projOut = try Linear(scope["proj_out"], channels, channels)
@@ -28,7 +29,7 @@ struct Transformer2DModel {
 
   /// - Parameters:
   ///   - x: [H, W, channels]
-  ///   - conditioning: its text is [77, contextChannels].
+  ///   - conditioning: its text is [77, crossAttentionDimension].
   /// - Returns: shaped as `x`.
   func callAsFunction(_ x: Value, _ conditioning: Conditioning, in graph: Graph) -> Value {
     var h = projIn(norm(x, in: graph), in: graph)

@@ -12,20 +12,16 @@ struct UNetMidBlock2D {
   init(
     _ scope: WeightScope, _ config: UNetTrunkConfig, withAttention: Bool
   ) throws(ModelError) {
-    let channels = config.blockOutChannels.last!
+    let level = config.blockOutChannels.count - 1
+    let channels = config.blockOutChannels[level]
     func resnet(_ index: Int) throws(ModelError) -> ResnetBlock2D {
       try ResnetBlock2D(
-        scope["resnets", index], channels, channels, timeChannels: TimestepEmbedding.width(config),
-        groupCount: config.resnetGroupCount, epsilon: config.normEpsilon,
+        scope["resnets", index], channels, channels, config,
         outputScaleFactor: config.midBlockScaleFactor)
     }
     first = try resnet(0)
     attention =
-      withAttention
-      ? try Transformer2DModel(
-        scope["attentions.0"], channels, contextChannels: config.crossAttentionDimensions.last!,
-        headCount: config.headCounts.last!, layerCount: config.transformerLayersPerBlock.last!,
-        groupCount: config.normGroupCount) : nil
+      withAttention ? try Transformer2DModel(scope["attentions.0"], config, level: level) : nil
     last = withAttention ? try resnet(1) : nil
   }
 

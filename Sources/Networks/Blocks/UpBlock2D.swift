@@ -4,8 +4,7 @@ import TensorCore
 
 /// One resolution on the way up: CrossAttnUpBlock2D, or UpBlock2D where it has no attention.
 struct UpBlock2D {
-  let resnets: [ResnetBlock2D]
-  let attentions: [Transformer2DModel]
+  let layers: [UNetBlockLayer]
   let upsampler: Upsample2D?
 
   /// - Parameter index: 0 for the coarsest.
@@ -13,30 +12,19 @@ struct UpBlock2D {
     let widths = config.trunk.blockOutChannels
     let level = widths.count - 1 - index
     let outChannels = widths[level]
-    let layerCount = config.layersPerBlock[level] + 1
+    let layerCount = config.trunk.layersPerBlock[level] + 1
     var inChannels = index == 0 ? outChannels : widths[level + 1]
-    var resnets: [ResnetBlock2D] = []
-    var attentions: [Transformer2DModel] = []
+    var layers: [UNetBlockLayer] = []
     for layer in 0..<layerCount {
       // The last skip of a resolution is what the finer one handed down.
       let skipChannels = layer == layerCount - 1 ? widths[max(level - 1, 0)] : outChannels
-      resnets.append(
-        try ResnetBlock2D(
-          scope["resnets", layer], inChannels + skipChannels, outChannels,
-          timeChannels: TimestepEmbedding.width(config.trunk), groupCount: config.resnetGroupCount,
-          epsilon: config.normEpsilon))
-      if config.upBlockTypes[index].hasAttention {
-        attentions.append(
-          try Transformer2DModel(
-            scope["attentions", layer], outChannels,
-            contextChannels: config.crossAttentionDimensions[level],
-            headCount: config.headCounts[level],
-            layerCount: config.transformerLayersPerBlock[level], groupCount: config.normGroupCount))
-      }
+      layers.append(
+        try UNetBlockLayer(
+          scope, layer, inChannels + skipChannels, config.trunk, level: level,
+          hasAttention: config.upBlockTypes[index].hasAttention))
       inChannels = outChannels
     }
-    self.resnets = resnets
-    self.attentions = attentions
+    self.layers = layers
     upsampler = level == 0 ? nil : try Upsample2D(scope["upsamplers.0"], outChannels)
   }
 
@@ -48,10 +36,8 @@ struct UpBlock2D {
     _ x: Value, _ conditioning: Conditioning, skips: inout [Skip], in graph: Graph
   ) -> Value {
     var h = x
-    for (layer, resnet) in resnets.enumerated() {
-      h = resnet(
-        skips.removeLast().concatenated(to: h, in: graph), time: conditioning.time, in: graph)
-      if !attentions.isEmpty { h = attentions[layer](h, conditioning, in: graph) }
+    for layer in layers {
+      h = layer(skips.removeLast().concatenated(to: h, in: graph), conditioning, in: graph)
     }
     return upsampler.map { $0(h, likeSizeOf: skips.last!.value, in: graph) } ?? h
   }

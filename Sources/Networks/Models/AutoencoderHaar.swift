@@ -12,7 +12,7 @@ public struct AutoencoderHaar: Autoencoder {
   public let config: AutoencoderHaarConfig
 
   public var latentChannels: Int { config.latentChannels }
-  public var factor: Int { AutoencoderConfig.haar(config).factor }
+  public var factor: Int { config.factor }
 
   public init(_ config: AutoencoderHaarConfig) { self.config = config }
 

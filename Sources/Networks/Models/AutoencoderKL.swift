@@ -2,6 +2,9 @@ import Kernels
 import ModelFiles
 import TensorCore
 
+/// The epsilon of every norm of AutoencoderKL; no configuration sets it.
+let autoencoderEpsilon: Float = 1e-6
+
 /// The variational autoencoder of latent diffusion. Of its posterior only the mean is computed.
 ///
 /// Reference: Rombach et al. 2022, section 3.1; names as in diffusers.
@@ -13,7 +16,7 @@ public struct AutoencoderKL: Autoencoder {
   let postQuantConv: Conv2d?
 
   public var latentChannels: Int { config.latentChannels }
-  public var factor: Int { 1 << (config.blockOutChannels.count - 1) }
+  public var factor: Int { config.factor }
 
   public init(_ scope: WeightScope, _ config: AutoencoderKLConfig) throws(ModelError) {
     self.config = config

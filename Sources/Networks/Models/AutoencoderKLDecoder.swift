@@ -46,9 +46,7 @@ struct UpDecoderBlock2D {
     var resnets: [ResnetBlock2D] = []
     for layer in 0...config.layersPerBlock {
       resnets.append(
-        try ResnetBlock2D(
-          scope["resnets", layer], inChannels, widths[index], timeChannels: nil,
-          groupCount: config.normGroupCount, epsilon: autoencoderEpsilon))
+        try ResnetBlock2D(scope["resnets", layer], inChannels, widths[index], config))
       inChannels = widths[index]
     }
     self.resnets = resnets

@@ -2,9 +2,6 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// The epsilon of every norm of AutoencoderKL; no configuration sets it.
-let autoencoderEpsilon: Float = 1e-6
-
 /// AutoencoderKL's way from picture to latent.
 struct AutoencoderKLEncoder {
   let convIn: Conv2d
@@ -53,9 +50,7 @@ struct DownEncoderBlock2D {
     var resnets: [ResnetBlock2D] = []
     for layer in 0..<config.layersPerBlock {
       resnets.append(
-        try ResnetBlock2D(
-          scope["resnets", layer], inChannels, widths[level], timeChannels: nil,
-          groupCount: config.normGroupCount, epsilon: autoencoderEpsilon))
+        try ResnetBlock2D(scope["resnets", layer], inChannels, widths[level], config))
       inChannels = widths[level]
     }
     self.resnets = resnets

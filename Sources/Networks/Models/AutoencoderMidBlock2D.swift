@@ -11,9 +11,7 @@ struct AutoencoderMidBlock2D {
   init(_ scope: WeightScope, _ config: AutoencoderKLConfig) throws(ModelError) {
     let channels = config.blockOutChannels.last!
     func resnet(_ index: Int) throws(ModelError) -> ResnetBlock2D {
-      try ResnetBlock2D(
-        scope["resnets", index], channels, channels, timeChannels: nil,
-        groupCount: config.normGroupCount, epsilon: autoencoderEpsilon)
+      try ResnetBlock2D(scope["resnets", index], channels, channels, config)
     }
     first = try resnet(0)
     if config.midBlockAddAttention {

@@ -24,7 +24,7 @@ public struct AutoencoderTiny: Autoencoder {
   }
 
   public var latentChannels: Int { config.latentChannels }
-  public var factor: Int { 1 << (config.encoderBlockOutChannels.count - 1) }
+  public var factor: Int { config.factor }
 
   public init(_ scope: WeightScope, _ config: AutoencoderTinyConfig) throws(ModelError) {
     self.config = config

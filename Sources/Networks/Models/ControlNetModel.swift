@@ -33,7 +33,7 @@ public struct ControlNetModel {
     trunk = try UNetTrunk(scope, config.trunk, convInKernel: 3)
     var widths = [config.trunk.blockOutChannels[0]]
     for (level, block) in trunk.downBlocks.enumerated() {
-      let count = block.resnets.count + (block.downsampler == nil ? 0 : 1)
+      let count = block.layers.count + (block.downsampler == nil ? 0 : 1)
       widths += Array(repeating: config.trunk.blockOutChannels[level], count: count)
     }
     var skipConvs: [Linear] = []
