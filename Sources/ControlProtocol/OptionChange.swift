@@ -41,11 +41,11 @@ package struct OptionChange: Sendable, Equatable {
         preset = try Self.name(
           key, value, Preset.init(rawValue:), Preset.allCases.map(\.rawValue))
       case "prompt":
-        prompt = try Self.setting(key, value, expected: "a text or null") { $0.string }
+        prompt = try Self.setting(key, value, expected: "a text or null", \.string)
       case "strength":
-        strength = try Self.setting(key, value, expected: "a number or null", Self.number)
+        strength = try Self.setting(key, value, expected: "a number or null", \.real)
       case "guidance":
-        guidance = try Self.setting(key, value, expected: "a number or null", Self.number)
+        guidance = try Self.setting(key, value, expected: "a number or null", \.real)
       case "at_frame":
         guard let frame = value.integer, frame >= 0 else {
           throw Refusal(
@@ -86,14 +86,6 @@ package struct OptionChange: Sendable, Equatable {
       throw Refusal(.invalidValue, "\(key): expected \(expected), found \(value.summary)")
     }
     return .given(found)
-  }
-
-  private static func number(_ value: JSON) -> Double? {
-    switch value {
-    case .integer(let number): Double(number)
-    case .number(let number): number
-    default: nil
-    }
   }
 }
 

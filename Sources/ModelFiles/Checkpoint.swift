@@ -7,53 +7,6 @@ struct CheckpointTensor: Sendable {
   let storage: any WeightStorage
 }
 
-/// A safetensors file that is open, its header checked.
-struct SafetensorsFile: Sendable {
-  let name: String
-  let storage: any WeightStorage
-  let header: SafetensorsHeader
-
-  init(name: String, storage: any WeightStorage, header: SafetensorsHeader) {
-    self.name = name
-    self.storage = storage
-    self.header = header
-  }
-
-  init(_ file: StoredFile) throws(ModelError) {
-    // The header alone: a checkpoint may have gigabytes of tensors behind it.
-    let prefix = try file.withBytes(0..<min(8, file.range.count)) { bytes in
-      SafetensorsHeader.byteCount(prefix: bytes, fileSize: file.range.count)
-    }
-    let read: Result<SafetensorsHeader, ModelError> = try file.withBytes(0..<prefix) { bytes in
-      do throws(ModelError) {
-        return .success(
-          try SafetensorsHeader(file: file.name, prefix: bytes, fileSize: file.range.count))
-      } catch { return .failure(error) }
-    }
-    let header = try read.get()
-    let start = file.range.lowerBound
-    name = file.name
-    storage = file.storage
-    // Offsets count from the start of the file; what the file lies in may hold others before it.
-    self.header =
-      start == 0
-      ? header
-      : SafetensorsHeader(
-        tensors: header.tensors.map {
-          StoredTensor(
-            name: $0.name, dtype: $0.dtype, extents: $0.extents,
-            range: start + $0.range.lowerBound..<start + $0.range.upperBound)
-        }, dataOffset: start + header.dataOffset)
-  }
-}
-
-extension SafetensorsHeader {
-  init(tensors: [StoredTensor], dataOffset: Int) {
-    self.tensors = tensors
-    self.dataOffset = dataOffset
-  }
-}
-
 /// The tensors of one part of a model, by canonical name, and which of them were asked for.
 ///
 /// Used by one thread: the one that builds the networks.

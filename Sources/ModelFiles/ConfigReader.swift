@@ -70,7 +70,7 @@ struct ConfigReader {
   ) throws(ModelError) -> Double {
     guard let value = members[key] else { return standard }
     if value == .null, let null { return null }
-    guard let number = Self.real(value), number >= least, number <= 1e6 else {
+    guard let number = value.real, number >= least, number <= 1e6 else {
       throw error(key, expected: least > -1e6 ? "a number from \(least)" : "a number")
     }
     return number
@@ -81,7 +81,7 @@ struct ConfigReader {
     _ key: String, default standard: [Float], count: Int, atLeast least: Double
   ) throws(ModelError) -> [Float] {
     guard let value = members[key] else { return standard }
-    let numbers = value.array?.compactMap(Self.real).filter { (least...1e6).contains($0) } ?? []
+    let numbers = value.array?.compactMap(\.real).filter { (least...1e6).contains($0) } ?? []
     guard numbers.count == value.array?.count, numbers.count == count else {
       throw error(key, expected: "a list of \(count) numbers, each from \(least)")
     }
@@ -120,8 +120,8 @@ struct ConfigReader {
   /// Refuses the part unless the option is missing or one of `values`: the networks do nothing else.
   func require(_ key: String, oneOf values: JSON...) throws(ModelError) {
     guard let value = members[key] else { return }
-    let number = Self.real(value)
-    guard values.contains(where: { $0 == value || (number != nil && Self.real($0) == number) })
+    let number = value.real
+    guard values.contains(where: { $0 == value || (number != nil && $0.real == number) })
     else {
       throw error(key, expected: Self.list(values.map(\.summary)), "nothing else is supported")
     }
@@ -166,14 +166,6 @@ struct ConfigReader {
     switch value {
     case .integer(let number): number
     case .number(let number): Int(exactly: number)
-    default: nil
-    }
-  }
-
-  static func real(_ value: JSON) -> Double? {
-    switch value {
-    case .integer(let number): Double(number)
-    case .number(let number): number
     default: nil
     }
   }

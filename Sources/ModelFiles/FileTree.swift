@@ -1,54 +1,8 @@
-import StrictJSON
-import TensorCore
-
 #if canImport(Musl)
   import Musl
 #else
   import Glibc
 #endif
-
-/// A file of a model, ready to be read.
-struct StoredFile: Sendable {
-  /// What errors call it.
-  let name: String
-  let storage: any WeightStorage
-  /// Its bytes in `storage`.
-  let range: Range<Int>
-
-  func json() throws(ModelError) -> JSON {
-    let parsed: Result<JSON, JSONError> = try withBytes { bytes in
-      do throws(JSONError) {
-        return .success(try JSONParser.parse(bytes))
-      } catch { return .failure(error) }
-    }
-    do throws(JSONError) {
-      return try parsed.get()
-    } catch {
-      throw ModelError("\(name): not valid JSON: \(error): copy the file again")
-    }
-  }
-
-  func object() throws(ModelError) -> [String: JSON] {
-    let value = try json()
-    guard let object = value.object else {
-      throw ModelError("\(name): expected a JSON object, found \(value.summary)")
-    }
-    return object
-  }
-
-  func bytes() throws(ModelError) -> [UInt8] { try withBytes { [UInt8]($0) } }
-
-  /// - Parameter part: of the file's bytes; nil for all of them.
-  func withBytes<R>(
-    _ part: Range<Int>? = nil, _ body: (UnsafeRawBufferPointer) -> R
-  ) throws(ModelError) -> R {
-    let start = range.lowerBound
-    do throws(StorageError) {
-      return try storage.withBytes(
-        in: part.map { start + $0.lowerBound..<start + $0.upperBound } ?? range, body)
-    } catch { throw ModelError(error) }
-  }
-}
 
 /// Where a model's files lie: a folder, or a packed model. Paths are relative, with `/`.
 protocol FileTree: Sendable {

@@ -65,12 +65,9 @@ struct PackedModel: FileTree {
 
   init(_ file: ReadFile) throws(ModelError) {
     let whole = StoredFile(name: file.path, storage: file, range: 0..<file.byteCount)
-    let unpacked: Result<PackedModel, ModelError> = try whole.withBytes { bytes in
-      do throws(ModelError) {
-        return .success(try PackedModel(name: file.path, bytes: bytes))
-      } catch { return .failure(error) }
+    self = try whole.withBytes { bytes throws(ModelError) in
+      try PackedModel(name: file.path, bytes: bytes)
     }
-    self = try unpacked.get()
   }
 
   static func damaged(_ name: String, _ reason: String) -> ModelError {
@@ -124,7 +121,7 @@ struct PackedModel: FileTree {
     var files: [String: Range<Int>] = [:]
     var end = indexSize
     for entry in entries {
-      let start = (end + alignment - 1) / alignment * alignment
+      let start = end.roundedUp(to: alignment)
       guard start <= content.count, entry.size <= content.count - start else {
         throw damaged(name, "\(entry.path.quoted) should end within \(content.count) bytes")
       }

@@ -54,7 +54,7 @@ public struct SchedulerConfig: Sendable, Equatable {
       throw reader.error(betaStart < 1 ? "beta_end" : "beta_start", expected: "a number below 1")
     }
     if let value = reader.members["trained_betas"], value != .null {
-      let betas = value.array?.compactMap(ConfigReader.real).filter { (0..<1).contains($0) } ?? []
+      let betas = value.array?.compactMap(\.real).filter { (0..<1).contains($0) } ?? []
       guard betas.count == trainStepCount, betas.count == value.array?.count else {
         throw reader.error(
           "trained_betas", expected: "null or \(trainStepCount) numbers from 0 and below 1")

@@ -34,6 +34,15 @@ package enum JSON: Equatable, Sendable {
     if case .integer(let value) = self { value } else { nil }
   }
 
+  /// Of either kind of number.
+  package var real: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
   package var object: [String: JSON]? {
     if case .object(let value) = self { value } else { nil }
   }
