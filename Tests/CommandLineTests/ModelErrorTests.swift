@@ -11,13 +11,11 @@ struct ModelErrorTests {
 
   /// Runs on a copy of a model after it was damaged.
   private func run(damage: (URL) throws -> Void) throws -> FilterResult {
-    let folder = FileManager.default.temporaryDirectory
-      .appending(path: "tdm-damaged-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try Fixture.thin.writeModel(to: folder)
-    try damage(folder)
-    return try FilterProcess.run(
-      ["--model", folder.path] + Tiny.steps, input: Y4M().stream(frames: 1))
+    try Fixture.thin.withCopy { folder in
+      try damage(folder)
+      return try FilterProcess.run(
+        ["--model", folder.path] + Tiny.steps, input: Y4M().stream(frames: 1))
+    }
   }
 
   private func expectRefusal(_ result: FilterResult, saying parts: [String]) {
@@ -83,10 +81,7 @@ struct ModelErrorTests {
   }
 
   private func rewrite(_ folder: URL, _ change: (inout [String: Tensor]) -> Void) throws {
-    let file = folder.appending(path: Self.weights)
-    var tensors = try SafetensorsData.read(Data(contentsOf: file))
-    change(&tensors)
-    try SafetensorsData.write(tensors).write(to: file)
+    try SafetensorsData.rewrite(folder.appending(path: Self.weights), change)
   }
 
   private static func corrupt(_ file: Data, _ kind: String) -> Data {

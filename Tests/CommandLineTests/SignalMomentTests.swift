@@ -1,3 +1,4 @@
+import Diffusion
 import FixtureSupport
 import Foundation
 import Testing
@@ -55,7 +56,7 @@ struct SignalMomentTests {
     /// Feeds the stream in random pieces from a thread of its own.
     func start(seed: UInt64, closing: Bool) throws {
       try PlainThread.start(name: "feeder") { [self] in
-        var random = Moments(seed: seed)
+        var random = SplitMix64(state: seed)
         var rest = SignalMomentTests.stream[...]
         while !rest.isEmpty {
           let piece = rest.prefix(Int.random(in: 1...3000, using: &random))
@@ -70,7 +71,7 @@ struct SignalMomentTests {
     }
 
     /// Waits until so many bytes were fed, and a little longer.
-    func wait(for count: Int, _ random: inout Moments) {
+    func wait(for count: Int, _ random: inout SplitMix64) {
       fed.wait(until: { $0 >= count })
       usleep(UInt32.random(in: 0...8000, using: &random))
     }
@@ -78,24 +79,11 @@ struct SignalMomentTests {
     func waitUntilFed() { isFed.wait(until: { $0 }) }
   }
 
-  /// SplitMix64: moments that are told by a number.
-  private struct Moments: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-      return z ^ (z >> 31)
-    }
-  }
-
   @Test(
     "SIGINT and SIGTERM give all frames that were read, whole and right",
     arguments: [SIGINT, SIGTERM], 0..<moments)
   func stop(signal: Int32, moment: Int) throws {
-    var random = Moments(seed: UInt64(moment) << 8 | UInt64(signal))
+    var random = SplitMix64(state: UInt64(moment) << 8 | UInt64(signal))
     let (index, streaming) = Array(Streaming.allCases.enumerated())[moment % 2]
     let run = Run(try FilterProcess(streaming.options))
     // The program has its signals in hand once it has begun to read.
@@ -122,7 +110,7 @@ struct SignalMomentTests {
 
   @Test("SIGSTOP and SIGCONT change nothing", arguments: 0..<moments)
   func pause(moment: Int) throws {
-    var random = Moments(seed: UInt64(moment) << 8 | 1)
+    var random = SplitMix64(state: UInt64(moment) << 8 | 1)
     let (index, streaming) = Array(Streaming.allCases.enumerated())[moment % 2]
     let run = Run(try FilterProcess(streaming.options))
     try run.start(seed: random.next(), closing: true)
@@ -141,7 +129,7 @@ struct SignalMomentTests {
     "the end of the reader is told by status 75, and what it has read is right",
     arguments: [SIGPIPE, SIGKILL], 0..<moments)
   func reader(signal: Int32, moment: Int) throws {
-    var random = Moments(seed: UInt64(moment) << 8 | UInt64(signal))
+    var random = SplitMix64(state: UInt64(moment) << 8 | UInt64(signal))
     let (index, streaming) = Array(Streaming.allCases.enumerated())[moment % 2]
     let run = Run(try FilterProcess(streaming.options, readsOutput: false))
     let reader = try FilterProcess(

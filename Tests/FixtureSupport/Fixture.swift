@@ -62,8 +62,7 @@ public enum Fixture: String, CaseIterable, Sendable {
     }
   }
 
-  /// Writes a model folder of the caller's own, to be changed or broken.
-  public func writeModel(to path: URL) throws {
+  func writeModel(to path: URL) throws {
     let files = FileManager.default
     try? files.removeItem(at: path)
     try files.copyItem(at: folder.appending(path: "model"), to: path)

@@ -141,42 +141,42 @@ import Testing
   }
 
   @Test func `self-attention leaves the window alone where the configuration says so`() throws {
-    let path = try changedModel { _, _ in }
-    defer { try? FileManager.default.removeItem(at: path) }
-    let file = path.appending(path: "unet/config.json")
-    let config = try String(contentsOf: file, encoding: .utf8)
-    try config.replacing("{", with: #"{"window_attention": false,"#, maxReplacements: 1)
-      .write(to: file, atomically: true, encoding: .utf8)
-    let folder = try ModelFolder(path: path.path)
-    let denoiser = try Denoiser(
-      UNet2DConditionModel(folder), controlNet: nil, latentShape: latents[0].shape,
-      on: model.device)
-    let context = denoiser.prepare(model.golden["text"]!)
-    let window = WindowPass(
-      sources: [[.member(0), .member(1, offset: 1)], [.member(0, offset: -1), .member(1)]],
-      stores: [], cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
-    let frames = Array(latents.prefix(2))
-    expectEqual(
-      try predict(denoiser, frames, context, window: window), try predict(denoiser, frames, context)
-    )
+    try Fixture.small.withCopy { path in
+      let file = path.appending(path: "unet/config.json")
+      let config = try String(contentsOf: file, encoding: .utf8)
+      try config.replacing("{", with: #"{"window_attention": false,"#, maxReplacements: 1)
+        .write(to: file, atomically: true, encoding: .utf8)
+      let folder = try ModelFolder(path: path.path)
+      let denoiser = try Denoiser(
+        UNet2DConditionModel(folder), controlNet: nil, latentShape: latents[0].shape,
+        on: model.device)
+      let context = denoiser.prepare(model.golden["text"]!)
+      let window = WindowPass(
+        sources: [[.member(0), .member(1, offset: 1)], [.member(0, offset: -1), .member(1)]],
+        stores: [], cache: try denoiser.makeFeatureCache(passes: 1, slots: 1), pass: 0)
+      let frames = Array(latents.prefix(2))
+      let alone = try predict(denoiser, frames, context)
+      expectEqual(try predict(denoiser, frames, context, window: window), alone)
+    }
   }
 
   @Test func `zero convolutions leave the UNet's output alone`() throws {
-    let path = try changedModel { file, tensors in
-      guard file.hasPrefix("controlnet/") else { return }
-      for (name, tensor) in tensors
-      where name.hasPrefix("controlnet_down_blocks") || name.hasPrefix("controlnet_mid_block") {
-        tensors[name] = Tensor(tensor.shape)
+    try Fixture.small.withCopy { path in
+      let file = path.appending(path: "controlnet/diffusion_pytorch_model.safetensors")
+      try SafetensorsData.rewrite(file) { tensors in
+        for (name, tensor) in tensors
+        where name.hasPrefix("controlnet_down_blocks") || name.hasPrefix("controlnet_mid_block") {
+          tensors[name] = Tensor(tensor.shape)
+        }
       }
+      let folder = try ModelFolder(path: path.path)
+      let denoiser = try Denoiser(
+        UNet2DConditionModel(folder), controlNet: ControlNetModel(folder),
+        latentShape: latents[0].shape, on: model.device)
+      let context = denoiser.prepare(model.golden["text"]!)
+      let steered = try predict(denoiser, [latents[0]], context, controlScale: 1)
+      expectEqual(steered, try predict(denoiser, [latents[0]], context))
     }
-    defer { try? FileManager.default.removeItem(at: path) }
-    let folder = try ModelFolder(path: path.path)
-    let denoiser = try Denoiser(
-      UNet2DConditionModel(folder), controlNet: ControlNetModel(folder),
-      latentShape: latents[0].shape, on: model.device)
-    let context = denoiser.prepare(model.golden["text"]!)
-    let steered = try predict(denoiser, [latents[0]], context, controlScale: 1)
-    expectEqual(steered, try predict(denoiser, [latents[0]], context))
   }
 
   @Test func `a prompt prepared once serves every run`() throws {
@@ -197,20 +197,5 @@ import Testing
     ids[3] = 100_000
     #expect(throws: ModelError.self) { try encoder.encode(ids) }
     #expect(throws: ModelError.self) { try encoder.encode([1, 2]) }
-  }
-
-  /// A copy of the small model with other weights.
-  /// - Parameter change: gets each file's path in the folder, and its tensors.
-  private func changedModel(_ change: (String, inout [String: Tensor]) -> Void) throws -> URL {
-    let path = FileManager.default.temporaryDirectory
-      .appending(path: "tdm-changed-\(UUID().uuidString)")
-    try Fixture.small.writeModel(to: path)
-    for part in ["unet", "controlnet", "vae"] {
-      let file = "\(part)/diffusion_pytorch_model.safetensors"
-      var tensors = try SafetensorsData.read(Data(contentsOf: path.appending(path: file)))
-      change(file, &tensors)
-      try SafetensorsData.write(tensors).write(to: path.appending(path: file))
-    }
-    return path
   }
 }

@@ -14,15 +14,6 @@ import Testing
     } catch { return "\(error)" }
   }
 
-  /// A copy of a fixture that is removed afterwards.
-  private func withCopy(_ fixture: Fixture, _ body: (URL) throws -> Void) throws {
-    let path = FileManager.default.temporaryDirectory
-      .appending(path: "tdm-refused-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: path) }
-    try fixture.writeModel(to: path)
-    try body(path)
-  }
-
   private func replace(_ old: String, by new: String, in file: URL) throws {
     let text = try String(contentsOf: file, encoding: .utf8)
     try #require(text.contains(old))
@@ -46,7 +37,7 @@ import Testing
   func `parts of different models are refused`(
     part: String, old: String, new: String, expected: String
   ) throws {
-    try withCopy(.small) { path in
+    try Fixture.small.withCopy { path in
       try replace(old, by: new, in: path.appending(path: "\(part)/config.json"))
       let found = message {
         try ModelFolder(path: path.path).requireFit(withControlNet: true)
@@ -57,7 +48,7 @@ import Testing
   }
 
   @Test func `a condition that ends at another size than the latent is refused`() throws {
-    try withCopy(.small) { path in
+    try Fixture.small.withCopy { path in
       let file = path.appending(path: "controlnet/config.json")
       let text = try String(contentsOf: file, encoding: .utf8)
       var object =
@@ -74,15 +65,11 @@ import Testing
 
   @Test func `weights of another shape, too many or too few are refused by name`() throws {
     func unet(_ change: (inout [String: Tensor]) -> Void) throws -> String {
-      var found = ""
-      try withCopy(.thin) { path in
-        let file = path.appending(path: "unet/diffusion_pytorch_model.safetensors")
-        var tensors = try SafetensorsData.read(Data(contentsOf: file))
-        change(&tensors)
-        try SafetensorsData.write(tensors).write(to: file)
-        found = message { _ = try UNet2DConditionModel(ModelFolder(path: path.path)) }
+      try Fixture.thin.withCopy { path in
+        try SafetensorsData.rewrite(
+          path.appending(path: "unet/diffusion_pytorch_model.safetensors"), change)
+        return message { _ = try UNet2DConditionModel(ModelFolder(path: path.path)) }
       }
-      return found
     }
     let name = "up_blocks.0.attentions.1.transformer_blocks.0.ff.net.0.proj.weight"
     #expect(try unet { $0[name] = nil }.contains(name))

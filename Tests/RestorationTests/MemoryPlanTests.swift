@@ -12,10 +12,7 @@ import Testing
       schedule: try StreamingTests.schedule(), options: options, canvas: Self.canvas,
       limits: limits
     ) { PlainNetworks($0) }
-    var restored: [[Float]] = []
-    for frame in frames { try restorer.push(frame) { restored.append($0) } }
-    try restorer.finish { restored.append($0) }
-    return (restored, restorer.memory, restorer.statistics)
+    return (try restorer.restore(frames), restorer.memory, restorer.statistics)
   }
 
   private func frames(_ count: Int) -> [[Float]] {

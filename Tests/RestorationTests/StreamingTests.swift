@@ -5,42 +5,6 @@ import Testing
 @testable import Diffusion
 @testable import Restoration
 
-/// A name and what it changes of the options.
-struct OptionCase: Sendable, CustomTestStringConvertible {
-  let testDescription: String
-  let change: @Sendable (inout RestorationOptions) -> Void
-
-  init(_ name: String, _ change: @escaping @Sendable (inout RestorationOptions) -> Void = { _ in })
-  {
-    testDescription = name
-    self.change = change
-  }
-
-  static let all = [
-    OptionCase("as it is"),
-    OptionCase("radius 0") { $0.radius = 0 },
-    OptionCase("radius 1") { $0.radius = 1 },
-    OptionCase("radius 5") { $0.radius = 5 },
-    OptionCase("own attention") { $0.attention = .self },
-    OptionCase("first frame's attention") { $0.attention = .first },
-    OptionCase("guidance") {
-      $0.guidance = 5
-      $0.negativePrompt = "fog"
-    },
-    OptionCase("strength 0.6") { $0.strength = 0.6 },
-    OptionCase("control and prompt in inversion") {
-      $0.inversionControlScale = 0.7
-      $0.inversionPrompt = .task
-    },
-    OptionCase("no inversion") { $0.inversionSteps = 0 },
-    OptionCase("no control") { $0.controlScale = 0 },
-    OptionCase("noise") {
-      $0.start = .noise
-      $0.seed = 5
-    },
-  ]
-}
-
 @Suite struct StreamingTests {
   static let canvas = Canvas(height: 6, width: 9, multiple: PlainNetworks.multiple)
 
@@ -166,10 +130,7 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
       #expect(networks.groupSizes == Array(repeating: 1, count: expected))
       #expect(evaluations == expected)
       #expect(restorer.statistics == RestorationStatistics() && restorer.heldFrameCount == 0)
-      var restored: [[Float]] = []
-      for frame in frames { try restorer.push(frame) { restored.append($0) } }
-      try restorer.finish { restored.append($0) }
-      #expect(restored == (try restore(frames, options)))
+      #expect(try restorer.restore(frames) == restore(frames, options))
     }
   }
 
@@ -251,10 +212,8 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
   func clipsAreApart() throws {
     let options = Self.options { $0.chunk = 2 }
     let restorer = try makeRestorer(options).restorer
-    var joined: [[Float]] = []
-    for clip in [Self.frames(5), Self.frames(4, seed: 50)] {
-      for frame in clip { try restorer.push(frame) { joined.append($0) } }
-      try restorer.finish { joined.append($0) }
+    let joined = try [Self.frames(5), Self.frames(4, seed: 50)].flatMap {
+      try restorer.restore($0)
     }
     let apart =
       try restore(Self.frames(5), options) + restore(Self.frames(4, seed: 50), options)
@@ -277,10 +236,7 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
         let apart = try scenes.flatMap { try restore($0, options, canvas) }
         options.sceneCut = .auto
         let (restorer, _) = try makeRestorer(options, canvas)
-        var joined: [[Float]] = []
-        for frame in scenes.joined() { try restorer.push(frame) { joined.append($0) } }
-        try restorer.finish { joined.append($0) }
-        #expect(joined == apart)
+        #expect(try restorer.restore(scenes.joined()) == apart)
         #expect(restorer.statistics.sceneCuts == 2)
       }
     }
@@ -327,10 +283,6 @@ struct OptionCase: Sendable, CustomTestStringConvertible {
   private func restore(
     _ frames: [[Float]], _ options: RestorationOptions, _ canvas: Canvas = canvas
   ) throws -> [[Float]] {
-    let restorer = try makeRestorer(options, canvas).restorer
-    var restored: [[Float]] = []
-    for frame in frames { try restorer.push(frame) { restored.append($0) } }
-    try restorer.finish { restored.append($0) }
-    return restored
+    try makeRestorer(options, canvas).restorer.restore(frames)
   }
 }
