@@ -219,7 +219,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:
-            group["lr"] = settings["learning_rate"] * rate_factor(step, progress, settings["warmup"])
+            group["lr"] = settings["learning_rate"] * stage["rate"] * rate_factor(step, progress, settings["warmup"])
         with torch.autocast("cpu", torch.bfloat16):
             loss = getattr(objective, way)(batch, generator)
         loss.backward()

@@ -100,36 +100,55 @@ class CropSource:
         return clip
 
 
+def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:
+    """Where something is in each frame, [frames, 2] pixels from where it is in the middle one.
+
+    A pan of up to `fastest` pixels a frame (none in a quarter of the draws); in 35% of the draws with jerks, of a deviation of up to 14 pixels,
+    between about every other two frames: what is nowhere near must not be taken for the same.
+    """
+    way = np.zeros((frames, 2))
+    if rng.random() < 0.75:
+        way += rng.uniform(-fastest, fastest, 2) * rng.random() * np.arange(frames)[:, None]
+    if rng.random() < 0.35:
+        jerks = rng.normal(0, rng.uniform(1, 14), (frames, 2)) * (rng.random((frames, 1)) < 0.5)
+        way += np.cumsum(jerks, 0)
+    return way - way[frames // 2]
+
+
 def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: float = 7.0) -> np.ndarray:
     """Crops of a picture along a camera's way, [frames, side, side, 3] uint8; often something passes before it.
 
-    Pan of up to `fastest` pixels a frame (none in a quarter of the draws), turn of up to 0.3 degrees, zoom of up to 0.5%;
-    in 40% of the draws an ellipse of another picture with a motion of its own.
+    Each goes along its `course`, turns by up to 0.3 degrees a frame and is zoomed by up to 0.5%. In half of the draws an ellipse of
+    another picture is in front, with a motion of its own; in 8% a cut leads to another picture.
     """
     def motion():
-        pan = rng.uniform(-fastest, fastest, 2) * rng.random() if rng.random() < 0.75 else np.zeros(2)
-        return pan, np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.5), 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.5)
+        turn = np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.5)
+        return course(rng, frames, fastest), turn, 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.5)
 
-    def along(picture, motion, t, margin):
-        pan, turn, zoom = motion
+    def along(picture, motion, frame, margin):
+        way, turn, zoom = motion
+        t = frame - frames // 2
         angle, scale, middle = turn * t, zoom**t, side / 2
         c, s = np.cos(angle) / scale, np.sin(angle) / scale
-        dx, dy = middle + margin + pan[0] * t, middle + margin + pan[1] * t
+        dx, dy = middle + margin + way[frame]
         way = np.float32([[c, -s, dx - c * middle + s * middle], [s, c, dy - s * middle - c * middle]])
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LANCZOS4
         return cv2.warpAffine(picture, way, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
     margin = int(np.ceil(fastest * frames / 2)) + 4
-    times = np.arange(frames) - (frames - 1) / 2
     ground, camera = region(side + 2 * margin), motion()
-    clip = [along(ground, camera, t, margin) for t in times]
-    if rng.random() < 0.4:
+    clip = [along(ground, camera, i, margin) for i in range(frames)]
+    if rng.random() < 0.5:
         object_, own = region(side + 2 * margin), motion()
         mask = np.zeros(object_.shape[:2], np.uint8)
         centre = (rng.integers(margin, side + margin, 2)).tolist()
         axes = (rng.uniform(0.1, 0.35, 2) * side).astype(int).tolist()
         cv2.ellipse(mask, centre, axes, rng.uniform(0, 180), 0, 360, 255, -1, cv2.LINE_AA)
-        for i, t in enumerate(times):
-            cover = along(mask, own, t, margin)[..., None].astype(np.float32) / 255
-            clip[i] = (clip[i] * (1 - cover) + along(object_, own, t, margin) * cover + 0.5).astype(np.uint8)
+        for i in range(frames):
+            cover = along(mask, own, i, margin)[..., None].astype(np.float32) / 255
+            clip[i] = (clip[i] * (1 - cover) + along(object_, own, i, margin) * cover + 0.5).astype(np.uint8)
+    if rng.random() < 0.08:
+        other, own = region(side + 2 * margin), motion()
+        for i in range(int(rng.integers(1, frames)), frames):
+            clip[i] = along(other, own, i, margin)
     return np.stack(clip)
