@@ -42,7 +42,7 @@ let package = Package(
     // instruction sets that pay, chosen when the program starts.
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
     // The packed model that works without any file beside the program.
-    .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack"]),
+    .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack", "MODEL.md", "failures.jpg"]),
 
     // What Swift cannot tell the system: faults, names of threads, the sandbox.
     .target(name: "CProcess"),
