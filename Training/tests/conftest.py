@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 import cv2
@@ -33,6 +34,21 @@ def program() -> str:
     if not path:
         pytest.skip("TDM_FILTER is not set: expected the path of a built tdm-filter")
     return path
+
+
+@pytest.fixture
+def restored_count(program):
+    """Runs tdm-filter on frames of noise, [F, H, W, 3], and gives how many come out."""
+    def run(model: Path, frames: int, *options: str, height: int = 32, width: int = 48) -> int:
+        clip = np.random.default_rng(0).integers(0, 255, (frames, height, width, 3), dtype=np.uint8)
+        form = ["--input-format", "raw", "--size", f"{width}x{height}", "--pixel-format", "rgb24"]
+        done = subprocess.run([program, "--model", str(model), *form, *options], input=clip.tobytes(), capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+        count, rest = divmod(len(done.stdout), clip[0].nbytes)
+        assert rest == 0
+        return count
+
+    return run
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The embedded model's own training, at test size, and what must hold of its product."""
 
 import csv
-import subprocess
 
 import numpy as np
 import pytest
@@ -88,14 +87,8 @@ def test_one_frame_of_a_clip_is_restored_as_with_the_whole_clip(trained, embedde
     assert not torch.allclose(alone, whole, atol=1e-4)
 
 
-def test_tdm_filter_runs_the_folder(trained, program):
-    frames = np.random.default_rng(0).integers(0, 255, (2, 32, 48, 3), dtype=np.uint8)
-    form = ["--input-format", "raw", "--size", "48x32", "--pixel-format", "rgb24"]
-    done = subprocess.run(
-        [program, "--model", str(trained / "model"), "--preset", "live", *form, "--steps", "1", "--inversion-steps", "1"],
-        input=frames.tobytes(), capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-    assert len(done.stdout) == frames.nbytes
+def test_tdm_filter_runs_the_folder(trained, restored_count):
+    assert restored_count(trained / "model", 2, "--preset", "live", "--steps", "1", "--inversion-steps", "1") == 2
 
 
 def test_a_rerun_of_a_step_sees_the_same_examples(photographs, embedded_recipe):

@@ -98,14 +98,8 @@ def test_diffusers_own_pipeline_runs_it(run):
     assert out.images.shape == (1, 48, 48, 3)
 
 
-def test_tdm_filter_runs_it(run, program):
-    frames = np.random.default_rng(0).integers(0, 255, (3, 48, 48, 3), dtype=np.uint8)
-    form = ["--input-format", "raw", "--size", "48x48", "--pixel-format", "rgb24"]
-    done = subprocess.run(
-        [program, "--model", str(run / "model"), "--task", "dehaze", *form, "--steps", "2", "--inversion-steps", "2"],
-        input=frames.tobytes(), capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()
-    assert len(done.stdout) == frames.nbytes
+def test_tdm_filter_runs_it(run, restored_count):
+    assert restored_count(run / "model", 3, "--task", "dehaze", "--steps", "2", "--inversion-steps", "2") == 3
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
