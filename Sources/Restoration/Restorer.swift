@@ -139,17 +139,21 @@ public final class Restorer {
   /// Whether the options could be changed to these.
   /// - Throws: ``OptionError`` where one is out of its range, does not suit the model, or is of those that the networks
   ///   were planned for; ``InsufficientMemory``.
-  public func check(_ options: RestorationOptions) throws { _ = try estimate(options) }
+  public func check(_ options: RestorationOptions, limits: MemoryLimits? = nil) throws {
+    _ = try estimate(options, limits)
+  }
 
   /// Restores the frames that follow by other options. Those that are held leave by the former ones, and nothing is read
   /// across: the frames are those of two restorers.
-  /// - Parameter emit: as in ``push(_:emit:)``.
+  /// - Parameters:
+  ///   - limits: of memory, with these options; nil: as before.
+  ///   - emit: as in ``push(_:emit:)``.
   /// - Returns: nil, or why there was no room for them after all; then the former ones stay.
-  /// - Throws: as ``check(_:)`` does, with nothing changed; everything else ends the restoration.
+  /// - Throws: as ``check(_:limits:)`` does, with nothing changed; everything else ends the restoration.
   public func change(
-    to options: RestorationOptions, emit: ([Float]) throws -> Void
+    to options: RestorationOptions, limits: MemoryLimits? = nil, emit: ([Float]) throws -> Void
   ) throws -> (any Error)? {
-    let memory = try estimate(options)
+    let memory = try estimate(options, limits)
     try finish(emit: emit)
     // Without what is large, which would else be held beside the new one's.
     course.cache = nil
@@ -173,11 +177,14 @@ public final class Restorer {
   }
 
   /// What options take with the networks as they are.
-  private func estimate(_ options: RestorationOptions) throws -> MemoryEstimate {
+  private func estimate(
+    _ options: RestorationOptions, _ given: MemoryLimits?
+  ) throws -> MemoryEstimate {
     try options.validate()
     try options.validate(trainStepCount: schedule.trainStepCount)
     try options.validate(asChangeOf: self.options)
     let memory = PlannedMemory(options, tiling, networks).estimate(tiling)
+    let limits = given ?? self.limits
     guard memory.fits(limits) else {
       throw InsufficientMemory(memory, limits, tiling.canvas)
     }

@@ -27,11 +27,8 @@ struct Settings: Sendable {
   let whenLate: WhenLate
   /// Of all buffers.
   let memory: MemoryLimits
-  /// Frames that may wait for the computing: two where the source waits for a place.
-  private(set) var incomingCapacity = 2
 
-  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others; of status
-  ///   `unfitModel` where late frames do not wait and the model, which may say the chunk, is missing.
+  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others.
   init(_ arguments: TDMFilter) throws(Failure) {
     self.arguments = arguments
     // What a model's own presets say is checked with the model: see options(for:).
@@ -68,24 +65,7 @@ struct Settings: Sendable {
         .usage, "--controlnet goes with --model: expected the model that it was made for; give both"
       )
     }
-    if whenLate != .wait { incomingCapacity = try capacityForLateFrames() }
-  }
-
-  /// Where a frame that finds no room is late, all that come while a chunk is sampled need room, or frames would be late
-  /// where the computing keeps up.
-  private func capacityForLateFrames() throws(Failure) -> Int {
-    let chunk: Int
-    do {
-      // The preset's may be the model's to say.
-      chunk = try arguments.restoration.chunk ?? options(for: openModel()).chunk
-    } catch { throw Failure(error) }
-    guard chunk > 0 else {
-      throw Failure(
-        .usage,
-        "--when-late \(whenLate.rawValue): expected a --chunk of 1 or more, found 0, with which nothing leaves before "
-          + "the clip's end; give a chunk, or --when-late wait")
-    }
-    return chunk + 1
+    if arguments.restoration.chunk != nil { try whenLate.check(options) }
   }
 
   private static func check(_ input: InputDescription) throws(Failure) {
@@ -141,19 +121,6 @@ struct Settings: Sendable {
     return (arguments.quiet ? .error : arguments.logLevel?.level ?? .info, outlets)
   }
 
-  /// Frames that may wait for the writer: one while another is written is enough that the pipe does not hold the
-  /// computing up.
-  static let outgoingCapacity = 2
-
-  /// How many frames can be outside of the restoration at a time: in the lines, in the reader's and in the writer's
-  /// hands.
-  func waiting(_ format: StreamFormat) -> (incoming: Int, outgoing: Int) {
-    let late =
-      whenLate == .passthrough
-      ? Intake.heldLimit(frameByteCount: format.layout.byteCount) : 0
-    return (incomingCapacity + 1 + late, Self.outgoingCapacity + 1)
-  }
-
   /// The model that was asked for.
   func openModel() throws(ModelError) -> ModelFolder {
     guard let model else { return try .embedded() }
@@ -183,6 +150,7 @@ struct Settings: Sendable {
   func options(for model: ModelFolder) throws -> RestorationOptions {
     let options = self.options(over: try preset.values(for: model))
     try options.validate()
+    try whenLate.check(options)
     return options
   }
 }
@@ -232,17 +200,19 @@ extension Settings {
     }
   }
 
+  /// Where messages for a person go.
+  func logger() -> Logger {
+    Logger(label: "tdm-filter") { _ in MessageHandler(outlets.messages, level: logLevel) }
+  }
+
   /// Who tells of the run.
   func reporter() throws(VideoError) -> StatusReporter {
-    let logger = Logger(label: "tdm-filter") { _ in
-      MessageHandler(outlets.messages, level: logLevel)
-    }
     var notifier: ServiceNotifier?
     var unreachable: String?
     do {
       notifier = try ServiceNotifier { name in getenv(name).map { String(cString: $0) } }
     } catch { unreachable = error.description }
-    let reporter = try StatusReporter(outlets, logger: logger, notifier: notifier)
+    let reporter = try StatusReporter(outlets, logger: logger(), notifier: notifier)
     if let unreachable { reporter.warn(unreachable) }
     return reporter
   }

@@ -80,7 +80,9 @@ struct TDMFilter: ParsableCommand {
     }
     // Nothing has to be finished: signals end it as they end any program.
     StopSignal.unblock()
-    print(try RunPlan(settings).text)
+    let logger = settings.logger()
+    settings.forbidChanges(logger)
+    print(try RunPlan(settings, logger).text)
     fflush(nil)
   }
 

@@ -29,6 +29,17 @@ struct BoundedQueueTests {
     #expect(throws: Fault(number: 1)) { try queue.receive() }
   }
 
+  @Test("holds more, or less, once it is told to")
+  func changedCapacity() throws {
+    let queue = BoundedQueue<Int>(capacity: 1)
+    #expect(queue.offer(0) && !queue.offer(9))
+    queue.setCapacity(2)
+    #expect(queue.offer(1) && !queue.offer(9))
+    queue.setCapacity(1)
+    #expect(try queue.receive() == 0 && !queue.offer(9))
+    #expect(try queue.receive() == 1 && queue.offer(2))
+  }
+
   @Test("never holds more than its capacity, and loses nothing", arguments: [1, 2, 5])
   func bound(capacity: Int) throws {
     let queue = BoundedQueue<Int>(capacity: capacity)

@@ -38,6 +38,14 @@ struct SandboxTests {
     #expect(outcome("create", in: result) == "EACCES", "\(result.errors)")
   }
 
+  @Test("lets a plan write nothing either, where the kernel has Landlock")
+  func dryRun() throws {
+    let result = try Interposer.run("probe-loading", options("auto") + ["--dry-run"], input: stream)
+    #expect(result.status == 0, "\(result.errors)")
+    guard outcome("landlock", in: result) == "succeeded" else { return }
+    #expect(outcome("create", in: result) == "EACCES", "\(result.errors)")
+  }
+
   @Test("is off where it is to be off")
   func off() throws {
     let result = try Interposer.run("probe", options("off"), input: stream)

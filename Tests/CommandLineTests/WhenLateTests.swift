@@ -1,3 +1,4 @@
+import FixtureSupport
 import Foundation
 import Testing
 
@@ -91,12 +92,45 @@ struct WhenLateTests {
     try Data(#"{"live": {"chunk": 9}, "paper": {"chunk": 0}}"#.utf8)
       .write(to: folder.appending(path: "presets.json"))
 
-    func settings(_ options: String...) throws -> Settings {
-      try Settings(TDMFilter.parse(["--model", folder.path, "--when-late", "skip"] + options))
+    func places(_ options: String...) throws -> Int {
+      let settings = try Settings(
+        TDMFilter.parse(["--model", folder.path, "--when-late", "skip"] + options))
+      return try settings.whenLate.places(settings.options(for: settings.openModel()))
     }
-    #expect(try settings("--preset", "live").incomingCapacity == 10)
-    #expect(try settings("--preset", "live", "--chunk", "1").incomingCapacity == 2)
-    let failure = #expect(throws: Failure.self) { try settings("--preset", "paper") }
+    #expect(try places("--preset", "live") == 10)
+    #expect(try places("--preset", "live", "--chunk", "1") == 2)
+    let failure = #expect(throws: Failure.self) { try places("--preset", "paper") }
     #expect(failure?.status == .usage)
+  }
+
+  /// All frames of a chunk come at once, and then none until they have left.
+  @Test("places are there for the chunk of a preset that a client chooses, and none for the whole clip")
+  func chunkOfChange() throws {
+    let presets = #"{"live": {"chunk": 1, "lookahead": 0}, "balanced": {"chunk": 6, "lookahead": 0}, "#
+      + #""paper": {"chunk": 0}}"#
+    let (chunk, chunkCount) = (6, 4)
+    try Fixture.thin.withCopy { folder in
+      try Data(presets.utf8).write(to: folder.appending(path: "presets.json"))
+      let path = ControlConnection.path()
+      let filter = try FilterProcess(
+        ["--model", folder.path, "--preset", "live", "--when-late", "skip", "--control", path]
+          + Tiny.steps)
+      let stream = Y4M().stream(frames: 1 + chunkCount * chunk)
+      let frame = Y4M.frameByteCount + "FRAME\n".utf8.count
+      let first = stream.count - chunkCount * chunk * frame
+      filter.feed(Array(stream[..<first]))
+      let client = try ControlConnection(path)
+      let refused = try client.ask(#"{"command":"set","preset":"paper"}"#)
+      #expect(refused.errorCode == "invalid_value", "\(refused.text)")
+      #expect(try client.ask(#"{"command":"set","preset":"balanced","at_frame":1}"#).isOK)
+      for number in 0..<chunkCount {
+        filter.waitForOutput((1 + number * chunk) * frame)
+        filter.feed(Array(stream[(first + number * chunk * frame)...].prefix(chunk * frame)))
+      }
+      filter.closeInput()
+      let result = filter.wait()
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(Y4M.frameCount(of: result.output) == 1 + chunkCount * chunk, "\(result.errors)")
+    }
   }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Kernels
+import Logging
 import ModelFiles
 import Restoration
 import Video
@@ -10,7 +11,7 @@ struct RunPlan {
 
   /// Plans as a run would, and runs each network on blank frames. Of the input only the header is read.
   /// - Throws: what would end the run before its first frame.
-  init(_ settings: Settings) throws {
+  init(_ settings: Settings, _ logger: Logger) throws {
     let byteCount = InputLength.bytesAhead(STDIN_FILENO)
     let format = try settings.input.open(ByteSource(descriptor: STDIN_FILENO)).format
     let frameCount = byteCount.map { InputLength.frameCount(in: $0, of: format) }
@@ -18,8 +19,8 @@ struct RunPlan {
     let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
     let stream = try StreamRestoration(
       format, model: model, options: settings.options(for: model), device: device,
-      statistics: StreamStatistics(), limits: settings.memory,
-      waiting: settings.waiting(format))
+      statistics: StreamStatistics(), limits: settings.memory, whenLate: settings.whenLate)
+    settings.forbidOpenings(logger)
     let rehearsal = try stream.rehearse()
     let options = stream.options
 

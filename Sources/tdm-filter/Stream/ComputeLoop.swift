@@ -6,6 +6,7 @@ import Video
 /// them looks at what clients want.
 final class ComputeLoop {
   private let stream: StreamRestoration
+  private let whenLate: WhenLate
   private let incoming: BoundedQueue<Arrival>
   private let outgoing: BoundedQueue<Departure>
   private let reporter: StatusReporter
@@ -15,11 +16,13 @@ final class ComputeLoop {
   private var next = 0
 
   init(
-    _ stream: StreamRestoration, options: LiveOptions, from incoming: BoundedQueue<Arrival>,
-    to outgoing: BoundedQueue<Departure>, reporter: StatusReporter, desk: ControlDesk
+    _ stream: StreamRestoration, options: LiveOptions, whenLate: WhenLate,
+    from incoming: BoundedQueue<Arrival>, to outgoing: BoundedQueue<Departure>,
+    reporter: StatusReporter, desk: ControlDesk
   ) {
     self.stream = stream
     self.options = options
+    self.whenLate = whenLate
     self.incoming = incoming
     self.outgoing = outgoing
     self.reporter = reporter
@@ -81,7 +84,10 @@ final class ComputeLoop {
   private func serve() {
     while let errand = desk.take() {
       do throws(Refusal) {
-        let accepted = try options.accept(errand.change, next: next, check: stream.check)
+        let accepted = try options.accept(errand.change, next: next) { options in
+          try whenLate.check(options)
+          try stream.check(options)
+        }
         publish()
         errand.answer(.success(accepted))
       } catch { errand.answer(.failure(error)) }
@@ -110,7 +116,10 @@ final class ComputeLoop {
     }
   }
 
+  /// Tells what is in effect and what will be; frames for the longest chunk of them find their places.
   private func publish() {
+    let places = ([stream.options] + options.accepted.map(\.options)).map(whenLate.places)
+    incoming.setCapacity(places.max()!)
     desk.publish(
       ControlDesk.View(
         preset: options.preset, options: stream.options,

@@ -18,10 +18,13 @@ struct FramePath: Sendable {
   private let opened = BoundedQueue<Opened>(capacity: 1)
   private let incoming: BoundedQueue<Arrival>
   private let announced = BoundedQueue<StreamFormat>(capacity: 1)
-  // One frame waits while another is written: enough that the pipe does not hold the computing up.
   private let outgoing: BoundedQueue<Departure>
   /// What clients want and may know.
   let desk: ControlDesk
+
+  /// Frames that may wait for the writer: one while another is written is enough that the pipe does not hold the
+  /// computing up.
+  static let outgoingCapacity = 2
 
   /// What is known of the input when its header has been read.
   private struct Opened: Sendable {
@@ -36,8 +39,9 @@ struct FramePath: Sendable {
     self.settings = settings
     self.reporter = reporter
     let stop = try StopSignal()
-    let incoming = BoundedQueue<Arrival>(capacity: settings.incomingCapacity)
-    let outgoing = BoundedQueue<Departure>(capacity: Settings.outgoingCapacity)
+    // Until the model is known, whose presets may say the chunk.
+    let incoming = BoundedQueue<Arrival>(capacity: 2)
+    let outgoing = BoundedQueue<Departure>(capacity: Self.outgoingCapacity)
     let announced = self.announced
     self.stop = stop
     self.incoming = incoming
@@ -109,7 +113,7 @@ struct FramePath: Sendable {
       let stream = try StreamRestoration(
         opened.format, model: model, options: options, device: device,
         statistics: reporter.statistics, limits: settings.memory,
-        waiting: settings.waiting(opened.format))
+        whenLate: settings.whenLate)
       reporter.logger.info("\(stream.memoryLine)")
       settings.forbidOpenings(reporter.logger)
       reporter.logger.debug(
@@ -120,8 +124,8 @@ struct FramePath: Sendable {
             settings, stream, from: opened.format, frameCount: opened.frameCount, model: model,
             device: device)))
       let loop = ComputeLoop(
-        stream, options: LiveOptions(settings, presets: presets), from: incoming, to: outgoing,
-        reporter: reporter, desk: desk)
+        stream, options: LiveOptions(settings, presets: presets), whenLate: settings.whenLate,
+        from: incoming, to: outgoing, reporter: reporter, desk: desk)
       try stream.warmUp()
       reporter.becomeReady(
         StreamFlow(start: .now, rate: opened.format.frameRate, frameCount: opened.frameCount))

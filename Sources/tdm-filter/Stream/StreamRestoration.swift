@@ -12,15 +12,12 @@ final class StreamRestoration {
   /// The input's format; where the task enlarges, with the larger size.
   let outputFormat: StreamFormat
 
-  /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes for the networks, the
-  /// packed model. Measured, with something to spare.
-  static let programByteCount = 90 << 20
-
   /// Bytes that frames take outside of the restorer, and what that holds.
-  var memory: (frames: Int, restorer: MemoryEstimate) { (frameMemory, restorer.memory) }
+  var memory: (frames: Int, restorer: MemoryEstimate) {
+    (frameMemory.total(with: options), restorer.memory)
+  }
 
-  private let frameMemory: Int
-
+  private let frameMemory: FrameMemory
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
   private let enlargement: BicubicEnlargement?
@@ -36,13 +33,13 @@ final class StreamRestoration {
   /// - Parameters:
   ///   - statistics: told what the restorer has done and which late frames have left.
   ///   - limits: of memory, for all that the stream holds.
-  ///   - waiting: how many frames may be outside of this object: being read, waiting on either side, being written.
+  ///   - whenLate: says how many frames wait for this object.
   /// - Throws: ``ModelError``, ``OptionError`` or ``KernelError`` where the model cannot be run so; ``VideoError`` where
   ///   the enlarged picture would be too large; ``InsufficientMemory``.
   init(
     _ format: StreamFormat, model: ModelFolder, options: RestorationOptions, device: any Device,
     statistics: StreamStatistics, limits: MemoryLimits = MemoryLimits(),
-    waiting: (incoming: Int, outgoing: Int) = (0, 0)
+    whenLate: WhenLate = .wait
   ) throws {
     let factor = options.task.enlargement
     outputFormat = try format.enlarged(by: factor)
@@ -53,25 +50,24 @@ final class StreamRestoration {
       ? nil
       : BicubicEnlargement(width: format.size.width, height: format.size.height, factor: factor)
     let pictures = (format.size.pixelCount + (factor == 1 ? 0 : outputFormat.size.pixelCount)) * 3
-    let arriving = waiting.incoming + max(options.chunk, 1) + options.lookahead
-    let frames =
-      pictures * MemoryLayout<Float>.size + decoder.bufferByteCount + encoder.bufferByteCount
-      + arriving * format.layout.byteCount + (waiting.outgoing + 1) * outputFormat.layout.byteCount
-    var limits = limits
-    limits.total? -= frames + Self.programByteCount
+    frameMemory = FrameMemory(
+      limits: limits, whenLate: whenLate, inputFrame: format.layout.byteCount,
+      outputFrame: outputFormat.layout.byteCount,
+      pictures: pictures * MemoryLayout<Float>.size + decoder.bufferByteCount
+        + encoder.bufferByteCount)
     restorer = try Restorer(
       model: model, options: options, width: outputFormat.size.width,
-      height: outputFormat.size.height, device: device, limits: limits)
-    frameMemory = frames
+      height: outputFormat.size.height, device: device, limits: frameMemory.rest(with: options))
     self.statistics = statistics
   }
 
   /// `memory: 1.3 GiB at most: 90.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
   var memoryLine: String {
-    let total = Self.programByteCount + memory.frames + memory.restorer.total
+    let program = FrameMemory.programByteCount
+    let total = program + memory.frames + memory.restorer.total
     let bound = memory.restorer.furtherFrame > 0 ? "for the first frame" : "at most"
     return
-      "memory: \(ByteCount(total)) \(bound): \(ByteCount(Self.programByteCount)) for the program, "
+      "memory: \(ByteCount(total)) \(bound): \(ByteCount(program)) for the program, "
       + "\(ByteCount(memory.frames)) for frames on their way, "
       + "restorer \(memory.restorer)"
   }
@@ -91,14 +87,18 @@ final class StreamRestoration {
   func rehearse() throws -> Rehearsal { try restorer.rehearse() }
 
   /// - Throws: where it could not restore by these options.
-  func check(_ options: RestorationOptions) throws { try restorer.check(options) }
+  func check(_ options: RestorationOptions) throws {
+    try restorer.check(options, limits: frameMemory.rest(with: options))
+  }
 
   /// Gives the frames that are left, and restores those that follow by other options.
   /// - Returns: nil, or why the former options stay.
   func change(
     to options: RestorationOptions, emit: (Departure) -> Void
   ) throws -> (any Error)? {
-    let reason = try restorer.change(to: options) { try encode($0, emit) }
+    let reason = try restorer.change(
+      to: options, limits: frameMemory.rest(with: options)
+    ) { try encode($0, emit) }
     statistics.update { $0.restoration = restorer.statistics }
     return reason
   }

@@ -1,3 +1,5 @@
+import Restoration
+
 /// What becomes of a frame that comes while the computing is behind: no place is free in the line before it.
 ///
 /// For sources that do not wait, as cameras; a file is always faster than the computing and should be left to wait.
@@ -8,4 +10,18 @@ enum WhenLate: String, CaseIterable, Sendable {
   case skip
   /// The frame goes out as it came, enlarged where the task enlarges, in its place among the others.
   case passthrough
+
+  /// Frames that may wait for the computing. Where one that finds no room is late, all that come while a chunk is sampled
+  /// need room, or frames would be late where the computing keeps up.
+  func places(_ options: RestorationOptions) -> Int { self == .wait ? 2 : options.chunk + 1 }
+
+  /// - Throws: ``Failure`` of status `usage` where late frames do not wait and all of them would be late.
+  func check(_ options: RestorationOptions) throws(Failure) {
+    guard self == .wait || options.chunk > 0 else {
+      throw Failure(
+        .usage,
+        "--when-late \(rawValue): expected a --chunk of 1 or more, found 0, with which nothing leaves before the clip's "
+          + "end; give a chunk, or --when-late wait")
+    }
+  }
 }

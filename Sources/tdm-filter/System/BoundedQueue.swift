@@ -12,12 +12,15 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   }
 
   private struct State {
+    var capacity: Int
     var elements: [(element: Element, takesRoom: Bool)] = []
     /// Elements that take room.
     var occupied = 0
     var ending: Ending?
     /// Whether what is sent is dropped.
     var isAbandoned = false
+
+    var hasRoom: Bool { occupied < capacity }
 
     mutating func append(_ element: Element, takingRoom: Bool) {
       if isAbandoned { return }
@@ -33,13 +36,19 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     }
   }
 
-  let capacity: Int
-  private let state = Monitor(State())
+  private let state: Monitor<State>
 
   /// - Parameter capacity: 1 or more.
   init(capacity: Int) {
     precondition(capacity > 0)
-    self.capacity = capacity
+    state = Monitor(State(capacity: capacity))
+  }
+
+  /// Has it hold as many as this from now on; what it holds beyond that stays until it is received.
+  /// - Parameter capacity: 1 or more.
+  func setCapacity(_ capacity: Int) {
+    precondition(capacity > 0)
+    state.change { $0.capacity = capacity }
   }
 
   /// Appends an element as soon as there is room.
@@ -47,7 +56,7 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   /// - Precondition: the queue is not finished.
   func send(_ element: Element, idle: Idle? = nil) {
     state.wait(
-      until: { $0.occupied < capacity }, idle: idle,
+      until: { $0.hasRoom }, idle: idle,
       then: { $0.append(element, takingRoom: true) })
   }
 
@@ -56,7 +65,7 @@ final class BoundedQueue<Element: Sendable>: Sendable {
   /// - Precondition: the queue is not finished.
   func offer(_ element: Element) -> Bool {
     state.change { state in
-      guard state.occupied < capacity else { return false }
+      guard state.hasRoom else { return false }
       state.append(element, takingRoom: true)
       return true
     }

@@ -1,0 +1,36 @@
+import Restoration
+
+/// What the frames of a stream take outside of the restorer, and what they leave it.
+struct FrameMemory {
+  /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes for the networks, the
+  /// packed model. Measured, with something to spare.
+  static let programByteCount = 90 << 20
+
+  /// Of all that the process holds.
+  let limits: MemoryLimits
+  let whenLate: WhenLate
+  /// Bytes of a frame as it came.
+  let inputFrame: Int
+  /// Bytes of a frame as it goes.
+  let outputFrame: Int
+  /// Bytes of pictures between formats.
+  let pictures: Int
+
+  /// Bytes of all frames on their way.
+  func total(with options: RestorationOptions) -> Int {
+    let passing = whenLate == .passthrough ? Intake.heldLimit(frameByteCount: inputFrame) : 0
+    // One is being read.
+    let arriving =
+      1 + whenLate.places(options) + passing + max(options.chunk, 1) + options.lookahead
+    // One leaves the restorer, and one is being written.
+    let leaving = FramePath.outgoingCapacity + 2
+    return pictures + arriving * inputFrame + leaving * outputFrame
+  }
+
+  /// The restorer's limits.
+  func rest(with options: RestorationOptions) -> MemoryLimits {
+    var rest = limits
+    rest.total? -= total(with: options) + Self.programByteCount
+    return rest
+  }
+}
