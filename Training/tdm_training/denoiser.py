@@ -12,7 +12,8 @@ from accelerate import Accelerator
 from . import networks, pipeline, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import Examples, tensor
+from .examples import FUSED, Examples, tensor
+from .fusion import fused
 from .networks import Model
 from .pictures import CropSource
 from .schedule import Schedule
@@ -126,17 +127,27 @@ class HeldOut:
 
     FRAMES = 5
 
-    def __init__(self, pictures: list[np.ndarray], side: int = 192):
-        clips = [CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES) for i, p in enumerate(pictures)]
-        self.here = self.FRAMES // 2
-        self.clean = tensor(np.stack([c[self.here] for c in clips]))
-        self.degraded = {
-            task: [tensor(TASKS[task](c, np.random.default_rng((i, 12345)))) for i, c in enumerate(clips)] for task in TASKS
+    def __init__(self, pictures: list[np.ndarray], fusion_radius: int, side: int = 192):
+        # A full window lies in a clip that goes on: what is fused reads as far again on either side.
+        beyond = fusion_radius
+        clips = [
+            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * beyond)
+            for i, p in enumerate(pictures)
+        ]
+        self.here, places = self.FRAMES // 2, range(beyond, beyond + self.FRAMES)
+        middle = beyond + self.here
+        self.clean = tensor(np.stack([c[middle] for c in clips]))
+        degraded = {
+            task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in TASKS
+        }
+        self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
+        self.seen = {
+            task: [tensor(fused(c, fusion_radius if task in FUSED else 0, places)) for c in d] for task, d in degraded.items()
         }
 
     def untouched(self) -> dict[str, float]:
         """By task."""
-        return {t: self.mean(torch.stack([c[self.here] for c in clips])) for t, clips in self.degraded.items()}
+        return {t: self.mean(torch.cat(frames)) for t, frames in self.own.items()}
 
     def mean(self, pictures: torch.Tensor) -> float:
         """PSNR in dB, the mean over the pictures."""
@@ -147,8 +158,8 @@ class HeldOut:
         """By task."""
         schedule, figures = Schedule(model.scheduler), {}
         with torch.autocast("cpu", torch.bfloat16):
-            text = pipeline.contexts(model, ["", *self.degraded])
-            for task, clips in self.degraded.items():
+            text = pipeline.contexts(model, ["", *self.seen])
+            for task, clips in self.seen.items():
                 out = [
                     pipeline.restore_one(model, schedule, c, self.FRAMES, self.here, text[""], text[task], preset) for c in clips
                 ]
@@ -177,8 +188,9 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-    examples = Examples(source, settings["seed"], accelerator.process_index)
-    judged = HeldOut(held_out[:12]) if accelerator.is_main_process else None
+    fusion_radius = preset.get("fusion", 0)
+    examples = Examples(source, settings["seed"], accelerator.process_index, fusion_radius)
+    judged = HeldOut(held_out[:12], fusion_radius) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])

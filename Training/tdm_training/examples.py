@@ -4,23 +4,32 @@ import numpy as np
 import torch
 
 from .degradations import degrade
+from .fusion import fused
 from .pictures import CropSource
 
 # An encoder needs something that moves before it: how many frames are made where only one is wanted.
 CONTEXT_FRAMES = {"deartifact": 3}
 
 
+# What the program fuses along the motion before its networks see it: all that has noise to lose by it.
+FUSED = {"denoise"}
+
+
 class Examples:
-    def __init__(self, source: CropSource, seed: int, process: int = 0):
-        self.source, self.seed, self.process = source, seed, process
+    def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0):
+        self.source, self.seed, self.process, self.fusion_radius = source, seed, process, fusion_radius
 
     def one(self, rng: np.random.Generator, task: str, side: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
         """(clean, degraded), each [frames, side, side, 3]."""
-        made = max(frames, CONTEXT_FRAMES.get(task, 1))
+        radius = self.fusion_radius if task in FUSED else 0
+        # A full window lies somewhere in a clip that goes on; a shorter one is all that there is.
+        beyond = radius if frames > 2 * radius else 0
+        made = max(frames + 2 * beyond, CONTEXT_FRAMES.get(task, 1))
         clean = self.source.clip(rng, side, made)
         degraded = degrade(task, clean, rng)
-        first = int(rng.integers(made - frames + 1))
-        return clean[first : first + frames], degraded[first : first + frames]
+        first = beyond or int(rng.integers(made - frames + 1))
+        places = range(first, first + frames)
+        return clean[first : places.stop], fused(degraded, radius, places)
 
     def at(
         self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1

@@ -103,13 +103,18 @@ class CropSource:
 def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:
     """Where something is in each frame, [frames, 2] pixels from where it is in the middle one.
 
-    A pan of up to `fastest` pixels a frame (none in a quarter of the draws); in 35% of the draws with jerks, of a deviation of up to 14 pixels,
-    between about every other two frames: what is nowhere near must not be taken for the same.
+    Most of what is filmed stands still or moves slowly, and there a window gives most: no pan in 40% of the draws, one of up to 1.5 pixels a frame
+    along each axis in 30%, of up to `fastest` in the others. On top of it a hand's shake, of a deviation of up to a pixel a frame, in 20%; jerks of up
+    to 14 between about every other two frames in 20%: what is nowhere near must not be taken for the same.
     """
     way = np.zeros((frames, 2))
-    if rng.random() < 0.75:
-        way += rng.uniform(-fastest, fastest, 2) * rng.random() * np.arange(frames)[:, None]
-    if rng.random() < 0.35:
+    kind = rng.random()
+    if kind >= 0.4:
+        way += rng.uniform(-1, 1, 2) * (1.5 if kind < 0.7 else fastest * rng.random()) * np.arange(frames)[:, None]
+    kind = rng.random()
+    if kind < 0.2:
+        way += rng.normal(0, rng.uniform(0.1, 1), (frames, 2))
+    elif kind < 0.4:
         jerks = rng.normal(0, rng.uniform(1, 14), (frames, 2)) * (rng.random((frames, 1)) < 0.5)
         way += np.cumsum(jerks, 0)
     return way - way[frames // 2]
@@ -118,12 +123,12 @@ def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:
 def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: float = 7.0) -> np.ndarray:
     """Crops of a picture along a camera's way, [frames, side, side, 3] uint8; often something passes before it.
 
-    Each goes along its `course`, turns by up to 0.3 degrees a frame and is zoomed by up to 0.5%. In half of the draws an ellipse of
+    Each goes along its `course`; a quarter turn by up to 0.3 degrees a frame, a quarter are zoomed by up to 0.5%. In half of the draws an ellipse of
     another picture is in front, with a motion of its own; in 8% a cut leads to another picture.
     """
     def motion():
-        turn = np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.5)
-        return course(rng, frames, fastest), turn, 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.5)
+        turn = np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.25)
+        return course(rng, frames, fastest), turn, 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.25)
 
     def along(picture, motion, frame, margin):
         way, turn, zoom = motion

@@ -33,12 +33,17 @@ SECOND = {
     "dehaze": lambda clip, rng: sensor_noise(clip, rng, low=1, high=8),
 }
 
+# Draws in which nothing is degraded. Haze, and the veil behind rain, are believed where there are none unless they are often missing.
+UNTOUCHED_SHARES = {"denoise": 0.08, "deartifact": 0.08, "superres": 0.08, "derain": 0.2, "dehaze": 0.25}
+
 
 def degrade(
-    task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float = 0.08, mixed_share: float = 0.12
+    task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float | None = None, mixed_share: float = 0.12
 ) -> np.ndarray:
-    """`task`'s degradation of a clip; none at all for `untouched_share` of the draws, a second one for `mixed_share`."""
+    """`task`'s degradation of a clip; none at all for `untouched_share` of the draws (the task's own of `UNTOUCHED_SHARES` where
+    it is None), a second one for `mixed_share`."""
     kind = rng.random()
+    untouched_share = UNTOUCHED_SHARES[task] if untouched_share is None else untouched_share
     if kind < untouched_share:
         return quantize(clip)
     if kind < untouched_share + mixed_share:

@@ -1,0 +1,57 @@
+"""The program's fusion of frames along the motion, by its own kernels: Sources/CKernels/motion.c and fusion.c, compiled here."""
+
+import ctypes
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+KERNELS = Path(__file__).resolve().parents[2] / "Sources" / "CKernels"
+SOURCES = ["motion.c", "fusion.c", "parallel.c", "isa.c"]
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """Raises RuntimeError where clang, which comes with Swift, cannot compile it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fusion.so"
+        command = ["clang", "-O2", "-shared", "-fPIC", "-I", KERNELS / "include", *(KERNELS / s for s in SOURCES), "-o", path, "-l:libgomp.so.1"]
+        made = subprocess.run(command, capture_output=True, text=True)
+        if made.returncode:
+            raise RuntimeError(f"the kernels of {KERNELS} do not compile: {made.stderr.strip()}; clang comes with Swift")
+        loaded = ctypes.CDLL(str(path))
+    for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count"):
+        getattr(loaded, name).restype = ctypes.c_size_t
+    loaded.tdm_noise_level.restype = ctypes.c_float
+    return loaded
+
+
+def fused(clip: np.ndarray, radius: int, places: range) -> np.ndarray:
+    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, as far as the clip has them."""
+    if radius == 0 or len(clip) == 1:
+        return clip[places.start : places.stop]
+    frames = [np.ascontiguousarray(f, np.float32) * np.float32(255) for f in clip]
+    height, width = frames[0].shape[:2]
+    kernels, size = library(), (ctypes.c_size_t(width), ctypes.c_size_t(height))
+    at = lambda array: array.ctypes.data_as(ctypes.c_void_p)
+    room = lambda count: np.empty(max(count, 1), np.float32)
+    soft, steps = room((width // 2) * (height // 2)), room(kernels.tdm_motion_scratch_count(*size))
+    bands = room(kernels.tdm_fusion_scratch_count(size[0], 1))
+    pyramids = [room(kernels.tdm_motion_pyramid_count(*size)) for _ in frames]
+    for frame, pyramid in zip(frames, pyramids):
+        kernels.tdm_motion_pyramid(at(pyramid), at(frame), *size, at(soft), 1)
+    out = np.empty((len(places), height, width, 3), np.float32)
+    for i in places:
+        own = frames[i]
+        near = [j for j in range(max(i - radius, 0), min(i + radius + 1, len(frames))) if j != i]
+        flows = [room(2 * (height // 2) * (width // 2)) for _ in near]
+        for j, flow in zip(near, flows):
+            kernels.tdm_motion(at(flow), at(pyramids[i]), at(pyramids[j]), *size, at(steps), 1)
+        pointers = lambda arrays: (ctypes.c_void_p * max(len(near), 1))(*(a.ctypes.data for a in arrays))
+        noise = ctypes.c_float(kernels.tdm_noise_level(at(own), *size))
+        kernels.tdm_fusion(
+            at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, noise,
+            at(bands), 1)
+    return out / np.float32(255)

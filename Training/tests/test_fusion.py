@@ -1,0 +1,42 @@
+import numpy as np
+
+from tdm_training.examples import Examples
+from tdm_training.fusion import fused
+from tdm_training.pictures import CropSource
+
+
+def scene(frames, height=96, width=112):
+    rng = np.random.default_rng(3)
+    coarse = rng.random((8, 10, 3), dtype=np.float32) * 0.6 + 0.2
+    picture = np.kron(coarse, np.ones((12, 12, 1), np.float32))[:height, :width]
+    return np.stack([picture] * frames)
+
+
+def psnr(a, b):
+    return -10 * np.log10(np.square(a - b).mean())
+
+
+def test_frames_that_show_the_same_lose_their_noise():
+    clean = scene(7)
+    noisy = clean + np.random.default_rng(1).standard_normal(clean.shape, dtype=np.float32) * np.float32(20 / 255)
+    out = fused(noisy, 2, range(1, 6))
+    assert out.shape == (5, *clean.shape[1:])
+    # Five frames instead of one: 7 dB at most.
+    assert psnr(out[2], clean[3]) > psnr(noisy[3], clean[3]) + 5.5
+
+
+def test_nothing_is_fused_where_nothing_is_to_be():
+    clip = scene(3)
+    assert np.array_equal(fused(clip, 0, range(1, 3)), clip[1:3])
+    assert np.array_equal(fused(clip[:1], 2, range(1)), clip[:1])
+
+
+def test_noisy_examples_are_fused_and_others_are_not():
+    source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
+    for task in ("denoise", "derain"):
+        one, two = (Examples(source, 1, fusion_radius=r) for r in (0, 2))
+        pairs = [e.one(np.random.default_rng(5), task, 64, 5) for e in (one, two)]
+        assert all(p.shape == (5, 64, 64, 3) for pair in pairs for p in pair)
+        alone = [e.one(np.random.default_rng(5), task, 64, 1)[1] for e in (one, two)]
+        assert np.array_equal(*alone)
+        assert task == "denoise" or np.array_equal(pairs[0][1], pairs[1][1])
