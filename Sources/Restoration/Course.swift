@@ -13,6 +13,8 @@ struct Course {
   var sceneCuts: SceneCutDetector?
   /// Likewise.
   var colorFix: WaveletColorFix?
+  /// Likewise.
+  var fusion: FrameFusion?
   private let contexts: [String: any PromptContext]
 
   /// - Parameters:
@@ -42,6 +44,12 @@ struct Course {
     let (width, height) = (tiling.canvas.width, tiling.canvas.height)
     sceneCuts = options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
     colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
+    fusion =
+      options.fusion == 0
+      ? nil
+      : FrameFusion(
+        options, networks.makeFusion(height: height, width: width),
+        frameCount: tiling.canvas.frameCount)
     // A tile's passes follow those of the tile before.
     cache = try window.map {
       try networks.makeFeatureCache(

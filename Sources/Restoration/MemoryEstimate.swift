@@ -23,9 +23,10 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
   /// - Parameters:
   ///   - networks: of the tiles, with ``RestorationOptions/heldCount`` frames side by side.
   ///   - activationsOfFrame: what another frame beside them adds.
+  ///   - fusion: what stands before the networks, with its frames.
   init(
     _ options: RestorationOptions, _ tiling: Tiling, networks: NetworkMemory,
-    activationsOfFrame: Int
+    activationsOfFrame: Int, fusion: Int
   ) {
     let valueBytes = MemoryLayout<Float>.size
     let held = options.heldCount
@@ -48,7 +49,7 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
       Window(options).map {
         networks.features * tiling.count * options.passCount * $0.keptCount(options)
       } ?? 0
-    frames = held * (arrived + sampled) + restored * frameBytes + once
+    frames = held * (arrived + sampled) + restored * frameBytes + once + fusion
     furtherFrame =
       options.chunk == 0
       ? arrived + sampled + activationsOfFrame + (isTiled ? frameBytes : 0) : 0

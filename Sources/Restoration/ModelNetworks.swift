@@ -46,6 +46,14 @@ final class ModelNetworks: PipelineNetworks {
 
   var latentShape: Shape { encoder.latentShape }
 
+  func makeFusion(height: Int, width: Int) -> any MotionFusion {
+    device.makeMotionFusion(height: height, width: width)
+  }
+
+  func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int {
+    device.motionFusionByteCount(height: height, width: width, pictures: pictures, others: others)
+  }
+
   func memory(sideBySide frames: Int) -> NetworkMemory {
     NetworkMemory(
       weights: device.weightByteCount,

@@ -25,6 +25,11 @@ protocol PipelineNetworks: AnyObject {
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
 
+  /// For whole frames of this size, in pixels.
+  func makeFusion(height: Int, width: Int) -> any MotionFusion
+  /// Bytes that it takes with so many pictures, one of which is fused with so many others.
+  func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int
+
   /// out = a · x + b · y
   func combine(
     into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float, _ y: any DeviceTensor

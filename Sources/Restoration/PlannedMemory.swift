@@ -4,6 +4,7 @@ struct PlannedMemory {
   private let area: Int
   private let memory: NetworkMemory
   private let activationsOfFrame: Int
+  private let fusion: Int
 
   /// - Parameter tiling: that the networks were planned for.
   init(_ options: RestorationOptions, _ tiling: Tiling, _ networks: any PipelineNetworks) {
@@ -12,6 +13,14 @@ struct PlannedMemory {
     memory = networks.memory(sideBySide: options.heldCount)
     activationsOfFrame =
       networks.memory(sideBySide: options.heldCount + 1).activations - memory.activations
+    let canvas = tiling.canvas
+    let others = options.fusion + options.fusionAhead
+    fusion =
+      options.fusion == 0
+      ? 0
+      : networks.fusionByteCount(
+        height: canvas.height, width: canvas.width, pictures: others + 1, others: others)
+        + canvas.frameCount * MemoryLayout<Float>.size
   }
 
   /// Exact for the tiling that was planned, a guess for others.
@@ -19,6 +28,6 @@ struct PlannedMemory {
     let ratio = Double(tiling.pictureCount) / Double(area)
     return MemoryEstimate(
       options, tiling, networks: memory.scaled(by: ratio),
-      activationsOfFrame: Int(Double(activationsOfFrame) * ratio))
+      activationsOfFrame: Int(Double(activationsOfFrame) * ratio), fusion: fusion)
   }
 }

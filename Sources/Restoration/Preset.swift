@@ -28,6 +28,7 @@ public enum Preset: String, CaseIterable, Sendable {
     values.steps = own?.steps ?? values.steps
     values.strength = own?.strength ?? values.strength
     values.radius = own?.radius ?? values.radius
+    values.fusion = own?.fusion ?? values.fusion
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
     return values
@@ -44,15 +45,17 @@ public struct PresetValues: Sendable, Equatable {
   public var strength = 1.0
   /// Frames on either side that a frame reads.
   public var radius = 3
+  /// Frames on either side that a noisy frame is averaged with before the networks see it: for ``RestorationTask/denoise``.
+  public var fusion = 0
   /// Frames emitted together.
   public var chunk: Int
   /// Frames sampled beyond the chunk.
   public var lookahead: Int
 
-  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --chunk 4 --lookahead 3`.
+  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4 --lookahead 3`.
   public var summary: String {
     let share = strength == 1 ? "1" : "\(strength)"
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
-      + " --radius \(radius) --chunk \(chunk) --lookahead \(lookahead)"
+      + " --radius \(radius) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
   }
 }

@@ -2,6 +2,8 @@ import Kernels
 
 /// How long each stage takes on this machine, measured on blank frames.
 public struct Rehearsal: Sendable, Equatable {
+  /// A frame with its neighbours, before the networks; zero where it is left alone.
+  public var fuse: Duration
   /// A frame to its latent and its condition.
   public var encode: Duration
   /// A frame up to the noisiest level.
@@ -14,7 +16,7 @@ public struct Rehearsal: Sendable, Equatable {
   public var groupSize, emitted: Int
 
   /// What a frame of a long stream takes.
-  public var perFrame: Duration { encode + invert + sample / emitted + decode }
+  public var perFrame: Duration { fuse + encode + invert + sample / emitted + decode }
 }
 
 extension Restorer {
@@ -22,6 +24,7 @@ extension Restorer {
   /// that depends on prompts only. No result depends on it.
   /// - Precondition: no frame is held.
   public func warmUp() throws {
+    try fuseBlankFrames()
     try onBlankFrames(1) { blank in
       try take(blank[0])
       try invertOnce(blank[0])
@@ -37,11 +40,15 @@ extension Restorer {
   public func rehearse() throws -> Rehearsal {
     let clock = ContinuousClock()
     var rehearsal = Rehearsal(
-      encode: .zero, invert: .zero, sample: .zero, decode: .zero, groupSize: options.heldCount,
+      fuse: .zero, encode: .zero, invert: .zero, sample: .zero, decode: .zero,
+      groupSize: options.heldCount,
       emitted: max(options.chunk, 1))
     try onBlankFrames(rehearsal.groupSize) { blanks in
       // The first round finds memory that is new to the process, and computes what is needed only once.
       for _ in 0..<2 {
+        rehearsal.fuse =
+          try clock.measure { try fuseBlankFrames() }
+          / (options.fusion + options.fusionAhead + 1)
         rehearsal.encode = try clock.measure { try take(blanks[0]) } * tiling.count
         rehearsal.invert =
           options.start == .noise
@@ -71,6 +78,14 @@ extension Restorer {
     group.reserve(count, guided: options.isGuided, from: networks)
     picture.load(Array(repeating: 0, count: tiling.pictureCount))
     try body(frames)
+  }
+
+  private func fuseBlankFrames() throws {
+    guard let fusion = course.fusion else { return }
+    let blank = [Float](repeating: 0, count: tiling.canvas.frameCount)
+    for _ in 0...(options.fusion + options.fusionAhead) { fusion.take(blank) }
+    while fusion.canAdvance(ending: true) { fusion.advance() }
+    fusion.forget()
   }
 
   private func take(_ frame: HeldFrame) throws {

@@ -38,6 +38,9 @@ public struct RestorationOptions: Sendable, Equatable {
   public var negativePrompt = ""
   /// Frames on either side that a frame reads, 0...64: their keys and values, or latents, as the model is made.
   public var radius: Int
+  /// Frames on either side that a frame is averaged with along the motion before the networks see it, 0...16; of later ones no more
+  /// than ``lookahead``.
+  public var fusion = 0
   /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by scene with
   /// ``SceneCut/auto``.
   public var chunk: Int
@@ -69,6 +72,7 @@ public struct RestorationOptions: Sendable, Equatable {
     radius = values.radius
     chunk = values.chunk
     lookahead = values.lookahead
+    fusion = values.fusion
     inversionSteps = values.inversionSteps
     steps = values.steps
     strength = values.strength
@@ -78,7 +82,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var presetValues: PresetValues {
     PresetValues(
       inversionSteps: inversionSteps, steps: steps, strength: strength, radius: radius,
-      chunk: chunk, lookahead: lookahead)
+      fusion: fusion, chunk: chunk, lookahead: lookahead)
   }
 
   /// The prompt that sampling follows.
@@ -110,6 +114,7 @@ extension RestorationOptions {
   /// - Throws: the first that is out of its range.
   public func validate() throws(OptionError) {
     try check("--radius", radius, in: 0...64, note: "frames on either side")
+    try check("--fusion", fusion, in: 0...16, note: "frames on either side")
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
     try check("--lookahead", lookahead, in: 0...4096, note: "frames")
     try check(

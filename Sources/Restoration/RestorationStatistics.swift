@@ -4,6 +4,8 @@ public struct RestorationStatistics: Sendable, Equatable {
   public internal(set) var framesOut = 0
   /// Cuts that ended a window.
   public internal(set) var sceneCuts = 0
+  /// Of a frame with its neighbours.
+  public internal(set) var fuse = StageTime()
   /// Of a frame to its latent, and of its condition to the ControlNet's first layer.
   public internal(set) var encode = StageTime()
   public internal(set) var invert = StageTime()

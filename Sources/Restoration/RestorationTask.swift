@@ -27,6 +27,9 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   /// bicubically by this factor first.
   public var enlargement: Int { self == .superres ? 4 : 1 }
 
+  /// Whether what is wrong is new in every frame, so that frames averaged along the motion have less of it.
+  public var gainsByFusion: Bool { self == .denoise }
+
   /// The task with this name or alias.
   public init?(name: String) {
     guard

@@ -93,10 +93,10 @@ public final class Restorer {
   }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.
-  public var latency: Int? { options.chunk == 0 ? nil : options.chunk + options.lookahead }
+  public var latency: Int? { options.latency }
 
   /// Frames that have arrived and not yet left.
-  public var heldFrameCount: Int { queue.frames.count }
+  public var heldFrameCount: Int { queue.frames.count + (course.fusion?.heldCount ?? 0) }
 
   /// Called after each evaluation of a network, by the thread that pushes: a sign of life while a group is sampled.
   public var onEvaluation: (() -> Void)? {
@@ -116,8 +116,29 @@ public final class Restorer {
       statistics.sceneCuts += 1
       try closeScene(emit)
     }
+    if let fusion = course.fusion {
+      fusion.take(rgb)
+      try enter(from: fusion, ending: false, emit)
+    } else {
+      try enter(rgb, emit)
+    }
+  }
+
+  private func enter(
+    from fusion: FrameFusion, ending: Bool, _ emit: ([Float]) throws -> Void
+  ) throws {
+    while fusion.canAdvance(ending: ending) {
+      statistics.fuse.measure { fusion.advance() }
+      try enter(fusion.fused, emit)
+    }
+  }
+
+  /// Takes a frame as the networks are to see it.
+  private func enter(_ rgb: [Float], _ emit: ([Float]) throws -> Void) throws {
     try receive(rgb)
-    if let latency, queue.frames.count == latency { try sample(core: options.chunk, emit) }
+    if options.chunk > 0, queue.frames.count == options.heldCount {
+      try sample(core: options.chunk, emit)
+    }
   }
 
   /// Gives the frames that are left. What is pushed afterwards belongs to another clip, which reads nothing of this one.
@@ -127,6 +148,10 @@ public final class Restorer {
   }
 
   private func closeScene(_ emit: ([Float]) throws -> Void) throws {
+    if let fusion = course.fusion {
+      try enter(from: fusion, ending: true, emit)
+      fusion.forget()
+    }
     while !queue.frames.isEmpty {
       let held = queue.frames.count
       try sample(core: options.chunk == 0 ? held : min(options.chunk, held), emit)
@@ -158,6 +183,7 @@ public final class Restorer {
     // Without what is large, which would else be held beside the new one's.
     course.cache = nil
     course.colorFix = nil
+    course.fusion = nil
     let former = course
     do {
       try follow(options, memory: memory, former: former)

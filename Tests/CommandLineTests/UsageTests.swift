@@ -1,3 +1,4 @@
+import Foundation
 import ModelFiles
 import Restoration
 import Testing
@@ -74,6 +75,22 @@ struct UsageTests {
     expected.task = .superres
     expected.prompt = ""
     #expect(try settings.options(for: model) == expected)
+  }
+
+  @Test("fuses noisy frames as the preset says, and others where it is told to")
+  func fusion() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
+    try Data(#"{"balanced": {"fusion": 2}}"#.utf8).write(to: folder.appending(path: "presets.json"))
+    for (options, expected) in [
+      ([], 2), (["--task", "derain"], 0), (["--task", "derain", "--fusion", "3"], 3),
+      (["--fusion", "0"], 0), (["--preset", "paper"], 0),
+    ] {
+      let settings = try settings(["--model", folder.path] + options)
+      #expect(try settings.options(for: settings.openModel()).fusion == expected, "\(options)")
+    }
   }
 
   @Test("knows the tasks' other names", arguments: [("mp4", "deartifact"), ("sr", "superres")])

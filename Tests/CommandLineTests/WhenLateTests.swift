@@ -104,10 +104,12 @@ struct WhenLateTests {
   }
 
   /// All frames of a chunk come at once, and then none until they have left.
-  @Test("places are there for the chunk of a preset that a client chooses, and none for the whole clip")
+  @Test("places are there for the chunk of a client's preset, and none for the whole clip")
   func chunkOfChange() throws {
-    let presets = #"{"live": {"chunk": 1, "lookahead": 0}, "balanced": {"chunk": 6, "lookahead": 0}, "#
-      + #""paper": {"chunk": 0}}"#
+    let presets = #"""
+      {"live": {"chunk": 1, "lookahead": 0}, "balanced": {"chunk": 6, "lookahead": 0},
+       "paper": {"chunk": 0}}
+      """#
     let (chunk, chunkCount) = (6, 4)
     try Fixture.thin.withCopy { folder in
       try Data(presets.utf8).write(to: folder.appending(path: "presets.json"))

@@ -93,6 +93,7 @@ import Testing
 extension PlainNetworks {
   fileprivate func estimate(_ options: RestorationOptions, _ tiling: Tiling) -> MemoryEstimate {
     MemoryEstimate(
-      options, tiling, networks: memory(sideBySide: options.heldCount), activationsOfFrame: 0)
+      options, tiling, networks: memory(sideBySide: options.heldCount), activationsOfFrame: 0,
+      fusion: 0)
   }
 }

@@ -9,7 +9,8 @@ import Testing
     try options.validate()
     try options.validate(trainStepCount: 1000)
     for name in [
-      "--inversion-steps", "--steps", "--strength", "--radius", "--chunk", "--lookahead",
+      "--inversion-steps", "--steps", "--strength", "--radius", "--fusion", "--chunk",
+      "--lookahead",
     ] {
       #expect(preset.values.summary.contains("\(name) "))
     }
@@ -56,6 +57,7 @@ import Testing
     "A value out of its range is refused with the option's name",
     arguments: [
       OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
+      OptionCase("--fusion") { $0.fusion = -1 }, OptionCase("--fusion") { $0.fusion = 17 },
       OptionCase("--chunk") { $0.chunk = -1 }, OptionCase("--lookahead") { $0.lookahead = -2 },
       OptionCase("--inversion-steps") { $0.inversionSteps = -1 },
       OptionCase("--steps") { $0.steps = 1001 }, OptionCase("--strength") { $0.strength = 0 },

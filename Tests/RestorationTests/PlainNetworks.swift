@@ -33,6 +33,12 @@ final class PlainNetworks: PipelineNetworks {
 
   func discardLeftovers() {}
 
+  func makeFusion(height: Int, width: Int) -> any MotionFusion { PlainFusion(height * width * 3) }
+
+  func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int {
+    pictures * height * width * 3 * 4
+  }
+
   func makePicture() -> any DeviceTensor {
     PlainTensor([canvas.height, canvas.width, 3])
   }
@@ -195,4 +201,22 @@ final class PlainContext: PromptContext {
   let prompt: String
 
   init(_ prompt: String) { self.prompt = prompt }
+}
+
+/// The plain mean of a picture and the others.
+final class PlainFusion: MotionFusion {
+  private final class Picture: FusionPicture { var pixels: [Float] = [] }
+  private let count: Int
+
+  init(_ count: Int) { self.count = count }
+
+  func makePicture() -> any FusionPicture { Picture() }
+  func load(_ rgb: [Float], into picture: any FusionPicture) { (picture as! Picture).pixels = rgb }
+
+  func fuse(
+    _ picture: any FusionPicture, with others: [any FusionPicture], into fused: inout [Float]
+  ) {
+    let all = ([picture] + others).map { ($0 as! Picture).pixels }
+    fused = (0..<count).map { index in all.reduce(0) { $0 + $1[index] } / Float(all.count) }
+  }
 }

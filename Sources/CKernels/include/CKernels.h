@@ -120,6 +120,31 @@ void tdm_haar_analysis(
 void tdm_haar_synthesis(
     float *out, const float *x, size_t rows, size_t columns, size_t channels, const float factors[4], int threads);
 
+/// Floats in what `tdm_motion_pyramid` makes of a picture, and in the scratch of `tdm_motion`.
+size_t tdm_motion_pyramid_count(size_t width, size_t height);
+size_t tdm_motion_scratch_count(size_t width, size_t height);
+
+/// What motion is looked for in: grey levels and their gradients at half the size, a quarter and so on of picture [height, width, 3].
+/// scratch: (width / 2) * (height / 2) floats.
+void tdm_motion_pyramid(float *out, const float *picture, size_t width, size_t height, float *scratch, int threads);
+
+/// Where what is seen in one picture lies in another, from their pyramids: flow [2, height / 2, width / 2], offsets to the right and
+/// downwards in pixels of half the size. No motion in pictures with a side of less than 16.
+void tdm_motion(float *flow, const float *own, const float *other, size_t width, size_t height, float *scratch, int threads);
+
+/// Floats in the scratch of `tdm_fusion`.
+size_t tdm_fusion_scratch_count(size_t width, int threads);
+
+/// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they differ by no more than noise of this
+/// standard deviation makes them.
+void tdm_fusion(
+    float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
+    float noise, float *scratch, int threads);
+
+/// The standard deviation of the noise in a picture [height, width, 3] of 0...255: that of the calmest quarter of its blocks of 16 x 16.
+/// 0 where all are black or white, or there is none.
+float tdm_noise_level(const float *picture, size_t width, size_t height);
+
 /// out[i] = limit * tanh(x[i] / limit).
 void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
 

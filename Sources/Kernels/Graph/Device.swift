@@ -29,6 +29,15 @@ public protocol Device: AnyObject {
   func combine(
     into out: any DeviceTensor, _ a: Float, _ x: any DeviceTensor, _ b: Float,
     _ y: any DeviceTensor)
+
+  /// For pictures of one size, in pixels.
+  func makeMotionFusion(height: Int, width: Int) -> any MotionFusion
+
+  /// Bytes that such a fusion takes.
+  /// - Parameters:
+  ///   - pictures: that are kept.
+  ///   - others: that one of them is fused with.
+  func motionFusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int
 }
 
 /// A tensor that a device keeps between runs.

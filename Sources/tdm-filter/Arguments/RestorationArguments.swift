@@ -11,6 +11,13 @@ struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
+      "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
+        + "the lookahead. (default: the preset's for denoise, 0 for other tasks)", valueName: "N"))
+  var fusion: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
       "Frames sampled side by side and emitted together; 0: the whole clip.", valueName: "N"))
   var chunk: Int?
 

@@ -82,7 +82,7 @@ struct RunPlan {
     }
     return
       "about \(speed.formatted(decimals: speed < 10 ? 2 : 1)) frames a second\(relative ?? "") "
-      + "(measured here on blank frames: encode \(text(rehearsal.encode)), invert \(text(rehearsal.invert)), sample "
+      + "(measured here on blank frames: fuse \(text(rehearsal.fuse)), encode \(text(rehearsal.encode)), invert \(text(rehearsal.invert)), sample "
       + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode)))"
   }
 

@@ -13,7 +13,8 @@ extension StatusReporter {
     reply.add(
       "stages",
       .object([
-        "encode": stages.encode.distribution.json, "invert": stages.invert.distribution.json,
+        "fuse": stages.fuse.distribution.json, "encode": stages.encode.distribution.json,
+        "invert": stages.invert.distribution.json,
         "sample": stages.sample.distribution.json, "decode": stages.decode.distribution.json,
       ]))
     reply.add("peak_resident_bytes", .integer(Self.peakResidentBytes))

@@ -20,8 +20,7 @@ struct FrameMemory {
   func total(with options: RestorationOptions) -> Int {
     let passing = whenLate == .passthrough ? Intake.heldLimit(frameByteCount: inputFrame) : 0
     // One is being read.
-    let arriving =
-      1 + whenLate.places(options) + passing + max(options.chunk, 1) + options.lookahead
+    let arriving = 1 + whenLate.places(options) + passing + (options.latency ?? 1)
     // One leaves the restorer, and one is being written.
     let leaving = FramePath.outgoingCapacity + 2
     return pictures + arriving * inputFrame + leaving * outputFrame

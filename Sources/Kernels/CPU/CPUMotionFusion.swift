@@ -1,0 +1,124 @@
+import CKernels
+import TensorCore
+
+final class CPUMotionFusion: MotionFusion {
+  private final class Picture: FusionPicture {
+    let pixels, pyramid: AlignedMemory
+    /// Standard deviation, of 255 levels.
+    var noise: Float = 0
+    /// Whether noise and pyramid are those of the pixels.
+    var isReady = false
+
+    init(_ sizes: Sizes) {
+      pixels = AlignedMemory(byteCount: sizes.pixels)
+      pyramid = AlignedMemory(byteCount: sizes.pyramid)
+    }
+  }
+
+  /// In bytes.
+  private struct Sizes {
+    let pixels, pyramid, flow, search, bands: Int
+
+    init(height: Int, width: Int, threads: Int32) {
+      let value = MemoryLayout<Float>.size
+      pixels = height * width * 3 * value
+      pyramid = tdm_motion_pyramid_count(width, height) * value
+      flow = 2 * (height / 2) * (width / 2) * value
+      // A search's own, and half a picture for the pyramid, which needs less.
+      search = max(tdm_motion_scratch_count(width, height) * value, flow / 2)
+      bands = tdm_fusion_scratch_count(width, threads) * value
+    }
+  }
+
+  private let height, width: Int
+  private let threads: Int32
+  private let sizes: Sizes
+  private let search, bands: AlignedMemory
+  /// To each of the neighbours; grows to their greatest number.
+  private var flows: [AlignedMemory] = []
+
+  init(height: Int, width: Int, threads: Int32) {
+    self.height = height
+    self.width = width
+    self.threads = threads
+    sizes = Sizes(height: height, width: width, threads: threads)
+    search = AlignedMemory(byteCount: sizes.search)
+    bands = AlignedMemory(byteCount: sizes.bands)
+  }
+
+  /// - Parameters:
+  ///   - pictures: that are kept.
+  ///   - others: that one of them is fused with.
+  static func byteCount(
+    height: Int, width: Int, threads: Int32, pictures: Int, others: Int
+  ) -> Int {
+    let sizes = Sizes(height: height, width: width, threads: threads)
+    return sizes.search + sizes.bands + others * sizes.flow
+      + pictures * (sizes.pixels + sizes.pyramid)
+  }
+
+  func makePicture() -> any FusionPicture { Picture(sizes) }
+
+  func load(_ rgb: [Float], into picture: any FusionPicture) {
+    let picture = own(picture)
+    precondition(rgb.count == height * width * 3, "\(rgb.count) values for \(width)x\(height)")
+    rgb.withUnsafeBytes {
+      picture.pixels.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
+    }
+    picture.isReady = false
+  }
+
+  private func makeReady(_ picture: Picture) {
+    if picture.isReady { return }
+    picture.noise = tdm_noise_level(floats(picture.pixels), width, height)
+    tdm_motion_pyramid(
+      floats(picture.pyramid), floats(picture.pixels), width, height, floats(search), threads)
+    picture.isReady = true
+  }
+
+  func fuse(
+    _ picture: any FusionPicture, with others: [any FusionPicture], into fused: inout [Float]
+  ) {
+    let (picture, others) = (own(picture), others.map(own))
+    precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
+    makeReady(picture)
+    others.forEach(makeReady)
+    while flows.count < others.count { flows.append(AlignedMemory(byteCount: sizes.flow)) }
+    for (other, flow) in zip(others, flows) {
+      tdm_motion(
+        floats(flow), floats(picture.pyramid), floats(other.pyramid), width, height, floats(search),
+        threads)
+    }
+    let pixels = others.map { UnsafePointer(floats($0.pixels)) as UnsafePointer<Float>? }
+    let motions = flows.prefix(others.count).map {
+      UnsafePointer(floats($0)) as UnsafePointer<Float>?
+    }
+    fused.withUnsafeMutableBufferPointer { fused in
+      tdm_fusion(
+        fused.baseAddress, floats(picture.pixels), pixels, motions, others.count, width, height,
+        picture.noise, floats(bands), threads)
+    }
+  }
+
+  private func own(_ picture: any FusionPicture) -> Picture {
+    guard let own = picture as? Picture else { preconditionFailure("a picture of another device") }
+    return own
+  }
+
+  private func floats(_ memory: AlignedMemory) -> UnsafeMutablePointer<Float> {
+    memory.pointer.assumingMemoryBound(to: Float.self)
+  }
+}
+
+extension CPUDevice {
+  public func makeMotionFusion(height: Int, width: Int) -> any MotionFusion {
+    CPUMotionFusion(height: height, width: width, threads: threads)
+  }
+
+  public func motionFusionByteCount(
+    height: Int, width: Int, pictures: Int, others: Int
+  ) -> Int {
+    CPUMotionFusion.byteCount(
+      height: height, width: width, threads: threads, pictures: pictures, others: others)
+  }
+}

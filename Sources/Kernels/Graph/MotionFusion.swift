@@ -1,0 +1,22 @@
+/// Averages pictures of one size with their neighbours in time, each pixel with what it shows in them, where they differ by no
+/// more than noise does.
+///
+/// From each neighbour's pyramid and the picture's own comes the motion (dense inverse search, arXiv 1603.03590, patches of 8 x 8
+/// from a 32nd of the size up to half); along it the neighbour is interpolated. Its difference from the picture, blurred, squared and blurred
+/// again, is held against what noise of the picture's own level makes of it, and what is beyond counts less and less:
+/// `exp(-(d / e - 1) / 1.5)`.
+public protocol MotionFusion: AnyObject {
+  func makePicture() -> any FusionPicture
+
+  /// Takes a picture's pixels, [height, width, 3], 0...255.
+  func load(_ rgb: [Float], into picture: any FusionPicture)
+
+  /// - Parameters:
+  ///   - picture: of this object's making, as all others.
+  ///   - fused: takes [height, width, 3].
+  func fuse(
+    _ picture: any FusionPicture, with others: [any FusionPicture], into fused: inout [Float])
+}
+
+/// A picture as a ``MotionFusion`` keeps it.
+public protocol FusionPicture: AnyObject {}

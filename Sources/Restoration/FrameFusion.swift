@@ -1,0 +1,63 @@
+import Kernels
+
+/// The window before the networks: each frame averaged along the motion with those on either side, so that less noise is left for
+/// the networks than any single frame has.
+///
+/// Frames leave in their order, each when the later ones that it reads have come.
+final class FrameFusion {
+  private let fusion: any MotionFusion
+  /// Earlier and later frames that one reads.
+  private let behind, ahead: Int
+  /// Oldest first: those that were given and are still read, and those that are still to be given.
+  private var pictures: [any FusionPicture] = []
+  private var free: [any FusionPicture] = []
+  /// The next that is given.
+  private var next = 0
+  /// What ``advance()`` gave last, as the frames that are taken.
+  private(set) var fused: [Float]
+
+  init(_ options: RestorationOptions, _ fusion: any MotionFusion, frameCount: Int) {
+    self.fusion = fusion
+    behind = options.fusion
+    ahead = options.fusionAhead
+    fused = Array(repeating: 0, count: frameCount)
+  }
+
+  /// Frames that were taken and not yet given.
+  var heldCount: Int { pictures.count - next }
+
+  func take(_ rgb: [Float]) {
+    let picture = free.popLast() ?? fusion.makePicture()
+    fusion.load(rgb, into: picture)
+    pictures.append(picture)
+  }
+
+  /// Whether the next frame has all that it reads.
+  /// - Parameter ending: whether nothing comes after those that are there.
+  func canAdvance(ending: Bool) -> Bool { heldCount > (ending ? 0 : ahead) }
+
+  /// Gives the next frame.
+  func advance() {
+    let last = min(next + ahead, pictures.count - 1)
+    let others = pictures[..<next] + pictures[(next + 1)..<(last + 1)]
+    fusion.fuse(pictures[next], with: Array(others), into: &fused)
+    if next == behind { free.append(pictures.removeFirst()) } else { next += 1 }
+  }
+
+  /// What comes afterwards reads nothing of what came before.
+  /// - Precondition: all was given.
+  func forget() {
+    precondition(heldCount == 0)
+    free += pictures
+    pictures.removeAll(keepingCapacity: true)
+    next = 0
+  }
+}
+
+extension RestorationOptions {
+  /// Later frames that one is fused with: as many as on the other side, as far as the lookahead lets a frame wait for them.
+  var fusionAhead: Int { chunk == 0 ? fusion : min(fusion, lookahead) }
+
+  /// Frames that have to arrive before the first can leave; nil is the whole clip.
+  public var latency: Int? { chunk == 0 ? nil : heldCount + fusionAhead }
+}

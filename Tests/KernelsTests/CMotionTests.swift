@@ -1,0 +1,162 @@
+import CKernels
+import Foundation
+import Testing
+
+/// Motion and fusion on textures whose motion is known.
+@Suite("In C, fusion along the motion")
+struct CMotionTests {
+  /// Waves, [height, width, 3], 0...255, seen `dx` pixels to the left of and `dy` above where the camera was.
+  private func picture(
+    _ width: Int, _ height: Int, seed: UInt64 = 1, dx: Float = 0, dy: Float = 0, noise: Float = 0,
+    noiseSeed: UInt64 = 0
+  ) -> [Float] {
+    var numbers = Noise(seed)
+    let waves = (0..<14).map { _ in
+      (
+        x: 0.18 * numbers.normal(), y: 0.18 * numbers.normal(), phase: 3 * numbers.normal(),
+        height: 9 + numbers.normal()
+      )
+    }
+    var grain = Noise(noiseSeed + 100)
+    return (0..<height * width).flatMap { pixel in
+      let x = Float(pixel % width) + dx
+      let y = Float(pixel / width) + dy
+      let light = waves.reduce(128) { $0 + $1.height * sinf($1.x * x + $1.y * y + $1.phase) }
+      return [0.9, 1, 1.1].map { (tint: Float) in tint * light + noise * grain.normal() }
+    }
+  }
+
+  /// The C functions with canaries around all that they write.
+  private struct Fused {
+    let picture: [Float]
+    let flows: [[Float]]
+    let isIntact: Bool
+  }
+
+  private func fused(
+    _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, noise: Float,
+    threads: Int32
+  ) -> Fused {
+    func floats(_ memory: Guarded) -> UnsafeMutablePointer<Float> {
+      memory.start.assumingMemoryBound(to: Float.self)
+    }
+    let scratch = Guarded(
+      TDM_F32, count: max(tdm_motion_scratch_count(width, height), (width / 2) * (height / 2)))
+    let pictures = ([own] + others).map { Guarded(TDM_F32, $0) }
+    let pyramids = pictures.map { picture in
+      let pyramid = Guarded(TDM_F32, count: tdm_motion_pyramid_count(width, height))
+      tdm_motion_pyramid(floats(pyramid), floats(picture), width, height, floats(scratch), threads)
+      return pyramid
+    }
+    let flows = pyramids.dropFirst().map { other in
+      let flow = Guarded(TDM_F32, count: 2 * (width / 2) * (height / 2))
+      tdm_motion(
+        floats(flow), floats(pyramids[0]), floats(other), width, height, floats(scratch), threads)
+      return flow
+    }
+    let bands = Guarded(TDM_F32, count: tdm_fusion_scratch_count(width, threads))
+    let out = Guarded(TDM_F32, count: own.count)
+    let neighbours = pictures.dropFirst().map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
+    let motions = flows.map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
+    tdm_fusion(
+      floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, noise,
+      floats(bands), threads)
+    let all = [scratch, bands, out] + pictures + pyramids + flows
+    return Fused(
+      picture: out.values(TDM_F32), flows: flows.map { $0.values(TDM_F32) },
+      isIntact: withExtendedLifetime(all) { all.allSatisfy(\.isIntact) })
+  }
+
+  private func deviation(_ a: [Float], _ b: [Float]) -> Float {
+    (zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Float(a.count)).squareRoot()
+  }
+
+  @Test(
+    "finds how far a picture has moved",
+    arguments: [(0, 0), (1.3, -0.6), (-4, 2.5), (11, 6), (0.25, 0.4)] as [(Float, Float)])
+  func motion(dx: Float, dy: Float) {
+    let (width, height) = (160, 120)
+    withEachInstructionSet { isa in
+      let result = fused(
+        picture(width, height, noise: 8, noiseSeed: 1),
+        with: [picture(width, height, dx: dx, dy: dy, noise: 8, noiseSeed: 2)], width, height,
+        noise: 8, threads: 2)
+      let area = (width / 2) * (height / 2)
+      // What was at x is at x - dx now; the flow is in pixels of half the size.
+      for (values, expected) in [(result.flows[0][..<area], -dx), (result.flows[0][area...], -dy)] {
+        let errors = values.map { abs(2 * $0 - expected) }.sorted()
+        #expect(errors[area / 2] < 0.15, "set \(isa): median error \(errors[area / 2])")
+      }
+      #expect(result.isIntact)
+    }
+  }
+
+  @Test(
+    "takes a moving scene's noise away",
+    arguments: [(0, 0), (1.7, 0.5), (-5.2, 3)] as [(Float, Float)])
+  func noise(dx: Float, dy: Float) {
+    let (width, height, noise) = (128, 96, Float(15))
+    let clean = picture(width, height)
+    let own = picture(width, height, noise: noise, noiseSeed: 9)
+    let others = [-2, -1, 1, 2].map { step in
+      picture(
+        width, height, dx: Float(step) * dx, dy: Float(step) * dy, noise: noise,
+        noiseSeed: UInt64(20 + step))
+    }
+    withEachInstructionSet { isa in
+      let result = fused(own, with: others, width, height, noise: noise, threads: 1)
+      let gain = deviation(own, clean) / deviation(result.picture, clean)
+      // Five frames would give the square root of 5; at the borders a neighbour has nothing to give.
+      #expect(gain > (dx == 0 ? 2 : 1.6), "set \(isa): \(gain)")
+      #expect(result.isIntact)
+    }
+  }
+
+  @Test("is no worse for another scene beside it")
+  func otherScene() {
+    let (width, height, noise) = (128, 96, Float(10))
+    let own = picture(width, height, noise: noise, noiseSeed: 1)
+    let others = (2...5).map { picture(width, height, seed: $0, noise: noise, noiseSeed: $0) }
+    let result = fused(own, with: others, width, height, noise: noise, threads: 2)
+    let clean = picture(width, height)
+    #expect(deviation(result.picture, clean) < 1.02 * deviation(own, clean))
+  }
+
+  @Test("leaves alone what has no noise")
+  func clean() {
+    let (width, height) = (128, 96)
+    let own = picture(width, height)
+    let others = (1...4).map { picture(width, height, dx: 1.3 * Float($0)) }
+    let noise = own.withUnsafeBufferPointer { tdm_noise_level($0.baseAddress!, width, height) }
+    #expect(
+      deviation(fused(own, with: others, width, height, noise: noise, threads: 2).picture, own)
+        < 0.5)
+  }
+
+  @Test(
+    "has pictures of any size, and the same result for any number of threads",
+    arguments: [(1, 1), (3, 2), (15, 40), (16, 16), (17, 33), (301, 18), (64, 97)])
+  func sizes(width: Int, height: Int) {
+    let own = picture(width, height, noise: 5, noiseSeed: 1)
+    let others = (2...3).map { picture(width, height, noise: 5, noiseSeed: $0) }
+    withEachInstructionSet { isa in
+      let one = fused(own, with: others, width, height, noise: 5, threads: 1)
+      let several = fused(own, with: others, width, height, noise: 5, threads: 3)
+      #expect(one.picture == several.picture && one.flows == several.flows, "set \(isa)")
+      #expect(one.isIntact && several.isIntact)
+      #expect(one.picture.allSatisfy { abs($0) < 1000 }, "set \(isa)")
+    }
+    #expect(fused(own, with: [], width, height, noise: 5, threads: 1).picture == own)
+  }
+
+  @Test("measures noise", arguments: [0, 1, 4, 10, 25] as [Float])
+  func level(noise: Float) {
+    let (width, height) = (256, 192)
+    let found = picture(width, height, noise: noise, noiseSeed: 3).withUnsafeBufferPointer {
+      tdm_noise_level($0.baseAddress!, width, height)
+    }
+    #expect(abs(found - noise) < 0.6 + 0.12 * noise, "\(found)")
+    let black = [Float](repeating: 2, count: 32 * 32 * 3)
+    #expect(black.withUnsafeBufferPointer { tdm_noise_level($0.baseAddress!, 32, 32) } == 0)
+  }
+}

@@ -1,0 +1,123 @@
+import Testing
+
+@testable import Restoration
+
+/// Which frames are fused with which, on the plain mean in place of the motion's.
+@Suite("Fusion before the networks")
+struct FusionTests {
+  private let canvas = StreamingTests.canvas
+
+  private func options(
+    _ fusion: Int, chunk: Int, lookahead: Int,
+    _ change: (inout RestorationOptions) -> Void = { _ in }
+  ) -> RestorationOptions {
+    StreamingTests.options {
+      $0.fusion = fusion
+      $0.chunk = chunk
+      $0.lookahead = lookahead
+      change(&$0)
+    }
+  }
+
+  private func makeRestorer(
+    _ options: RestorationOptions, _ canvas: Canvas = StreamingTests.canvas
+  ) throws -> Restorer {
+    try Restorer(schedule: StreamingTests.schedule(), options: options, canvas: canvas) {
+      PlainNetworks($0)
+    }
+  }
+
+  /// What the networks are to see.
+  private func fused(_ frames: [[Float]], behind: Int, ahead: Int) -> [[Float]] {
+    frames.indices.map { frame in
+      let near = frames[max(0, frame - behind)...min(frame + ahead, frames.count - 1)]
+      return frames[frame].indices.map { index in
+        near.reduce(0) { $0 + $1[index] } / Float(near.count)
+      }
+    }
+  }
+
+  private func largestDifference(_ a: [[Float]], _ b: [[Float]]) -> Float {
+    zip(a.joined(), b.joined()).map { abs($0 - $1) }.max() ?? 0
+  }
+
+  @Test("gives what the networks would give for frames fused beforehand")
+  func equalsFusedInput() throws {
+    for (fusion, chunk, lookahead) in [
+      (2, 0, 0), (2, 1, 2), (3, 1, 0), (1, 4, 3), (5, 2, 2), (16, 3, 1),
+    ] {
+      for count in [0, 1, 2, 5, 12] {
+        let frames = StreamingTests.frames(count)
+        let restored = try makeRestorer(options(fusion, chunk: chunk, lookahead: lookahead))
+          .restore(frames)
+        let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
+        let expected = try makeRestorer(options(0, chunk: chunk, lookahead: lookahead))
+          .restore(fused(frames, behind: fusion, ahead: ahead))
+        #expect(restored.count == count)
+        #expect(
+          largestDifference(restored, expected) < 0.05,
+          "\(fusion), \(chunk), \(lookahead): \(count)")
+      }
+    }
+  }
+
+  @Test("has a frame wait for as many more frames as it reads ahead")
+  func latency() throws {
+    for (fusion, chunk, lookahead) in [(2, 1, 2), (2, 1, 0), (4, 3, 1)] {
+      let restorer = try makeRestorer(options(fusion, chunk: chunk, lookahead: lookahead))
+      let latency = chunk + lookahead + min(fusion, lookahead)
+      #expect(restorer.latency == latency)
+      var left = 0
+      for (index, frame) in StreamingTests.frames(20).enumerated() {
+        try restorer.push(frame) { _ in left += 1 }
+        #expect(left == max(0, index + 1 - (latency - chunk)) / chunk * chunk)
+        #expect(restorer.heldFrameCount == index + 1 - left)
+      }
+      try restorer.finish { _ in left += 1 }
+      #expect(left == 20)
+    }
+  }
+
+  @Test("reads nothing across the end of a clip, a change of options or a cut")
+  func boundaries() throws {
+    let course = options(3, chunk: 1, lookahead: 2)
+    let clips = [StreamingTests.frames(5), StreamingTests.frames(4, seed: 50)]
+    let apart = try clips.flatMap { try makeRestorer(course).restore($0) }
+    let restorer = try makeRestorer(course)
+    #expect(try clips.flatMap { try restorer.restore($0) } == apart)
+
+    let other = options(1, chunk: 2, lookahead: 1)
+    var changed: [[Float]] = []
+    let changing = try makeRestorer(course)
+    for frame in clips[0] { try changing.push(frame) { changed.append($0) } }
+    #expect(try changing.change(to: other, emit: { changed.append($0) }) == nil)
+    changed += try changing.restore(clips[1])
+    #expect(
+      try changed == makeRestorer(course).restore(clips[0]) + makeRestorer(other).restore(clips[1]))
+
+    let large = Canvas(height: 48, width: 64, multiple: PlainNetworks.multiple)
+    let scenes = [UInt64(1), 2].map { seed in
+      (0..<6).map { Scene(seed: seed).frame(large, movedBy: Float($0)) }
+    }
+    let cutting = try makeRestorer(
+      options(3, chunk: 1, lookahead: 2) { $0.sceneCut = .auto }, large)
+    let cut = try cutting.restore(scenes.joined())
+    #expect(cutting.statistics.sceneCuts == 1)
+    #expect(try cut == scenes.flatMap { try makeRestorer(course, large).restore($0) })
+  }
+
+  @Test("is counted in the memory, and its time is told")
+  func memoryAndTime() throws {
+    let without = try makeRestorer(options(0, chunk: 1, lookahead: 2))
+    let with = try makeRestorer(options(2, chunk: 1, lookahead: 2))
+    // Five frames, and the one that is given.
+    #expect(with.memory.frames - without.memory.frames == 6 * canvas.frameCount * 4)
+    _ = try with.restore(StreamingTests.frames(7))
+    #expect(with.statistics.fuse.count == 7 && without.statistics.fuse.count == 0)
+    try with.warmUp()
+    #expect(try with.rehearse().fuse > .zero)
+    #expect(
+      try makeRestorer(options(2, chunk: 1, lookahead: 2)).restore(StreamingTests.frames(7))
+        == with.restore(StreamingTests.frames(7)))
+  }
+}
