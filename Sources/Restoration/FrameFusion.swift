@@ -37,10 +37,10 @@ final class FrameFusion {
   func canAdvance(ending: Bool) -> Bool { heldCount > (ending ? 0 : ahead) }
 
   /// Gives the next frame.
+  /// - Precondition: since the last it has been asked for as often as it could be given.
   func advance() {
-    let last = min(next + ahead, pictures.count - 1)
-    let others = pictures[..<next] + pictures[(next + 1)..<(last + 1)]
-    fusion.fuse(pictures[next], with: Array(others), into: &fused)
+    precondition(heldCount <= ahead + 1)
+    fusion.fuse(pictures, at: next, into: &fused)
     if next == behind { free.append(pictures.removeFirst()) } else { next += 1 }
   }
 

@@ -83,7 +83,10 @@ extension Restorer {
   private func fuseBlankFrames() throws {
     guard let fusion = course.fusion else { return }
     let blank = [Float](repeating: 0, count: tiling.canvas.frameCount)
-    for _ in 0...(options.fusion + options.fusionAhead) { fusion.take(blank) }
+    for _ in 0...(options.fusion + options.fusionAhead) {
+      fusion.take(blank)
+      while fusion.canAdvance(ending: false) { fusion.advance() }
+    }
     while fusion.canAdvance(ending: true) { fusion.advance() }
     fusion.forget()
   }

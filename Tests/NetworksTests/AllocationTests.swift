@@ -17,6 +17,26 @@ struct AllocationTests {
     #expect(memory.count == 10)
   }
 
+  @Test("in the fusion of frames")
+  func fusion() throws {
+    let device = try CPUDevice(precision: .f32, threads: 1)
+    let (height, width) = (48, 64)
+    let fusion = device.makeMotionFusion(height: height, width: width)
+    let pictures = (0..<3).map { _ in fusion.makePicture() }
+    let pixels = (0..<height * width * 3).map { Float($0 * 31 % 200) }
+    var fused = pixels
+    func fuse() {
+      for place in pictures.indices {
+        fusion.load(pixels, into: pictures[place])
+        fusion.fuse(pictures, at: place, into: &fused)
+      }
+    }
+    fuse()
+    tdm_begin_counting_allocations()
+    fuse()
+    #expect(tdm_end_counting_allocations().own == 0)
+  }
+
   @Test(
     "in the denoiser with its ControlNet and a window, the autoencoder and the condition",
     arguments: Fixture.allCases, Precision.allCases)

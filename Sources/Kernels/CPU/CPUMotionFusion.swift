@@ -36,6 +36,9 @@ final class CPUMotionFusion: MotionFusion {
   private let search, bands: AlignedMemory
   /// To each of the neighbours; grows to their greatest number.
   private var flows: [AlignedMemory] = []
+  /// Their pixels, and the flows to them: made anew for each picture, in the same memory.
+  private var others: [UnsafePointer<Float>?] = []
+  private var motions: [UnsafePointer<Float>?] = []
 
   init(height: Int, width: Int, threads: Int32) {
     self.height = height
@@ -76,26 +79,26 @@ final class CPUMotionFusion: MotionFusion {
     picture.isReady = true
   }
 
-  func fuse(
-    _ picture: any FusionPicture, with others: [any FusionPicture], into fused: inout [Float]
-  ) {
-    let (picture, others) = (own(picture), others.map(own))
+  func fuse(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float]) {
     precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
+    let picture = own(pictures[place])
     makeReady(picture)
-    others.forEach(makeReady)
-    while flows.count < others.count { flows.append(AlignedMemory(byteCount: sizes.flow)) }
-    for (other, flow) in zip(others, flows) {
+    others.removeAll(keepingCapacity: true)
+    motions.removeAll(keepingCapacity: true)
+    for index in pictures.indices where index != place {
+      let other = own(pictures[index])
+      makeReady(other)
+      if flows.count == others.count { flows.append(AlignedMemory(byteCount: sizes.flow)) }
+      let flow = floats(flows[others.count])
       tdm_motion(
-        floats(flow), floats(picture.pyramid), floats(other.pyramid), width, height, floats(search),
-        threads)
-    }
-    let pixels = others.map { UnsafePointer(floats($0.pixels)) as UnsafePointer<Float>? }
-    let motions = flows.prefix(others.count).map {
-      UnsafePointer(floats($0)) as UnsafePointer<Float>?
+        flow, floats(picture.pyramid), floats(other.pyramid), width, height, floats(search), threads
+      )
+      others.append(UnsafePointer(floats(other.pixels)))
+      motions.append(UnsafePointer(flow))
     }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
-        fused.baseAddress, floats(picture.pixels), pixels, motions, others.count, width, height,
+        fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
         picture.noise, floats(bands), threads)
     }
   }

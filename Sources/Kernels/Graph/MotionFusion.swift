@@ -11,11 +11,12 @@ public protocol MotionFusion: AnyObject {
   /// Takes a picture's pixels, [height, width, 3], 0...255.
   func load(_ rgb: [Float], into picture: any FusionPicture)
 
+  /// Averages one of the pictures with all others.
   /// - Parameters:
-  ///   - picture: of this object's making, as all others.
+  ///   - pictures: of this object's making.
+  ///   - place: of the one among them.
   ///   - fused: takes [height, width, 3].
-  func fuse(
-    _ picture: any FusionPicture, with others: [any FusionPicture], into fused: inout [Float])
+  func fuse(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float])
 }
 
 /// A picture as a ``MotionFusion`` keeps it.
