@@ -25,7 +25,7 @@ typedef struct {
 } job;
 
 /// Floats of scratch for a band.
-static size_t band_count(size_t width) { return TALL * width * 8 + BAND * width; }
+static size_t band_count(size_t width) { return (TALL * 8 + BAND + 3) * width; }
 
 size_t tdm_fusion_scratch_count(size_t width, int threads) {
   return band_count(width) * (size_t)(threads > 1 ? threads : 1);
@@ -35,57 +35,66 @@ TDM_INLINE ptrdiff_t inside(ptrdiff_t i, ptrdiff_t count) {
   return i < 0 ? 0 : i < count ? i : count - 1;
 }
 
-/// A row of `other` as it lies in the own frame: cubic interpolation, a = -0.5, at twice the flow
-/// between pixels of half the size.
+// The colours of a pixel, and the first of the next.
+typedef float colours __attribute__((ext_vector_type(4), aligned(4)));
+
+/// Cubic interpolation, a = -0.5: what the four pixels around a place count, `t` behind the second.
+TDM_INLINE void cubic(float *out, float t) {
+  out[0] = ((-0.5f * t + 1) * t - 0.5f) * t;
+  out[1] = (1.5f * t - 2.5f) * t * t + 1;
+  out[2] = ((-1.5f * t + 2) * t + 0.5f) * t;
+  out[3] = (0.5f * t - 0.5f) * t * t;
+}
+
+/// A row of `other` as it lies in the own frame: at twice the flow, which is bilinear between pixels
+/// of half the size.
 TDM_INLINE void warp_row(
     float *out, const float *other, const float *flow, size_t width, size_t height, size_t row) {
-  ptrdiff_t w = (ptrdiff_t)width, h = (ptrdiff_t)height, fw = w / 2, fh = h / 2;
+  int w = (int)width, h = (int)height;
+  ptrdiff_t fw = w / 2, fh = h / 2;
   float fy = ((float)row - 0.5f) * 0.5f;
   ptrdiff_t above = (ptrdiff_t)__builtin_floorf(fy);
   float ty = fy - (float)above;
   const float *ua = flow + inside(above, fh) * fw, *ub = flow + inside(above + 1, fh) * fw;
   const float *va = ua + fw * fh, *vb = ub + fw * fh;
-  TDM_LANES
-  for (ptrdiff_t i = 0; i < w; i++) {
+  for (int i = 0; i < w; i++) {
     ptrdiff_t left = inside((i - 1) >> 1, fw), right = inside(((i - 1) >> 1) + 1, fw);
     float tx = i & 1 ? 0.25f : 0.75f;
-    float u = 2 * ((ua[left] * (1 - tx) + ua[right] * tx) * (1 - ty) +
-                   (ub[left] * (1 - tx) + ub[right] * tx) * ty);
-    float v = 2 * ((va[left] * (1 - tx) + va[right] * tx) * (1 - ty) +
-                   (vb[left] * (1 - tx) + vb[right] * tx) * ty);
-    float x = (float)i + u, y = (float)row + v;
+    float u = (ua[left] * (1 - ty) + ub[left] * ty) * (1 - tx);
+    float v = (va[left] * (1 - ty) + vb[left] * ty) * (1 - tx);
+    u += (ua[right] * (1 - ty) + ub[right] * ty) * tx;
+    v += (va[right] * (1 - ty) + vb[right] * ty) * tx;
+    float x = (float)i + 2 * u, y = (float)row + 2 * v;
     // Far outside everything is the border.
-    x = x<-2 ? -2 : x>(float)(w + 1) ? (float)(w + 1) : x;
-    y = y<-2 ? -2 : y>(float)(h + 1) ? (float)(h + 1) : y;
-    float floor_x = __builtin_floorf(x), floor_y = __builtin_floorf(y), a = x - floor_x,
-          b = y - floor_y;
-    int px = (int)floor_x, py = (int)floor_y;
-    float wx[4] = {
-        ((-0.5f * a + 1) * a - 0.5f) * a, (1.5f * a - 2.5f) * a * a + 1,
-        ((-1.5f * a + 2) * a + 0.5f) * a, (0.5f * a - 0.5f) * a * a};
-    float wy[4] = {
-        ((-0.5f * b + 1) * b - 0.5f) * b, (1.5f * b - 2.5f) * b * b + 1,
-        ((-1.5f * b + 2) * b + 0.5f) * b, (0.5f * b - 0.5f) * b * b};
-    int wm = (int)w - 1, hm = (int)h - 1;
-    float red = 0, green = 0, blue = 0;
-    for (int r = 0; r < 4; r++) {
-      int line = py - 1 + r;
-      line = (line < 0 ? 0 : line > hm ? hm : line) * (int)w;
-      float row_red = 0, row_green = 0, row_blue = 0;
-      for (int c = 0; c < 4; c++) {
-        int at = px - 1 + c;
-        at = (line + (at < 0 ? 0 : at > wm ? wm : at)) * 3;
-        row_red += wx[c] * other[at];
-        row_green += wx[c] * other[at + 1];
-        row_blue += wx[c] * other[at + 2];
+    x = x < -2 ? -2 : x > (float)(w + 1) ? (float)(w + 1) : x;
+    y = y < -2 ? -2 : y > (float)(h + 1) ? (float)(h + 1) : y;
+    int px = (int)__builtin_floorf(x), py = (int)__builtin_floorf(y);
+    float wx[4], wy[4];
+    cubic(wx, x - (float)px);
+    cubic(wy, y - (float)py);
+    colours sum = 0;
+    // One pixel more than is read: the last of the picture has none behind it.
+    if (px >= 1 && py >= 1 && px + 3 < w && py + 2 < h) {
+      const float *corner = other + ((size_t)(py - 1) * width + (size_t)(px - 1)) * 3;
+      for (int r = 0; r < 4; r++) {
+        const float *at = corner + (size_t)r * width * 3;
+        colours line = 0;
+        for (int c = 0; c < 4; c++) line += wx[c] * *(const colours *)(at + 3 * c);
+        sum += wy[r] * line;
       }
-      red += wy[r] * row_red;
-      green += wy[r] * row_green;
-      blue += wy[r] * row_blue;
+    } else {
+      for (int r = 0; r < 4; r++) {
+        colours line = 0;
+        for (int c = 0; c < 4; c++) {
+          ptrdiff_t at = (inside(py - 1 + r, h) * w + inside(px - 1 + c, w)) * 3;
+          line += wx[c] * (colours){other[at], other[at + 1], other[at + 2], 0};
+        }
+        sum += wy[r] * line;
+      }
     }
-    out[3 * i] = red;
-    out[3 * i + 1] = green;
-    out[3 * i + 2] = blue;
+    out[3 * i] = sum[0];
+    out[3 * i + 1] = sum[1];
+    out[3 * i + 2] = sum[2];
   }
 }
 
@@ -115,6 +124,7 @@ TDM_INLINE void fuse_body(const job *j, size_t band, float *scratch) {
   ptrdiff_t top = from - HALO < 0 ? 0 : from - HALO, bottom = to + HALO < h ? to + HALO : h;
   float *warped = scratch, *blurred = warped + TALL * line, *square = blurred + TALL * line;
   float *difference = square + TALL * w, *weights = difference + TALL * w;
+  float *squares = weights + BAND * w;
   memcpy(
       j->out + (size_t)from * line, j->own + (size_t)from * line,
       (size_t)(to - from) * line * sizeof(float));
@@ -139,15 +149,13 @@ TDM_INLINE void fuse_body(const job *j, size_t band, float *scratch) {
         a[t] = blurred + (size_t)(inside(row - t, h) - top) * line;
         b[t] = blurred + (size_t)(inside(row + t, h) - top) * line;
       }
-      for (size_t i = 0; i < w; i++) {
-        float sum = 0;
-        for (size_t c = 3 * i; c < 3 * i + 3; c++) {
-          float value = near_taps[0] * m[c] + near_taps[1] * (a[1][c] + b[1][c]) +
-                        near_taps[2] * (a[2][c] + b[2][c]) + near_taps[3] * (a[3][c] + b[3][c]);
-          sum += value * value;
-        }
-        out[i] = sum * (1.0f / 3);
+      for (size_t i = 0; i < line; i++) {
+        float value = near_taps[0] * m[i] + near_taps[1] * (a[1][i] + b[1][i]) +
+                      near_taps[2] * (a[2][i] + b[2][i]) + near_taps[3] * (a[3][i] + b[3][i]);
+        squares[i] = value * value;
       }
+      for (size_t i = 0; i < w; i++)
+        out[i] = (squares[3 * i] + squares[3 * i + 1] + squares[3 * i + 2]) * (1.0f / 3);
       blur_row(difference + (size_t)(row - low) * w, out, w, 1, far_taps, FAR);
     }
     for (ptrdiff_t row = from; row < to; row++) {

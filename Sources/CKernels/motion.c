@@ -157,12 +157,12 @@ TDM_INLINE void look(float *patch, const float *picture, size s, float x, float 
   float floor_x = floorf(x), floor_y = floorf(y), fx = x - floor_x, fy = y - floor_y;
   ptrdiff_t left = (ptrdiff_t)floor_x, top = (ptrdiff_t)floor_y;
   float region[(SIDE + 1) * (SIDE + 1)];
+  const float *from = region;
+  size_t line = SIDE + 1;
   if (left >= 0 && top >= 0 && left + SIDE < (ptrdiff_t)s.width &&
       top + SIDE < (ptrdiff_t)s.height) {
-    for (int r = 0; r <= SIDE; r++)
-      memcpy(
-          region + r * (SIDE + 1), picture + ((size_t)top + (size_t)r) * s.width + left,
-          (SIDE + 1) * sizeof(float));
+    from = picture + (size_t)top * s.width + (size_t)left;
+    line = s.width;
   } else {
     for (int r = 0; r <= SIDE; r++)
       for (int c = 0; c <= SIDE; c++)
@@ -171,10 +171,27 @@ TDM_INLINE void look(float *patch, const float *picture, size s, float x, float 
   }
   float a = (1 - fx) * (1 - fy), b = fx * (1 - fy), c = (1 - fx) * fy, d = fx * fy;
   for (int r = 0; r < SIDE; r++) {
-    const float *above = region + r * (SIDE + 1), *below = above + SIDE + 1;
+    const float *above = from + (size_t)r * line, *below = above + line;
     for (int i = 0; i < SIDE; i++)
       patch[r * SIDE + i] = a * above[i] + b * above[i + 1] + c * below[i] + d * below[i + 1];
   }
+}
+
+/// Sums column by column, which the processor does side by side.
+TDM_INLINE float product(const float *x, const float *y) {
+  float columns[SIDE] = {0}, sum = 0;
+  for (int r = 0; r < SIDE; r++)
+    for (int i = 0; i < SIDE; i++) columns[i] += x[r * SIDE + i] * y[r * SIDE + i];
+  for (int i = 0; i < SIDE; i++) sum += columns[i];
+  return sum;
+}
+
+TDM_INLINE float total(const float *x) {
+  float columns[SIDE] = {0}, sum = 0;
+  for (int r = 0; r < SIDE; r++)
+    for (int i = 0; i < SIDE; i++) columns[i] += x[r * SIDE + i];
+  for (int i = 0; i < SIDE; i++) sum += columns[i];
+  return sum;
 }
 
 /// `look` less the patch's own picture and the mean of the difference.
@@ -182,17 +199,10 @@ TDM_INLINE void look(float *patch, const float *picture, size s, float x, float 
 TDM_INLINE float
 residual(float *out, const float *own, const float *picture, size s, float x, float y) {
   look(out, picture, s, x, y);
-  float sum = 0, square = 0;
-  for (int i = 0; i < AREA; i++) {
-    out[i] -= own[i];
-    sum += out[i];
-  }
-  float mean = sum / AREA;
-  for (int i = 0; i < AREA; i++) {
-    out[i] -= mean;
-    square += out[i] * out[i];
-  }
-  return square;
+  for (int i = 0; i < AREA; i++) out[i] -= own[i];
+  float mean = total(out) / AREA;
+  for (int i = 0; i < AREA; i++) out[i] -= mean;
+  return product(out, out);
 }
 
 /// Farther than this no patch is taken from: what lies outside of the picture says nothing.
@@ -214,24 +224,14 @@ TDM_INLINE void match_body(const flow_job *j, size_t row) {
       memcpy(gx + r * SIDE, j->own + area(s) + at, SIDE * sizeof(float));
       memcpy(gy + r * SIDE, j->own + 2 * area(s) + at, SIDE * sizeof(float));
     }
-    float sx = 0, sy = 0, xx = 0, xy = 0, yy = 0;
-    for (int i = 0; i < AREA; i++) {
-      sx += gx[i];
-      sy += gy[i];
-    }
-    sx /= AREA;
-    sy /= AREA;
+    float sx = total(gx) / AREA, sy = total(gy) / AREA;
     for (int i = 0; i < AREA; i++) {
       gx[i] -= sx;
       gy[i] -= sy;
-      xx += gx[i] * gx[i];
-      xy += gx[i] * gy[i];
-      yy += gy[i] * gy[i];
     }
     // Flat patches, and those along an edge, stay where they are believed to be.
     float still = 0.5f * AREA;
-    xx += still;
-    yy += still;
+    float xx = product(gx, gx) + still, xy = product(gx, gy), yy = product(gy, gy) + still;
     float determinant = xx * yy - xy * xy;
 
     // The best of what the level before saw here and around, and of no motion.
@@ -252,11 +252,7 @@ TDM_INLINE void match_body(const flow_job *j, size_t row) {
     float bu = u, bv = v;
     float cost = residual(error, own, j->other, s, (float)x + u, (float)y + v);
     for (int step = 0; step < MOST_STEPS; step++) {
-      float ex = 0, ey = 0;
-      for (int i = 0; i < AREA; i++) {
-        ex += gx[i] * error[i];
-        ey += gy[i] * error[i];
-      }
+      float ex = product(gx, error), ey = product(gy, error);
       float du = (yy * ex - xy * ey) / determinant, dv = (xx * ey - xy * ex) / determinant;
       u = held(u - du, (float)x, (float)s.width);
       v = held(v - dv, (float)y, (float)s.height);

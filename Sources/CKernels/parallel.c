@@ -6,6 +6,7 @@ extern void GOMP_parallel(void (*fn)(void *), void *data, unsigned threads, unsi
 extern int omp_get_thread_num(void);
 extern int omp_get_num_threads(void);
 extern int omp_get_num_procs(void);
+extern int omp_get_thread_limit(void);
 extern void omp_set_num_threads(int threads);
 
 typedef struct {
@@ -35,5 +36,7 @@ void tdm_parallel_for(int threads, size_t count, void (*body)(void *, size_t), v
 }
 
 int tdm_processor_count(void) { return omp_get_num_procs(); }
+
+int tdm_thread_limit(void) { return omp_get_thread_limit(); }
 
 void tdm_set_team_size(int threads) { omp_set_num_threads(threads); }

@@ -111,8 +111,13 @@ struct FrameTests {
       #expect(result.status == 0, "\(result.errors)")
       outputs.append(result.output)
     }
+    // Where OpenMP gives fewer threads than are asked for.
+    let limited = try FilterProcess.pipeline(
+      "OMP_THREAD_LIMIT=1 \"$TDM_FILTER\" \(options.joined(separator: " ")) --threads 3",
+      input: input)
+    outputs.append(limited.output)
     #expect(outputs[0].count == input.count)
-    #expect(outputs[1] == outputs[0] && outputs[2] == outputs[0])
+    #expect(outputs.allSatisfy { $0 == outputs[0] })
   }
 
   @Test("are the reference's, byte for byte up to rounding", arguments: Fixture.allCases)

@@ -44,6 +44,10 @@ tdm_isa tdm_isa_limit(tdm_isa most);
 
 /// The processors that this process may run on.
 int tdm_processor_count(void);
+
+/// The most threads that a team can have: OMP_THREAD_LIMIT, where it is set.
+int tdm_thread_limit(void);
+
 /// How many threads the parallel regions of the calling thread use from now on, oneDNN's among them.
 void tdm_set_team_size(int threads);
 

@@ -37,7 +37,8 @@ public final class CPUDevice: Device {
   /// - Parameter threads: how many compute; nil for one a processor.
   public init(precision: Precision, threads: Int? = nil) throws(KernelError) {
     self.precision = precision
-    threadCount = max(1, threads ?? Int(tdm_processor_count()))
+    // oneDNN cuts its work for as many threads as were asked for, and computes a part of it where there are fewer.
+    threadCount = min(max(1, threads ?? Int(tdm_processor_count())), Int(tdm_thread_limit()))
     engine = try OneDNNEngine()
     weights = WeightStore(engine: engine, threads: Int32(threadCount))
     // Products are cut into rows for libgomp's team: OpenBLAS's own threads would fight with it.
