@@ -45,7 +45,7 @@ def with_noise(clean: np.ndarray, level: float) -> np.ndarray:
     return np.clip(clean + deviation * rng.standard_normal(clean.shape) + 0.5, 0, 255).astype(np.uint8)
 
 
-def restore(o: argparse.Namespace, noisy: np.ndarray, *options: object) -> tuple[np.ndarray, float]:
+def run(o: argparse.Namespace, noisy: np.ndarray, *options: object) -> subprocess.CompletedProcess:
     height, width = noisy.shape[1:3]
     command = [o.filter, "--size", f"{width}x{height}", "--pixel-format", "rgb24", "--scene-cut", "off", *o.options]
     if o.model:
@@ -53,6 +53,16 @@ def restore(o: argparse.Namespace, noisy: np.ndarray, *options: object) -> tuple
     result = subprocess.run([str(c) for c in (*command, *options)], input=noisy.tobytes(), capture_output=True)
     if result.returncode:
         sys.exit(f"tdm-filter ended with {result.returncode}: {result.stderr.decode()[-800:]}")
+    return result
+
+
+def latency(o: argparse.Namespace, noisy: np.ndarray, *options: object) -> str:
+    plan = run(o, noisy, *options, "--dry-run").stdout.decode()
+    return re.search(r"latency: +([0-9]+) frame", plan)[1]
+
+
+def restore(o: argparse.Namespace, noisy: np.ndarray, *options: object) -> tuple[np.ndarray, float]:
+    result = run(o, noisy, *options)
     frames = np.frombuffer(result.stdout, np.uint8).reshape(noisy.shape)
     return frames, float(re.search(rb"done: .*?, ([0-9.]+) fps", result.stderr)[1])
 
@@ -119,12 +129,13 @@ def main() -> None:
             print(f"| {radius} | whole | - | - | - | {quality:.2f} | - | {warping(whole)} | 1 | {speed:.2f} | {len(clean)} |",
                   flush=True)
             for chunk, lookahead in itertools.product(o.chunk, o.lookahead):
-                frames, speed = restore(o, noisy, "--radius", radius, "--chunk", chunk, "--lookahead", lookahead)
+                options = ("--radius", radius, "--chunk", chunk, "--lookahead", lookahead)
+                frames, speed = restore(o, noisy, *options)
                 worst = min(psnr(a, b) for a, b in zip(frames, whole))
                 own = psnr(frames, clean)
                 print(f"| {radius} | {chunk} | {lookahead} | {psnr(frames, whole):.2f} | {worst:.2f} | {own:.2f} | "
                       f"{own - quality:+.2f} | {warping(frames)} | {(chunk + lookahead) / chunk:.2f} | {speed:.2f} | "
-                      f"{chunk + lookahead} |", flush=True)
+                      f"{latency(o, noisy, *options)} |", flush=True)
 
 
 if __name__ == "__main__":
