@@ -25,7 +25,7 @@ typedef struct {
 } job;
 
 /// Floats of scratch for a band.
-static size_t band_count(size_t width) { return (TALL * 8 + BAND + 3) * width; }
+static size_t band_count(size_t width) { return (TALL * 7 + BAND + 4) * width; }
 
 size_t tdm_fusion_scratch_count(size_t width, int threads) {
   return band_count(width) * (size_t)(threads > 1 ? threads : 1);
@@ -46,8 +46,8 @@ TDM_INLINE void cubic(float *out, float t) {
   out[3] = (0.5f * t - 0.5f) * t * t;
 }
 
-/// A row of `other` as it lies in the own frame: at twice the flow, which is bilinear between pixels
-/// of half the size.
+/// A row of `other` as it lies in the own frame: at twice the flow, which is bilinear between
+/// pixels of half the size.
 TDM_INLINE void warp_row(
     float *out, const float *other, const float *flow, size_t width, size_t height, size_t row) {
   int w = (int)width, h = (int)height;
@@ -117,80 +117,116 @@ blur_row(float *out, const float *x, size_t width, size_t channels, const float 
   }
 }
 
-TDM_INLINE void fuse_body(const job *j, size_t band, float *scratch) {
+/// Rows that are worked on together, and what is made of them for one neighbour after the other.
+/// Rows outside of the picture repeat its border.
+typedef struct {
+  ptrdiff_t from, to;       // that are given
+  ptrdiff_t low, high;      // that the blur after the square reads
+  ptrdiff_t top, bottom;    // that the one before it reads
+  float *warped, *blurred;  // of [top, bottom), three channels
+  float *square;            // of [low, high)
+  float *weights;           // of [from, to), their sum
+  float *row, *single;      // one row, three channels and one
+} band;
+
+TDM_INLINE band band_at(const job *j, size_t index, float *scratch) {
   ptrdiff_t h = (ptrdiff_t)j->height;
-  size_t w = j->width, line = 3 * w;
-  ptrdiff_t from = (ptrdiff_t)band * BAND, to = from + BAND < h ? from + BAND : h;
-  ptrdiff_t top = from - HALO < 0 ? 0 : from - HALO, bottom = to + HALO < h ? to + HALO : h;
-  float *warped = scratch, *blurred = warped + TALL * line, *square = blurred + TALL * line;
-  float *difference = square + TALL * w, *weights = difference + TALL * w;
-  float *squares = weights + BAND * w;
-  memcpy(
-      j->out + (size_t)from * line, j->own + (size_t)from * line,
-      (size_t)(to - from) * line * sizeof(float));
-  for (size_t i = 0; i < (size_t)(to - from) * w; i++) weights[i] = 1;
-  for (size_t other = 0; other < j->count; other++) {
-    for (ptrdiff_t row = top; row < bottom; row++) {
-      float *at = warped + (size_t)(row - top) * line;
-      warp_row(at, j->others[other], j->flows[other], w, j->height, (size_t)row);
-      // `square` and `difference` are free until here, and as large as a row needs.
-      float *gap = square;
-      const float *own = j->own + (size_t)row * line;
-      for (size_t i = 0; i < line; i++) gap[i] = at[i] - own[i];
-      blur_row(blurred + (size_t)(row - top) * line, gap, w, 3, near_taps, NEAR);
-    }
-    // What is outside of the picture repeats its border; what is outside of the band is not needed.
-    ptrdiff_t low = from - FAR < 0 ? 0 : from - FAR, high = to + FAR < h ? to + FAR : h;
-    for (ptrdiff_t row = low; row < high; row++) {
-      const float *m = blurred + (size_t)(row - top) * line;
-      float *out = square + (size_t)(row - low) * w;
-      const float *a[NEAR + 1], *b[NEAR + 1];
-      for (ptrdiff_t t = 1; t <= NEAR; t++) {
-        a[t] = blurred + (size_t)(inside(row - t, h) - top) * line;
-        b[t] = blurred + (size_t)(inside(row + t, h) - top) * line;
-      }
-      for (size_t i = 0; i < line; i++) {
-        float value = near_taps[0] * m[i] + near_taps[1] * (a[1][i] + b[1][i]) +
-                      near_taps[2] * (a[2][i] + b[2][i]) + near_taps[3] * (a[3][i] + b[3][i]);
-        squares[i] = value * value;
-      }
-      for (size_t i = 0; i < w; i++)
-        out[i] = (squares[3 * i] + squares[3 * i + 1] + squares[3 * i + 2]) * (1.0f / 3);
-      blur_row(difference + (size_t)(row - low) * w, out, w, 1, far_taps, FAR);
-    }
-    for (ptrdiff_t row = from; row < to; row++) {
-      const float *rows[2 * FAR + 1];
-      for (ptrdiff_t t = -FAR; t <= FAR; t++)
-        rows[t + FAR] = difference + (size_t)(inside(row + t, h) - low) * w;
-      const float *at = warped + (size_t)(row - top) * line;
-      float *out = j->out + (size_t)row * line, *weight = weights + (size_t)(row - from) * w;
-      TDM_LANES
-      for (size_t i = 0; i < w; i++) {
-        float d = far_taps[0] * rows[FAR][i];
-        for (int t = 1; t <= FAR; t++) d += far_taps[t] * (rows[FAR - t][i] + rows[FAR + t][i]);
-        float over = (d - j->floor) * j->slope;
-        float own = tdm_exp(over > 0 ? -over : 0);
-        weight[i] += own;
-        out[3 * i] += own * at[3 * i];
-        out[3 * i + 1] += own * at[3 * i + 1];
-        out[3 * i + 2] += own * at[3 * i + 2];
-      }
-    }
-  }
-  for (size_t i = 0; i < (size_t)(to - from) * w; i++) {
-    float *out = j->out + (size_t)from * line + 3 * i, share = 1 / weights[i];
-    out[0] *= share;
-    out[1] *= share;
-    out[2] *= share;
+  size_t w = j->width;
+  band b = {.from = (ptrdiff_t)index * BAND};
+  b.to = b.from + BAND < h ? b.from + BAND : h;
+  b.low = b.from - FAR < 0 ? 0 : b.from - FAR;
+  b.high = b.to + FAR < h ? b.to + FAR : h;
+  b.top = b.low - NEAR < 0 ? 0 : b.low - NEAR;
+  b.bottom = b.high + NEAR < h ? b.high + NEAR : h;
+  b.warped = scratch;
+  b.blurred = b.warped + TALL * 3 * w;
+  b.square = b.blurred + TALL * 3 * w;
+  b.weights = b.square + TALL * w;
+  b.row = b.weights + BAND * w;
+  b.single = b.row + 3 * w;
+  return b;
+}
+
+/// The neighbour along the motion, and its difference blurred along the rows.
+TDM_INLINE void warp_band(const job *j, const band *b, size_t other) {
+  size_t line = 3 * j->width;
+  for (ptrdiff_t row = b->top; row < b->bottom; row++) {
+    float *warped = b->warped + (size_t)(row - b->top) * line;
+    const float *own = j->own + (size_t)row * line;
+    warp_row(warped, j->others[other], j->flows[other], j->width, j->height, (size_t)row);
+    for (size_t i = 0; i < line; i++) b->row[i] = warped[i] - own[i];
+    blur_row(b->blurred + (size_t)(row - b->top) * line, b->row, j->width, 3, near_taps, NEAR);
   }
 }
-TDM_DISPATCH(fuse, (const job *j, size_t band, float *scratch), (j, band, scratch))
+
+/// The rest of the blur, the square and its mean over the channels, and that blurred along the
+/// rows.
+TDM_INLINE void square_band(const job *j, const band *b) {
+  size_t w = j->width, line = 3 * w;
+  ptrdiff_t h = (ptrdiff_t)j->height;
+  for (ptrdiff_t row = b->low; row < b->high; row++) {
+    const float *at[2 * NEAR + 1];
+    for (ptrdiff_t t = -NEAR; t <= NEAR; t++)
+      at[t + NEAR] = b->blurred + (size_t)(inside(row + t, h) - b->top) * line;
+    for (size_t i = 0; i < line; i++) {
+      float value = near_taps[0] * at[NEAR][i];
+      for (int t = 1; t <= NEAR; t++) value += near_taps[t] * (at[NEAR - t][i] + at[NEAR + t][i]);
+      b->row[i] = value * value;
+    }
+    for (size_t i = 0; i < w; i++)
+      b->single[i] = (b->row[3 * i] + b->row[3 * i + 1] + b->row[3 * i + 2]) * (1.0f / 3);
+    blur_row(b->square + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
+  }
+}
+
+/// Adds the neighbour by its weights.
+TDM_INLINE void add_band(const job *j, const band *b) {
+  size_t w = j->width, line = 3 * w;
+  ptrdiff_t h = (ptrdiff_t)j->height;
+  for (ptrdiff_t row = b->from; row < b->to; row++) {
+    const float *at[2 * FAR + 1];
+    for (ptrdiff_t t = -FAR; t <= FAR; t++)
+      at[t + FAR] = b->square + (size_t)(inside(row + t, h) - b->low) * w;
+    const float *warped = b->warped + (size_t)(row - b->top) * line;
+    float *out = j->out + (size_t)row * line, *sum = b->weights + (size_t)(row - b->from) * w;
+    TDM_LANES
+    for (size_t i = 0; i < w; i++) {
+      float d = far_taps[0] * at[FAR][i];
+      for (int t = 1; t <= FAR; t++) d += far_taps[t] * (at[FAR - t][i] + at[FAR + t][i]);
+      float over = (d - j->floor) * j->slope, weight = tdm_exp(over > 0 ? -over : 0);
+      sum[i] += weight;
+      out[3 * i] += weight * warped[3 * i];
+      out[3 * i + 1] += weight * warped[3 * i + 1];
+      out[3 * i + 2] += weight * warped[3 * i + 2];
+    }
+  }
+}
+
+TDM_INLINE void fuse_body(const job *j, size_t index, float *scratch) {
+  band b = band_at(j, index, scratch);
+  size_t count = (size_t)(b.to - b.from) * j->width, first = (size_t)b.from * j->width * 3;
+  float *out = j->out + first;
+  memcpy(out, j->own + first, 3 * count * sizeof(float));
+  for (size_t i = 0; i < count; i++) b.weights[i] = 1;
+  for (size_t other = 0; other < j->count; other++) {
+    warp_band(j, &b, other);
+    square_band(j, &b);
+    add_band(j, &b);
+  }
+  for (size_t i = 0; i < count; i++) {
+    float share = 1 / b.weights[i];
+    out[3 * i] *= share;
+    out[3 * i + 1] *= share;
+    out[3 * i + 2] *= share;
+  }
+}
+TDM_DISPATCH(fuse, (const job *j, size_t index, float *scratch), (j, index, scratch))
 
 static void fuse_share(void *context, size_t index) {
   const job *j = context;
   size_t from = j->bands * index / j->threads, to = j->bands * (index + 1) / j->threads;
   float *scratch = j->scratch + index * band_count(j->width);
-  for (size_t band = from; band < to; band++) fuse(j, band, scratch);
+  for (size_t i = from; i < to; i++) fuse(j, i, scratch);
 }
 
 void tdm_fusion(
@@ -200,12 +236,11 @@ void tdm_fusion(
   // variance.
   const float pi = 3.14159265f;
   float floor = 2 * noise * noise / (4 * pi) + 1e-4f;
-  job j = {out,     own,
-           others,  flows,
-           count,   width,
-           height,  (height + BAND - 1) / BAND,
-           floor,   1 / (1.5f * floor),
-           scratch, threads > 1 ? (size_t)threads : 1};
+  job j = {
+      .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
+      .height = height, .bands = (height + BAND - 1) / BAND, .floor = floor,
+      .slope = 1 / (1.5f * floor), .scratch = scratch,
+      .threads = threads > 1 ? (size_t)threads : 1};
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }
 
