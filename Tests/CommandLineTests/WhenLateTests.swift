@@ -97,8 +97,8 @@ struct WhenLateTests {
         TDMFilter.parse(["--model", folder.path, "--when-late", "skip"] + options))
       return try settings.whenLate.places(settings.options(for: settings.openModel()))
     }
-    #expect(try places("--preset", "live") == 10)
-    #expect(try places("--preset", "live", "--chunk", "1") == 2)
+    #expect(try places("--preset", "live") == 11)
+    #expect(try places("--preset", "live", "--chunk", "1") == 3)
     let failure = #expect(throws: Failure.self) { try places("--preset", "paper") }
     #expect(failure?.status == .usage)
   }

@@ -12,8 +12,8 @@ enum WhenLate: String, CaseIterable, Sendable {
   case passthrough
 
   /// Frames that may wait for the computing. Where one that finds no room is late, all that come while a chunk is sampled
-  /// need room, or frames would be late where the computing keeps up.
-  func places(_ options: RestorationOptions) -> Int { self == .wait ? 2 : options.chunk + 1 }
+  /// need room, or frames would be late where the computing keeps up; and two more, for a machine that is elsewhere for a moment.
+  func places(_ options: RestorationOptions) -> Int { self == .wait ? 2 : options.chunk + 2 }
 
   /// - Throws: ``Failure`` of status `usage` where late frames do not wait and all of them would be late.
   func check(_ options: RestorationOptions) throws(Failure) {
