@@ -188,7 +188,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-    fusion_radius = preset.get("fusion", 0)
+    fusion_radius = settings["fusion"]
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion_radius)
     judged = HeldOut(held_out[:12], fusion_radius) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
