@@ -52,6 +52,11 @@ TDM_INLINE void warp_row(
     float *out, const float *other, const float *flow, size_t width, size_t height, size_t row) {
   int w = (int)width, h = (int)height;
   ptrdiff_t fw = w / 2, fh = h / 2;
+  if (fw == 0 || fh == 0) {
+    // A side of one pixel has no half: there is no flow to be read.
+    memcpy(out, other + 3 * row * width, 3 * width * sizeof(float));
+    return;
+  }
   float fy = ((float)row - 0.5f) * 0.5f;
   ptrdiff_t above = (ptrdiff_t)__builtin_floorf(fy);
   float ty = fy - (float)above;
