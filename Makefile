@@ -13,6 +13,9 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 SWIFT ?= swift
+# A pipe fails where its first command does.
+SHELL = /bin/bash
+.SHELLFLAGS = -o pipefail -c
 # Each set of flags has a folder of its own, or every change between them would compile everything anew.
 # The program needs no Swift at run time.
 BUILD = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/program
@@ -33,7 +36,9 @@ demo: build
 	  TDM_FILTER="$$($(BUILD) --show-bin-path)/tdm-filter" Examples/demo.sh
 
 test: setup
-	$(TEST) $(if $(FILTER),--filter $(FILTER))
+	@mkdir -p .build
+	$(TEST) $(if $(FILTER),--filter $(FILTER)) 2>&1 | tee .build/test.log || \
+	  { echo "make test: what failed, of .build/test.log:"; grep -A1 "^✘.*recorded an issue" .build/test.log | cut -c1-300; exit 1; }
 	@echo "make test: the program's tests; those of Training/ (Python) are make test-training"
 
 # Some of them run the program, so that it is built first; FILTER as pytest's -k.

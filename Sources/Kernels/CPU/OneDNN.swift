@@ -1,4 +1,5 @@
 import COneDNN
+import Synchronization
 import TensorCore
 
 /// The one way from a oneDNN status to a Swift error.
@@ -99,6 +100,10 @@ final class OneDNNMemory {
 
 /// A primitive descriptor: what oneDNN chose for an operation.
 final class PrimitiveDescriptor {
+  /// oneDNN 2.6.3 keeps the block size of the convolution that it looks at in a variable of the process: of two threads
+  /// that ask at once, in float32 and in bfloat16, one gets a primitive that computes something else.
+  private static let oneAtATime = Mutex(())
+
   let handle: dnnl_primitive_desc_t
 
   /// - Parameter operation: points to a `dnnl_*_desc_t`.
@@ -107,8 +112,10 @@ final class PrimitiveDescriptor {
     _ what: @autoclosure () -> String
   ) throws(KernelError) {
     var handle: dnnl_primitive_desc_t?
-    try check(
-      dnnl_primitive_desc_create(&handle, operation, attributes.handle, engine.engine, nil), what())
+    let status = Self.oneAtATime.withLock { _ in
+      dnnl_primitive_desc_create(&handle, operation, attributes.handle, engine.engine, nil)
+    }
+    try check(status, what())
     self.handle = handle!
   }
 
