@@ -5,13 +5,15 @@ enum {
   BAND = 48,  // rows that are worked on at a time
   NEAR = 3,   // reach of the blur before the square, deviation 1
   FAR = 5,    // reach of the one after it, deviation 1.5
-  HALO = NEAR + FAR,
-  TALL = BAND + 2 * HALO,
+  EDGE = 1,   // reach of the one of what the average changes
+  WIDE = BAND + 2 * EDGE,
+  TALL = WIDE + 2 * (NEAR + FAR),
 };
 
 static const float near_taps[NEAR + 1] = {0.39905028f, 0.24203623f, 0.05400558f, 0.00443305f};
 static const float far_taps[FAR + 1] = {0.26617176f, 0.21314003f, 0.10943096f,
                                         0.03602543f, 0.00760432f, 0.00102905f};
+static const float edge_taps[EDGE + 1] = {0.5f, 0.25f};
 
 typedef struct {
   float *out;
@@ -20,12 +22,13 @@ typedef struct {
   size_t count, width, height, bands;
   float floor, slope;  // of the blurred squared difference: what noise makes of it, and how fast
                        // more than that counts less
+  int keeps_detail;
   float *scratch;
   size_t threads;
 } job;
 
 /// Floats of scratch for a band.
-static size_t band_count(size_t width) { return (TALL * 7 + BAND + 4) * width; }
+static size_t band_count(size_t width) { return (TALL * 7 + WIDE * 4 + 4) * width; }
 
 size_t tdm_fusion_scratch_count(size_t width, int threads) {
   return band_count(width) * (size_t)(threads > 1 ? threads : 1);
@@ -126,11 +129,13 @@ blur_row(float *out, const float *x, size_t width, size_t channels, const float 
 /// Rows outside of the picture repeat its border.
 typedef struct {
   ptrdiff_t from, to;       // that are given
+  ptrdiff_t first, last;    // that are averaged
   ptrdiff_t low, high;      // that the blur after the square reads
   ptrdiff_t top, bottom;    // that the one before it reads
   float *warped, *blurred;  // of [top, bottom), three channels
   float *square;            // of [low, high)
-  float *weights;           // of [from, to), their sum
+  float *sum;               // of [first, last), three channels
+  float *weights;           // of [first, last), their sum
   float *row, *single;      // one row, three channels and one
 } band;
 
@@ -139,15 +144,19 @@ TDM_INLINE band band_at(const job *j, size_t index, float *scratch) {
   size_t w = j->width;
   band b = {.from = (ptrdiff_t)index * BAND};
   b.to = b.from + BAND < h ? b.from + BAND : h;
-  b.low = b.from - FAR < 0 ? 0 : b.from - FAR;
-  b.high = b.to + FAR < h ? b.to + FAR : h;
+  ptrdiff_t edge = j->keeps_detail ? EDGE : 0;
+  b.first = b.from - edge < 0 ? 0 : b.from - edge;
+  b.last = b.to + edge < h ? b.to + edge : h;
+  b.low = b.first - FAR < 0 ? 0 : b.first - FAR;
+  b.high = b.last + FAR < h ? b.last + FAR : h;
   b.top = b.low - NEAR < 0 ? 0 : b.low - NEAR;
   b.bottom = b.high + NEAR < h ? b.high + NEAR : h;
   b.warped = scratch;
   b.blurred = b.warped + TALL * 3 * w;
   b.square = b.blurred + TALL * 3 * w;
-  b.weights = b.square + TALL * w;
-  b.row = b.weights + BAND * w;
+  b.sum = b.square + TALL * w;
+  b.weights = b.sum + WIDE * 3 * w;
+  b.row = b.weights + WIDE * w;
   b.single = b.row + 3 * w;
   return b;
 }
@@ -188,42 +197,71 @@ TDM_INLINE void square_band(const job *j, const band *b) {
 TDM_INLINE void add_band(const job *j, const band *b) {
   size_t w = j->width, line = 3 * w;
   ptrdiff_t h = (ptrdiff_t)j->height;
-  for (ptrdiff_t row = b->from; row < b->to; row++) {
+  for (ptrdiff_t row = b->first; row < b->last; row++) {
     const float *at[2 * FAR + 1];
     for (ptrdiff_t t = -FAR; t <= FAR; t++)
       at[t + FAR] = b->square + (size_t)(inside(row + t, h) - b->low) * w;
     const float *warped = b->warped + (size_t)(row - b->top) * line;
-    float *out = j->out + (size_t)row * line, *sum = b->weights + (size_t)(row - b->from) * w;
+    size_t index = (size_t)(row - b->first);
+    float *sum = b->sum + index * line, *weights = b->weights + index * w;
     TDM_LANES
     for (size_t i = 0; i < w; i++) {
       float d = far_taps[0] * at[FAR][i];
       for (int t = 1; t <= FAR; t++) d += far_taps[t] * (at[FAR - t][i] + at[FAR + t][i]);
       float over = (d - j->floor) * j->slope, weight = tdm_exp(over > 0 ? -over : 0);
-      sum[i] += weight;
-      out[3 * i] += weight * warped[3 * i];
-      out[3 * i + 1] += weight * warped[3 * i + 1];
-      out[3 * i + 2] += weight * warped[3 * i + 2];
+      weights[i] += weight;
+      sum[3 * i] += weight * warped[3 * i];
+      sum[3 * i + 1] += weight * warped[3 * i + 1];
+      sum[3 * i + 2] += weight * warped[3 * i + 2];
     }
+  }
+}
+
+/// Makes the sums the average.
+TDM_INLINE void average_band(const job *j, const band *b) {
+  size_t count = (size_t)(b->last - b->first) * j->width;
+  for (size_t i = 0; i < count; i++) {
+    float share = 1 / b->weights[i];
+    b->sum[3 * i] *= share;
+    b->sum[3 * i + 1] *= share;
+    b->sum[3 * i + 2] *= share;
+  }
+}
+
+/// Gives the own rows with what the average changes, blurred: finer than that they stay as they are.
+TDM_INLINE void give_coarse(const job *j, const band *b) {
+  size_t line = 3 * j->width, count = (size_t)(b->last - b->first) * line;
+  ptrdiff_t h = (ptrdiff_t)j->height;
+  const float *own = j->own + (size_t)b->first * line;
+  for (size_t i = 0; i < count; i++) b->sum[i] -= own[i];
+  for (ptrdiff_t row = b->from; row < b->to; row++) {
+    const float *above = b->sum + (size_t)(inside(row - 1, h) - b->first) * line;
+    const float *here = b->sum + (size_t)(row - b->first) * line;
+    const float *below = b->sum + (size_t)(inside(row + 1, h) - b->first) * line;
+    for (size_t i = 0; i < line; i++)
+      b->row[i] = edge_taps[0] * here[i] + edge_taps[1] * (above[i] + below[i]);
+    float *out = j->out + (size_t)row * line;
+    const float *given = j->own + (size_t)row * line;
+    blur_row(out, b->row, j->width, 3, edge_taps, EDGE);
+    for (size_t i = 0; i < line; i++) out[i] += given[i];
   }
 }
 
 TDM_INLINE void fuse_body(const job *j, size_t index, float *scratch) {
   band b = band_at(j, index, scratch);
-  size_t count = (size_t)(b.to - b.from) * j->width, first = (size_t)b.from * j->width * 3;
-  float *out = j->out + first;
-  memcpy(out, j->own + first, 3 * count * sizeof(float));
+  size_t line = 3 * j->width, count = (size_t)(b.last - b.first) * j->width;
+  memcpy(b.sum, j->own + (size_t)b.first * line, 3 * count * sizeof(float));
   for (size_t i = 0; i < count; i++) b.weights[i] = 1;
   for (size_t other = 0; other < j->count; other++) {
     warp_band(j, &b, other);
     square_band(j, &b);
     add_band(j, &b);
   }
-  for (size_t i = 0; i < count; i++) {
-    float share = 1 / b.weights[i];
-    out[3 * i] *= share;
-    out[3 * i + 1] *= share;
-    out[3 * i + 2] *= share;
-  }
+  average_band(j, &b);
+  if (j->keeps_detail)
+    give_coarse(j, &b);
+  else
+    memcpy(j->out + (size_t)b.from * line, b.sum, 3 * count * sizeof(float));
 }
 TDM_DISPATCH(fuse, (const job *j, size_t index, float *scratch), (j, index, scratch))
 
@@ -236,7 +274,8 @@ static void fuse_share(void *context, size_t index) {
 
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows,
-    size_t count, size_t width, size_t height, float noise, float *scratch, int threads) {
+    size_t count, size_t width, size_t height, float noise, int keeps_detail, float *scratch,
+    int threads) {
   // Of the difference of two frames' noise the first blur, of deviation 1, leaves this part of the
   // variance.
   const float pi = 3.14159265f;
@@ -244,7 +283,7 @@ void tdm_fusion(
   job j = {
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
       .height = height, .bands = (height + BAND - 1) / BAND, .floor = floor,
-      .slope = 1 / (1.5f * floor), .scratch = scratch,
+      .slope = 1 / (1.5f * floor), .keeps_detail = keeps_detail, .scratch = scratch,
       .threads = threads > 1 ? (size_t)threads : 1};
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }

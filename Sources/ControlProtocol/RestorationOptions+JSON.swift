@@ -8,7 +8,7 @@ extension RestorationOptions {
     .object([
       "task": .string(task.rawValue), "prompt": .string(taskPrompt),
       "negative_prompt": .string(negativePrompt), "radius": .integer(radius),
-      "fusion": .integer(fusion),
+      "fusion": .integer(fusion), "fusion_noise": .number(fusionNoise),
       "chunk": .integer(chunk), "lookahead": .integer(lookahead),
       "inversion_steps": .integer(inversionSteps), "steps": .integer(steps),
       "strength": .number(strength), "guidance": .number(guidance),

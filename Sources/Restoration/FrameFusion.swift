@@ -8,6 +8,8 @@ final class FrameFusion {
   private let fusion: any MotionFusion
   /// Earlier and later frames that one reads.
   private let behind, ahead: Int
+  private let noise: Float
+  private let keepsDetail: Bool
   /// Oldest first: those that were given and are still read, and those that are still to be given.
   private var pictures: [any FusionPicture] = []
   private var free: [any FusionPicture] = []
@@ -20,6 +22,8 @@ final class FrameFusion {
     self.fusion = fusion
     behind = options.fusion
     ahead = options.fusionAhead
+    noise = Float(options.fusionNoise)
+    keepsDetail = !options.task.fusesFineDetail
     fused = Array(repeating: 0, count: frameCount)
   }
 
@@ -40,7 +44,8 @@ final class FrameFusion {
   /// - Precondition: since the last it has been asked for as often as it could be given.
   func advance() {
     precondition(heldCount <= ahead + 1)
-    fusion.fuse(pictures, at: next, into: &fused)
+    fusion.fuse(
+      pictures, at: next, noise: noise, keepsDetail: keepsDetail, into: &fused)
     if next == behind { free.append(pictures.removeFirst()) } else { next += 1 }
   }
 

@@ -45,7 +45,8 @@ public struct PresetValues: Sendable, Equatable {
   public var strength = 1.0
   /// Frames on either side that a frame reads.
   public var radius = 3
-  /// Frames on either side that a noisy frame is averaged with before the networks see it: for ``RestorationTask/denoise``.
+  /// Frames on either side that a frame is averaged with before the networks see it, for tasks that gain by it
+  /// (``RestorationTask/gainsByFusion``).
   public var fusion = 0
   /// Frames emitted together.
   public var chunk: Int

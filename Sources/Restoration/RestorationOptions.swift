@@ -41,6 +41,8 @@ public struct RestorationOptions: Sendable, Equatable {
   /// Frames on either side that a frame is averaged with along the motion before the networks see it, 0...16; of later ones no more
   /// than ``lookahead``.
   public var fusion = 0
+  /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that where less is measured, 0...255.
+  public var fusionNoise = 0.0
   /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by scene with
   /// ``SceneCut/auto``.
   public var chunk: Int
@@ -115,6 +117,7 @@ extension RestorationOptions {
   public func validate() throws(OptionError) {
     try check("--radius", radius, in: 0...64, note: "frames on either side")
     try check("--fusion", fusion, in: 0...16, note: "frames on either side")
+    try check("--fusion-noise", fusionNoise, in: 0...255, note: "of 255 levels")
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
     try check("--lookahead", lookahead, in: 0...4096, note: "frames")
     try check(

@@ -164,6 +164,7 @@ extension RestorationOptions {
     let given = arguments.restoration
     radius = given.radius ?? radius
     fusion = given.fusion ?? (task.gainsByFusion ? fusion : 0)
+    fusionNoise = given.fusionNoise ?? task.fusionNoise
     chunk = given.chunk ?? chunk
     lookahead = given.lookahead ?? lookahead
     inversionSteps = given.inversionSteps ?? inversionSteps

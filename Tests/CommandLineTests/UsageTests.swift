@@ -77,19 +77,21 @@ struct UsageTests {
     #expect(try settings.options(for: model) == expected)
   }
 
-  @Test("fuses noisy frames as the preset says, and others where it is told to")
+  @Test("fuses noisy and compressed frames as the preset says, and others where it is told to")
   func fusion() throws {
     let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
     try Data(#"{"balanced": {"fusion": 2}}"#.utf8).write(to: folder.appending(path: "presets.json"))
-    for (options, expected) in [
-      ([], 2), (["--task", "derain"], 0), (["--task", "derain", "--fusion", "3"], 3),
-      (["--fusion", "0"], 0), (["--preset", "paper"], 0),
+    for (words, expected, noise) in [
+      ([], 2, 0), (["--task", "derain"], 0, 0), (["--task", "derain", "--fusion", "3"], 3, 0),
+      (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 2, 10),
+      (["--task", "mp4", "--fusion-noise", "2.5"], 2, 2.5),
     ] {
-      let settings = try settings(["--model", folder.path] + options)
-      #expect(try settings.options(for: settings.openModel()).fusion == expected, "\(options)")
+      let settings = try settings(["--model", folder.path] + words)
+      let options = try settings.options(for: settings.openModel())
+      #expect(options.fusion == expected && options.fusionNoise == noise, "\(words)")
     }
   }
 

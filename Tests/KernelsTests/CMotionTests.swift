@@ -1,4 +1,5 @@
 import CKernels
+import Kernels
 import Foundation
 import Testing
 
@@ -35,7 +36,7 @@ struct CMotionTests {
 
   private func fused(
     _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, noise: Float,
-    threads: Int32
+    keepsDetail: Bool = false, threads: Int32
   ) -> Fused {
     func floats(_ memory: Guarded) -> UnsafeMutablePointer<Float> {
       memory.start.assumingMemoryBound(to: Float.self)
@@ -60,7 +61,7 @@ struct CMotionTests {
     let motions = flows.map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
     tdm_fusion(
       floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, noise,
-      floats(bands), threads)
+      keepsDetail ? 1 : 0, floats(bands), threads)
     let all = [scratch, bands, out] + pictures + pyramids + flows
     return Fused(
       picture: out.values(TDM_F32), flows: flows.map { $0.values(TDM_F32) },
@@ -133,6 +134,57 @@ struct CMotionTests {
         < 0.5)
   }
 
+  @Test("averages what differs by less than the noise that it is told of, measured or not")
+  func toldNoise() throws {
+    let (width, height) = (64, 48)
+    let fusion = try CPUDevice(precision: .f32, threads: 2)
+      .makeMotionFusion(height: height, width: width)
+    // The same but for a difference that is too coarse to be measured as noise.
+    let pictures = [Float(0), 3].map { offset in
+      let made = fusion.makePicture()
+      fusion.load(picture(width, height).map { $0 + offset }, into: made)
+      return made
+    }
+    func brightening(_ noise: Float) -> Float {
+      var fused = [Float](repeating: 0, count: width * height * 3)
+      fusion.fuse(pictures, at: 0, noise: noise, keepsDetail: false, into: &fused)
+      return zip(fused, picture(width, height)).reduce(0) { $0 + $1.0 - $1.1 } / Float(fused.count)
+    }
+    #expect(brightening(0) < 0.1)
+    #expect(brightening(20) > 1.4)
+  }
+
+  @Test("leaves what is finer as it is where it keeps detail")
+  func detail() {
+    let (width, height) = (128, 96)
+    let own = picture(width, height, noise: 15, noiseSeed: 1)
+    let others = (2...5).map { picture(width, height, noise: 15, noiseSeed: $0) }
+    withEachInstructionSet { isa in
+      let change = [false, true].map { keepsDetail in
+        let result = fused(
+          own, with: others, width, height, noise: 15, keepsDetail: keepsDetail, threads: 2)
+        return zip(result.picture, own).map { $0 - $1 }
+      }
+      // The one is the other blurred, borders repeated.
+      var expected = change[0]
+      for y in 0..<height {
+        for x in 0..<width {
+          for c in 0..<3 {
+            var sum = Float(0)
+            for (dy, a) in [(-1, Float(0.25)), (0, 0.5), (1, 0.25)] {
+              for (dx, b) in [(-1, Float(0.25)), (0, 0.5), (1, 0.25)] {
+                let (v, u) = (min(max(y + dy, 0), height - 1), min(max(x + dx, 0), width - 1))
+                sum += a * b * change[0][(v * width + u) * 3 + c]
+              }
+            }
+            expected[(y * width + x) * 3 + c] = sum
+          }
+        }
+      }
+      #expect(zip(change[1], expected).allSatisfy { abs($0 - $1) < 1e-3 }, "set \(isa)")
+    }
+  }
+
   @Test(
     "has pictures of any size, and the same result for any number of threads",
     arguments: [(1, 1), (3, 2), (15, 40), (16, 16), (17, 33), (301, 18), (64, 97)])
@@ -140,11 +192,15 @@ struct CMotionTests {
     let own = picture(width, height, noise: 5, noiseSeed: 1)
     let others = (2...3).map { picture(width, height, noise: 5, noiseSeed: $0) }
     withEachInstructionSet { isa in
-      let one = fused(own, with: others, width, height, noise: 5, threads: 1)
-      let several = fused(own, with: others, width, height, noise: 5, threads: 3)
-      #expect(one.picture == several.picture && one.flows == several.flows, "set \(isa)")
-      #expect(one.isIntact && several.isIntact)
-      #expect(one.picture.allSatisfy { abs($0) < 1000 }, "set \(isa)")
+      for keepsDetail in [false, true] {
+        let (one, several) = (
+          fused(own, with: others, width, height, noise: 5, keepsDetail: keepsDetail, threads: 1),
+          fused(own, with: others, width, height, noise: 5, keepsDetail: keepsDetail, threads: 3)
+        )
+        #expect(one.picture == several.picture && one.flows == several.flows, "set \(isa)")
+        #expect(one.isIntact && several.isIntact)
+        #expect(one.picture.allSatisfy { abs($0) < 1000 }, "set \(isa)")
+      }
     }
     #expect(fused(own, with: [], width, height, noise: 5, threads: 1).picture == own)
   }

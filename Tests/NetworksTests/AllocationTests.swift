@@ -28,7 +28,7 @@ struct AllocationTests {
     func fuse() {
       for place in pictures.indices {
         fusion.load(pixels, into: pictures[place])
-        fusion.fuse(pictures, at: place, into: &fused)
+        fusion.fuse(pictures, at: place, noise: 5, keepsDetail: place == 1, into: &fused)
       }
     }
     fuse()

@@ -58,6 +58,8 @@ import Testing
     arguments: [
       OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
       OptionCase("--fusion") { $0.fusion = -1 }, OptionCase("--fusion") { $0.fusion = 17 },
+      OptionCase("--fusion-noise") { $0.fusionNoise = -1 },
+      OptionCase("--fusion-noise") { $0.fusionNoise = .nan },
       OptionCase("--chunk") { $0.chunk = -1 }, OptionCase("--lookahead") { $0.lookahead = -2 },
       OptionCase("--inversion-steps") { $0.inversionSteps = -1 },
       OptionCase("--steps") { $0.steps = 1001 }, OptionCase("--strength") { $0.strength = 0 },

@@ -213,7 +213,10 @@ final class PlainFusion: MotionFusion {
   func makePicture() -> any FusionPicture { Picture() }
   func load(_ rgb: [Float], into picture: any FusionPicture) { (picture as! Picture).pixels = rgb }
 
-  func fuse(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float]) {
+  func fuse(
+    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
+    into fused: inout [Float]
+  ) {
     let all = pictures.map { ($0 as! Picture).pixels }
     fused = (0..<count).map { index in all.reduce(0) { $0 + $1[index] } / Float(all.count) }
   }

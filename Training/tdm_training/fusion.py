@@ -53,5 +53,5 @@ def fused(clip: np.ndarray, radius: int, places: range) -> np.ndarray:
         noise = ctypes.c_float(kernels.tdm_noise_level(at(own), *size))
         kernels.tdm_fusion(
             at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, noise,
-            at(bands), 1)
+            ctypes.c_int(0), at(bands), 1)
     return out / np.float32(255)

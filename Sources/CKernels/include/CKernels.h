@@ -140,10 +140,11 @@ void tdm_motion(float *flow, const float *own, const float *other, size_t width,
 size_t tdm_fusion_scratch_count(size_t width, int threads);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they differ by no more than noise of this
-/// standard deviation makes them.
+/// standard deviation makes them. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is
+/// finer stays the picture's own.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
-    float noise, float *scratch, int threads);
+    float noise, int keeps_detail, float *scratch, int threads);
 
 /// The standard deviation of the noise in a picture [height, width, 3] of 0...255: that of the calmest quarter of its blocks of 16 x 16.
 /// 0 where all are black or white, or there is none.

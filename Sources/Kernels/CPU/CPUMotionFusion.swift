@@ -79,7 +79,10 @@ final class CPUMotionFusion: MotionFusion {
     picture.isReady = true
   }
 
-  func fuse(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float]) {
+  func fuse(
+    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
+    into fused: inout [Float]
+  ) {
     precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
     let picture = own(pictures[place])
     makeReady(picture)
@@ -99,7 +102,7 @@ final class CPUMotionFusion: MotionFusion {
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        picture.noise, floats(bands), threads)
+        max(picture.noise, noise), keepsDetail ? 1 : 0, floats(bands), threads)
     }
   }
 

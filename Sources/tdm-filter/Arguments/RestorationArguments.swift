@@ -12,8 +12,16 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
-        + "the lookahead. (default: the preset's for denoise, 0 for other tasks)", valueName: "N"))
+        + "the lookahead. (default: the preset's for denoise and deartifact, 0 for other tasks)",
+      valueName: "N"))
   var fusion: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
+        + "blur. (default: 0, for deartifact 10)", valueName: "X"))
+  var fusionNoise: Double?
 
   @Option(
     parsing: .unconditional,
