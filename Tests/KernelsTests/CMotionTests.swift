@@ -1,6 +1,6 @@
 import CKernels
-import Kernels
 import Foundation
+import Kernels
 import Testing
 
 /// Motion and fusion on textures whose motion is known.
