@@ -292,7 +292,9 @@ void tdm_fusion(
 
 enum { BLOCK = 8, BINS = 1024 };
 
-float tdm_noise_level(const float *picture, size_t width, size_t height) {
+/// The lower quartile of the blocks' deviations, of those whose mean lies `reach` deviations within
+/// black and white; below 0 where there are none.
+static float level_within(const float *picture, size_t width, size_t height, float reach) {
   // Blocks by the deviation of their diagonal differences, in steps of an eighth of a level.
   size_t histogram[BINS] = {0}, total = 0;
   for (size_t y = 0; y + 2 * BLOCK <= height; y += 2 * BLOCK) {
@@ -308,17 +310,24 @@ float tdm_noise_level(const float *picture, size_t width, size_t height) {
           }
         }
       }
-      // Where the picture is black or white noise is cut off.
       float mean = sum / (BLOCK * BLOCK * 6);
-      if (mean < 12 || mean > 243) continue;
       float deviation = __builtin_sqrtf(square / (BLOCK * BLOCK * 3));
+      float margin = reach * deviation > 12 ? reach * deviation : 12;
+      if (mean < margin || mean > 255 - margin) continue;
       histogram[deviation < BINS / 8 ? (size_t)(deviation * 8) : BINS - 1]++;
       total++;
     }
   }
-  if (total == 0) return 0;
+  if (total == 0) return -1;
   // A quarter of all blocks are calmer: those that show little but noise.
   size_t seen = 0, bin = 0;
   while (bin < BINS && (seen += histogram[bin]) * 4 < total) bin++;
   return ((float)bin + 0.5f) / 8;
+}
+
+float tdm_noise_level(const float *picture, size_t width, size_t height) {
+  // Close to black and white noise is cut off: such blocks count only where there are no others.
+  float level = level_within(picture, width, height, 1.25f);
+  if (level < 0) level = level_within(picture, width, height, 0);
+  return level < 0 ? 0 : level;
 }

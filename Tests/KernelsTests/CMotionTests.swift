@@ -212,6 +212,14 @@ struct CMotionTests {
       tdm_noise_level($0.baseAddress!, width, height)
     }
     #expect(abs(found - noise) < 0.6 + 0.12 * noise, "\(found)")
+    // A dark half, in which what is below black is cut off.
+    let night = picture(width, height, noise: noise, noiseSeed: 4).enumerated().map {
+      $0 < width * height * 3 / 2 ? max($1 - 120, 0) : $1
+    }
+    let foundAtNight = night.withUnsafeBufferPointer {
+      tdm_noise_level($0.baseAddress!, width, height)
+    }
+    #expect(abs(foundAtNight - noise) < 0.6 + 0.12 * noise, "\(foundAtNight)")
     let black = [Float](repeating: 2, count: 32 * 32 * 3)
     #expect(black.withUnsafeBufferPointer { tdm_noise_level($0.baseAddress!, 32, 32) } == 0)
   }
