@@ -7,12 +7,9 @@ import Synchronization
 /// later. Reference: Vyukov, "Bounded MPMC queue", here with one receiver.
 final class HandoverRing<Element: Sendable>: @unchecked Sendable {
   // Sendable: a slot's element is touched by the one thread whose turn it is; `head` by the receiver alone.
-  private struct Slot: ~Copyable {
-    let turn: Atomic<Int>
-    var element: Element?
-  }
-
-  private let slots: UnsafeMutablePointer<Slot>
+  // Turns and elements lie apart: who reads a turn may not reach for the element beside it.
+  private let turns: UnsafeMutablePointer<Atomic<Int>>
+  private let elements: UnsafeMutablePointer<Element?>
   private let capacity: Int
   private let tail = Atomic<Int>(0)
   private var head = 0
@@ -21,15 +18,17 @@ final class HandoverRing<Element: Sendable>: @unchecked Sendable {
   init(capacity: Int) {
     precondition(capacity > 1 && capacity & (capacity - 1) == 0)
     self.capacity = capacity
-    slots = .allocate(capacity: capacity)
-    for index in 0..<capacity {
-      (slots + index).initialize(to: Slot(turn: Atomic(index), element: nil))
-    }
+    turns = .allocate(capacity: capacity)
+    for index in 0..<capacity { (turns + index).initialize(to: Atomic(index)) }
+    elements = .allocate(capacity: capacity)
+    elements.initialize(repeating: nil, count: capacity)
   }
 
   deinit {
-    for index in 0..<capacity { (slots + index).deinitialize(count: 1) }
-    slots.deallocate()
+    turns.deinitialize(count: capacity)
+    turns.deallocate()
+    elements.deinitialize(count: capacity)
+    elements.deallocate()
   }
 
   /// Hands an element over, from any thread.
@@ -38,14 +37,14 @@ final class HandoverRing<Element: Sendable>: @unchecked Sendable {
     var place = tail.load(ordering: .relaxed)
     while true {
       let index = place & (capacity - 1)
-      let ahead = slots[index].turn.load(ordering: .acquiring) - place
+      let ahead = turns[index].load(ordering: .acquiring) - place
       if ahead < 0 { return false }
       if ahead == 0 {
         let (exchanged, found) = tail.weakCompareExchange(
           expected: place, desired: place + 1, ordering: .relaxed)
         if exchanged {
-          slots[index].element = element
-          slots[index].turn.store(place + 1, ordering: .releasing)
+          elements[index] = element
+          turns[index].store(place + 1, ordering: .releasing)
           return true
         }
         place = found
@@ -58,9 +57,9 @@ final class HandoverRing<Element: Sendable>: @unchecked Sendable {
   /// Takes the oldest element. One thread only.
   func take() -> Element? {
     let index = head & (capacity - 1)
-    guard slots[index].turn.load(ordering: .acquiring) == head + 1 else { return nil }
-    let element = slots[index].element.take()
-    slots[index].turn.store(head + capacity, ordering: .releasing)
+    guard turns[index].load(ordering: .acquiring) == head + 1 else { return nil }
+    let element = elements[index].take()
+    turns[index].store(head + capacity, ordering: .releasing)
     head += 1
     return element
   }

@@ -29,6 +29,10 @@ final class FilterProcess: @unchecked Sendable {
     return tests.deletingLastPathComponent().appending(path: "tdm-filter").path
   }()
 
+  /// What every run is given besides: TDM_OPTIONS="--sandbox off" lets a sanitizer start what names places for it.
+  private static let furtherOptions =
+    (ProcessInfo.processInfo.environment["TDM_OPTIONS"] ?? "").split(separator: " ").map(String.init)
+
   /// Pipes are marked as this process's own only after they are made: no other child may be started in between, or
   /// it would hold them open.
   private static let starting = NSLock()
@@ -85,7 +89,8 @@ final class FilterProcess: @unchecked Sendable {
     case .descriptor(let descriptor): posix_spawn_file_actions_adddup2(&actions, descriptor, 3)
     }
     var words: [UnsafeMutablePointer<CChar>?] =
-      ([executable] + arguments).map { strdup($0) } + [nil]
+      ([executable] + arguments + (executable == Self.path ? Self.furtherOptions : []))
+      .map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     let surroundings = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     var variables: [UnsafeMutablePointer<CChar>?] =
