@@ -15,8 +15,6 @@ public struct CLIPTextConfig: Sendable, Equatable {
   public var maxPositionCount: Int
   public var activation: Activation
   public var layerNormEpsilon: Float
-  /// The token whose feature CLIP pools; the last hidden state does not depend on it.
-  public var endTokenID: Int
 
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.require("model_type", oneOf: .string("clip_text_model"))
@@ -28,11 +26,6 @@ public struct CLIPTextConfig: Sendable, Equatable {
     maxPositionCount = try reader.int("max_position_embeddings", default: 77)
     activation = try reader.choice("hidden_act", default: .quickGELU)
     layerNormEpsilon = Float(try reader.double("layer_norm_eps", default: 1e-5, atLeast: 0))
-    if let first = reader.members["eos_token_id"]?.array?.first?.integer {
-      endTokenID = first
-    } else {
-      endTokenID = try reader.int("eos_token_id", default: 49407, in: 0...10_000_000)
-    }
     try reader.requireDivisible("hidden_size", hiddenSize, by: "num_attention_heads", headCount)
   }
 }

@@ -19,6 +19,10 @@ public struct DurationHistogram: Sendable, Equatable {
     count += 1
   }
 
+  mutating func measure(_ body: () throws -> Void) rethrows {
+    add(try ContinuousClock().measure(body))
+  }
+
   /// The duration that this share of all stays below: the middle of its class.
   /// - Parameter share: 0...1.
   /// - Returns: nil where nothing was added.

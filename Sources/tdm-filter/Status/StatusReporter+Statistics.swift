@@ -13,9 +13,8 @@ extension StatusReporter {
     reply.add(
       "stages",
       .object([
-        "fuse": stages.fuse.distribution.json, "encode": stages.encode.distribution.json,
-        "invert": stages.invert.distribution.json,
-        "sample": stages.sample.distribution.json, "decode": stages.decode.distribution.json,
+        "fuse": stages.fuse.json, "encode": stages.encode.json, "invert": stages.invert.json,
+        "sample": stages.sample.json, "decode": stages.decode.json,
       ]))
     reply.add("peak_resident_bytes", .integer(Self.peakResidentBytes))
     reply.add("lost_events", .integer(lostEventCount))

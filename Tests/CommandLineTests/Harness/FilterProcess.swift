@@ -31,7 +31,8 @@ final class FilterProcess: @unchecked Sendable {
 
   /// What every run is given besides: TDM_OPTIONS="--sandbox off" lets a sanitizer start what names places for it.
   private static let furtherOptions =
-    (ProcessInfo.processInfo.environment["TDM_OPTIONS"] ?? "").split(separator: " ").map(String.init)
+    (ProcessInfo.processInfo.environment["TDM_OPTIONS"] ?? "")
+    .split(separator: " ").map(String.init)
 
   /// Pipes are marked as this process's own only after they are made: no other child may be started in between, or
   /// it would hold them open.
