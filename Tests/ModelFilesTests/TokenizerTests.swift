@@ -51,11 +51,11 @@ struct TokenizerTests {
     #expect(tokenizer.encode("").allSatisfy { $0 <= tokenizer.largestID })
   }
 
-  @Test("a prompt that is one long word takes no quadratic time", .timeLimit(.minutes(1)))
+  @Test("a prompt that is one long word takes no quadratic time", .timeLimit(.minutes(5)))
   func hostile() throws {
     let tokenizer = try tokenizer()
     for text in ["a", "noise", "!", "\u{0301}", "<|", "日", " "] {
-      let prompt = String(repeating: text, count: 30_000 / text.utf8.count)
+      let prompt = String(repeating: text, count: 200_000 / text.utf8.count)
       #expect(tokenizer.encode(prompt).count == 77)
     }
   }

@@ -1,11 +1,12 @@
+import CProcess
 import Glibc
 import Synchronization
 import Video
 
 /// SIGINT and SIGTERM: the first asks the program to stop reading and finish what was read, a second one ends it at once.
 ///
-/// All threads block both; one thread waits for them. So no code runs in a signal handler, and system calls are not
-/// interrupted.
+/// All threads of the program's own block both, and one waits for them: system calls are not interrupted. Threads that libraries start
+/// before `main` pass them on.
 final class StopSignal: Sendable {
   /// Ends reading when a stop is asked for.
   let interruption: Wakeup
@@ -31,10 +32,16 @@ final class StopSignal: Sendable {
 
   /// Has both signals wait until they are taken over. As early as can be: they end the process until then.
   @discardableResult
-  static func block() -> sigset_t { set(SIG_BLOCK) }
+  static func block() -> sigset_t {
+    defer { for number in [SIGINT, SIGTERM] { tdm_leave_signal_to_waiting(number) } }
+    return set(SIG_BLOCK)
+  }
 
   /// Has both end the process again, for a run that has nothing to finish.
-  static func unblock() { _ = set(SIG_UNBLOCK) }
+  static func unblock() {
+    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    _ = set(SIG_UNBLOCK)
+  }
 
   private static func set(_ how: Int32) -> sigset_t {
     var signals = sigset_t()

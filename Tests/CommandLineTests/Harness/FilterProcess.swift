@@ -97,8 +97,19 @@ final class FilterProcess: @unchecked Sendable {
     var variables: [UnsafeMutablePointer<CChar>?] =
       surroundings.map { strdup("\($0)=\($1)") } + [nil]
     defer { for variable in variables { free(variable) } }
+    // As a shell starts it: no signal blocked or ignored, whatever this thread has.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    sigfillset(&signals)
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var started = pid_t()
-    let failure = posix_spawn(&started, executable, &actions, nil, &words, &variables)
+    let failure = posix_spawn(&started, executable, &actions, &attributes, &words, &variables)
     for descriptor in [stdin.read, stdout.write, stderr.write] { close(descriptor) }
     if statusPipe.write >= 0 { close(statusPipe.write) }
     guard failure == 0 else {
@@ -155,16 +166,19 @@ final class FilterProcess: @unchecked Sendable {
   }
 
   /// Writes to stdin; what a program that has ended no longer takes is dropped.
-  func feed(_ bytes: some Collection<UInt8>) {
+  /// - Returns: bytes that were not.
+  @discardableResult
+  func feed(_ bytes: some Collection<UInt8>) -> Int {
     let bytes = Array(bytes)
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes {
         write(input, $0.baseAddress! + written, $0.count - written)
       }
-      if count < 0 { return }
+      if count < 0 { return written }
       written += count
     }
+    return written
   }
 
   func closeInput() { close(input) }
