@@ -50,7 +50,13 @@ enum Y4MHeader {
   }
 
   private static func truncated(_ found: Int, at byte: Int) -> VideoError {
-    VideoError(
+    if byte + found == 0 {
+      return VideoError(
+        .badStream,
+        "input at byte 0: the stream is empty, expected a Y4M header; check what writes it"
+      )
+    }
+    return VideoError(
       .badStream,
       "input at byte \(byte + found): the stream ends inside the Y4M header, \(found) bytes long "
         + "so far; expected \"\(magic)\", its tags and a newline; check what writes the stream")

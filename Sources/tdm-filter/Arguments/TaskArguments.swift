@@ -23,7 +23,7 @@ struct TaskArguments: ParsableArguments {
   @Option(
     name: .customLong("controlnet"),
     help: ArgumentHelp(
-      "The ControlNet, where it is not in the model's folder.", valueName: "folder"))
+      "The ControlNet, where it is not in the folder of --model.", valueName: "folder"))
   var controlNet: String?
 }
 
