@@ -37,7 +37,7 @@ demo: build
 
 test: setup
 	@mkdir -p .build
-	$(TEST) $(if $(FILTER),--filter $(FILTER)) 2>&1 | tee .build/test.log || \
+	$(TEST) $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log || \
 	  { echo "make test: what failed, of .build/test.log:"; grep -A1 "^✘.*recorded an issue" .build/test.log | cut -c1-300; exit 1; }
 	@echo "make test: the program's tests; those of Training/ (Python) are make test-training"
 
@@ -82,7 +82,7 @@ sanitize: setup
 	  case $$sanitizer in thread) export OMP_THREAD_LIMIT=1 TDM_OPTIONS="--sandbox off" ;; esac; \
 	  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.supp \
 	    $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/sanitize-$$sanitizer --disable-xctest \
-	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests $(if $(FILTER),--filter $(FILTER)) || exit 1; \
+	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests $(if $(FILTER),--filter '$(FILTER)') || exit 1; \
 	done
 
 bench: setup

@@ -99,8 +99,9 @@ struct SignalMomentTests {
     // The program has its signals in hand once it has begun to read.
     try run.start(seed: random.next(), closing: false)
     run.wait(for: Int.random(in: 0...Self.stream.count, using: &random), &random)
-    let unread = run.filter.unreadInput
-    let isReading = run.accepted.change { $0 } > unread
+    // In this order: what is fed in between would pass for read.
+    let accepted = run.accepted.change { $0 }
+    let isReading = accepted > run.filter.unreadInput
     run.filter.send(signal: signal)
     let result = run.filter.wait()
     run.waitUntilFed()

@@ -33,7 +33,7 @@ final class StopSignal: Sendable {
   /// Has both signals wait until they are taken over. As early as can be: they end the process until then.
   @discardableResult
   static func block() -> sigset_t {
-    defer { for number in [SIGINT, SIGTERM] { tdm_leave_signal_to_waiting(number) } }
+    for number in [SIGINT, SIGTERM] { tdm_leave_signal_to_waiting(number) }
     return set(SIG_BLOCK)
   }
 
