@@ -48,6 +48,11 @@ public struct NoiseSchedule: Sendable {
         "scheduler/scheduler_config.json: no signal is left at the noisiest level, where"
           + " prediction_type \"epsilon\" means nothing; expected \"v_prediction\" or \"sample\"")
     }
+    guard prediction != .sample || alphaBars[0] < 1 else {
+      throw ModelError(
+        "scheduler/scheduler_config.json: no noise is there at the cleanest level, where"
+          + " prediction_type \"sample\" tells nothing of it; expected a first beta above 0")
+    }
   }
 
   public var trainStepCount: Int { alphaBars.count }

@@ -17,7 +17,7 @@ public final class CLIPTokenizer: Sendable {
   init(_ files: TokenizerFiles) throws(ModelError) {
     length = files.length
     paddingID = files.padding
-    largestID = files.vocabulary.values.max() ?? 0
+    largestID = max(files.vocabulary.values.max() ?? 0, files.special.map(\.id).max() ?? 0)
     start = files.start
     end = files.end
     special = files.special

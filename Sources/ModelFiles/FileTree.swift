@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Musl)
   import Musl
 #else
@@ -28,12 +30,16 @@ extension FileTree {
   }
 }
 
-/// A folder of the file system.
+/// A folder of the file system. A file that was asked for stays open, and is the same one when it is asked for again: what a
+/// device made of its weights then serves once more.
 struct DirectoryTree: FileTree {
   let name: String
+  private let opened = OpenedFiles()
+
+  init(name: String) { self.name = name }
 
   func file(_ path: String) throws(ModelError) -> StoredFile? {
-    guard let file = try ReadFile.open(place(path)) else { return nil }
+    guard let file = try opened.file(place(path)) else { return nil }
     return StoredFile(name: file.path, storage: file, range: 0..<file.byteCount)
   }
 
@@ -48,6 +54,18 @@ struct DirectoryTree: FileTree {
       if name != ".", name != ".." { names.append(name) }
     }
     return names.sorted()
+  }
+}
+
+/// The files of a folder that are open.
+private final class OpenedFiles: Sendable {
+  private let files = Mutex<[String: ReadFile]>([:])
+
+  func file(_ path: String) throws(ModelError) -> ReadFile? {
+    if let file = files.withLock({ $0[path] }) { return file }
+    let file = try ReadFile.open(path)
+    files.withLock { $0[path] = file }
+    return file
   }
 }
 

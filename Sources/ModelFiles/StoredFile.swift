@@ -11,7 +11,7 @@ struct StoredFile: Sendable {
 
   func json() throws(ModelError) -> JSON {
     try withBytes { bytes throws(ModelError) in
-      do throws(JSONError) { return try JSONParser.parse(bytes) } catch {
+      do throws(JSONError) { return try JSONParser.parse(bytes, numbers: .any) } catch {
         throw ModelError("\(name): not valid JSON: \(error): copy the file again")
       }
     }

@@ -4,6 +4,7 @@ import StrictJSON
 struct TokenizerFiles {
   /// A token that is looked for in the prompt's text as it stands.
   struct SpecialToken: Equatable, Sendable {
+    /// Normalized, where it is looked for in normalized text.
     let text: String
     let id: Int32
     /// Whether it is looked for after the text was normalized, so that its case does not matter.
@@ -23,7 +24,7 @@ struct TokenizerFiles {
   let length: Int
 
   init(_ folder: any FileTree) throws(ModelError) {
-    var declared: [String: Bool] = [:]
+    var declared: [String: Declaration] = [:]
     if let vocabulary = try folder.file("vocab.json") {
       let advice = "\(vocabulary.name) needs it"
       let merges = try folder.required("merges.txt", advice)
@@ -38,7 +39,9 @@ struct TokenizerFiles {
       vocabulary = try Self.vocabulary(table, place: whole.name)
       pairs = try Self.pairs(model["merges"], place: whole.name)
       pairsPlace = whole.name
-      for token in object["added_tokens"]?.array ?? [] { Self.declare(token, in: &declared) }
+      for token in object["added_tokens"]?.array ?? [] {
+        Self.declare(token, id: token.object?["id"]?.integer, in: &declared)
+      }
     } else {
       throw ModelError(
         "\(folder.place("vocab.json")): missing: the model's tokenizer has to be complete")
@@ -47,7 +50,11 @@ struct TokenizerFiles {
     let configFile = try folder.file(ModelPart.tokenizer.configFile)
     let config = try configFile?.object() ?? [:]
     if let table = config["added_tokens_decoder"]?.object {
-      for token in table.values { Self.declare(token, in: &declared) }
+      for (id, token) in table { Self.declare(token, id: Int(id), in: &declared) }
+    } else if let table = try folder.file("added_tokens.json")?.object() {
+      for (text, id) in table where declared[text] == nil {
+        declared[text] = Declaration(id: Self.id(id.integer), isNormalized: true)
+      }
     }
     // The older of the two places for special tokens wins, where the newer has no table of its own.
     let map =
@@ -59,19 +66,22 @@ struct TokenizerFiles {
     for (role, usual) in Self.roles {
       let value = map[role] ?? config[role] ?? .string(usual)
       let text = value.string ?? value.object?["content"]?.string ?? usual
-      guard let id = vocabulary[text] else {
+      // Words that were added to a model have numbers that its vocabulary does not list.
+      guard let id = vocabulary[text] ?? declared[text]?.id else {
         throw ModelError("\(place): \(role) \(text.quoted): expected a token of the vocabulary")
       }
       ids[role] = id
       flags[text] = value.object?["normalized"] == .bool(true)
     }
-    flags.merge(declared) { $1 }
+    flags.merge(declared.mapValues(\.isNormalized)) { $1 }
     var special: [SpecialToken] = []
     for (text, isNormalized) in flags.sorted(by: { $0.key < $1.key }) where !text.isEmpty {
-      guard let id = vocabulary[text] else {
+      guard let id = vocabulary[text] ?? declared[text]?.id else {
         throw ModelError("\(place): token \(text.quoted): expected a token of the vocabulary")
       }
-      special.append(SpecialToken(text: text, id: id, isNormalized: isNormalized))
+      let pattern = isNormalized ? PromptText.normalize(text[...]) : text
+      guard !pattern.isEmpty else { continue }
+      special.append(SpecialToken(text: pattern, id: id, isNormalized: isNormalized))
     }
     self.special = special
     (start, end) = (ids["bos_token"]!, ids["eos_token"]!)
@@ -87,9 +97,23 @@ struct TokenizerFiles {
     ("unk_token", "<|endoftext|>"), ("pad_token", "<|endoftext|>"),
   ]
 
-  private static func declare(_ token: JSON, in flags: inout [String: Bool]) {
+  /// A token that is listed apart from the vocabulary: a special one, or a word that was added.
+  private struct Declaration {
+    /// Nil where the list does not say it.
+    let id: Int32?
+    let isNormalized: Bool
+  }
+
+  private static func declare(
+    _ token: JSON, id: Int?, in declared: inout [String: Declaration]
+  ) {
     guard let token = token.object, let text = token["content"]?.string else { return }
-    flags[text] = token["normalized"] == .bool(true)
+    declared[text] = Declaration(
+      id: Self.id(id), isNormalized: token["normalized"] == .bool(true))
+  }
+
+  private static func id(_ number: Int?) -> Int32? {
+    number.flatMap(Int32.init(exactly:)).flatMap { $0 >= 0 ? $0 : nil }
   }
 
   private static func vocabulary(

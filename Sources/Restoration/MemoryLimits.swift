@@ -6,6 +6,9 @@ public struct MemoryLimits: Sendable, Equatable {
   public var total: Int?
   /// Of the features that windows read; nil: no other bound than ``total``.
   public var features: Int?
+  /// What the program takes beside the restorer of the memory that its user allows, which `total` is what is left of. It is only
+  /// told of.
+  public var beside = 0
 
   public init(total: Int? = nil, features: Int? = nil) {
     self.total = total
@@ -26,13 +29,14 @@ public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
         + "of features; give as much, or a smaller --radius or fewer --steps"
     } else {
       let limit = ByteCount(max(limits.total ?? 0, 0))
+      let enough = (estimate.total + limits.beside + (1 << 20) - 1) >> 20
       let tiles =
         estimate.tileCount == 1
         ? "in one piece" : "in \(estimate.tileCount) tiles"
       description =
         "not enough memory for pictures of \(size): expected \(ByteCount(estimate.total)) or more for the restorer, even "
-        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give more, or a smaller --chunk, --lookahead "
-        + "or --radius, or fewer --steps"
+        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give --memory \(enough)M or more, or a smaller "
+        + "--chunk, --lookahead or --radius, or fewer --steps"
     }
   }
 }

@@ -5,7 +5,6 @@ import TensorCore
 
 /// A model's networks on a device, planned for pictures of one size.
 final class ModelNetworks: PipelineNetworks {
-  private let model: ModelFolder
   private let device: any Device
   private let pictureShape: Shape
   private let encoder: LatentEncoder
@@ -14,8 +13,8 @@ final class ModelNetworks: PipelineNetworks {
   /// Nil where the options leave the ControlNet out.
   private let conditionEmbedding: ConditionEmbedding?
   var onEvaluation: (() -> Void)?
-  /// Made for the first prompt.
-  private var text: (tokenizer: CLIPTokenizer, encoder: TextEncoder)?
+  private let tokenizer: CLIPTokenizer
+  private let textEncoder: TextEncoder
 
   /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where
   ///   the device cannot run them.
@@ -23,11 +22,12 @@ final class ModelNetworks: PipelineNetworks {
     _ model: ModelFolder, options: RestorationOptions, height: Int, width: Int,
     on device: any Device
   ) throws {
-    self.model = model
     self.device = device
     pictureShape = [height, width, 3]
 
     try model.requireFit(withControlNet: options.usesControl)
+    tokenizer = try model.tokenizer()
+    textEncoder = try TextEncoder(CLIPTextModel(model), on: device)
     let autoencoder = try model.autoencoder()
     encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
     decoder = try LatentDecoder(autoencoder, height: height, width: width, on: device)
@@ -37,8 +37,7 @@ final class ModelNetworks: PipelineNetworks {
     denoiser = try Denoiser(
       unet, controlNet: controlNet, latentShape: encoder.latentShape,
       tokenCount: try model.textConfig().maxPositionCount,
-      // Without a ControlNet in sampling there is nothing whose window it could read.
-      windowInControlNet: options.windowInControlNet && options.controlScale != 0, on: device)
+      windowInControlNet: options.readsWindowInControlNet, on: device)
     conditionEmbedding = try controlNet.map {
       try ConditionEmbedding($0, height: height, width: width, on: device)
     }
@@ -88,13 +87,7 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   func prepare(prompt: String) throws -> any PromptContext {
-    let text = try self.text ?? makeText()
-    self.text = text
-    return denoiser.prepare(try text.encoder.encode(text.tokenizer.encode(prompt)))
-  }
-
-  private func makeText() throws -> (tokenizer: CLIPTokenizer, encoder: TextEncoder) {
-    (try model.tokenizer(), try TextEncoder(CLIPTextModel(model), on: device))
+    denoiser.prepare(try textEncoder.encode(tokenizer.encode(prompt)))
   }
 
   func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws {

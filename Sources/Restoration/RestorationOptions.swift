@@ -99,6 +99,9 @@ public struct RestorationOptions: Sendable, Equatable {
     controlScale != 0
       || (inversionControlScale != 0 && start == .inversion && inversionSteps > 0)
   }
+
+  /// Without a ControlNet in sampling there is nothing whose window it could read.
+  var readsWindowInControlNet: Bool { windowInControlNet && controlScale != 0 }
 }
 
 /// An option's value cannot be. One line: which, what was found, what is expected.
@@ -149,10 +152,12 @@ extension RestorationOptions {
         "--control-scale", controlScale,
         expected: "the ControlNet \(other.usesControl ? "used" : "left out"), as it was")
     }
-    guard windowInControlNet == other.windowInControlNet else {
+    guard readsWindowInControlNet == other.readsWindowInControlNet else {
       throw OptionError(
-        "--window-in-controlnet", "\(windowInControlNet)",
-        expected: "\(other.windowInControlNet), as it was")
+        "--window-in-controlnet", "\(windowInControlNet) with --control-scale \(controlScale)",
+        expected:
+          "the ControlNet's window \(other.readsWindowInControlNet ? "read" : "left alone"), as it was"
+      )
     }
   }
 

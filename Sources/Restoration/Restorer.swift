@@ -40,6 +40,7 @@ public final class Restorer {
   /// What enters and leaves the networks, on the device and here.
   let picture: any DeviceTensor
   private var pixels: [Float]
+  private var latentValues: [Float]
   /// Restored frames, of which tiles may be missing yet.
   private var restored: [[Float]] = []
 
@@ -90,6 +91,7 @@ public final class Restorer {
     output = networks.makeLatent()
     picture = networks.makePicture()
     pixels = Array(repeating: 0, count: tiling.pictureCount)
+    latentValues = Array(repeating: 0, count: networks.latentShape.count)
   }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.
@@ -274,8 +276,10 @@ public final class Restorer {
       for place in 0..<core {
         let slot = isTiled ? place : 0
         decoded[place] += try clock.measure {
+          try requireFinite(group.samples[place], "frame \(held[place].number)")
           try networks.decode(group.samples[place], into: picture)
           picture.store(into: &pixels)
+          try Self.requireFinite(pixels, "frame \(held[place].number)")
           tiling.add(tile, pixels, to: &restored[slot])
           if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
         }
@@ -285,6 +289,24 @@ public final class Restorer {
         statistics.framesOut += 1
         try emit(restored[slot])
       }
+    }
+  }
+
+  /// Refuses what networks make whose weights are broken, or too large for the precision: a decoder may make a picture of it that
+  /// looks like one.
+  /// - Parameter place: where in the stream it comes from.
+  func requireFinite(_ latent: any DeviceTensor, _ place: String) throws {
+    latent.store(into: &latentValues)
+    try Self.requireFinite(latentValues, place)
+  }
+
+  private static func requireFinite(_ values: [Float], _ place: String) throws {
+    // Zero times anything else is not zero.
+    let sum = values.withUnsafeBufferPointer { $0.reduce(0) { $0 + $1 * 0 } }
+    guard sum == 0 else {
+      throw ModelError(
+        "\(place): expected finite numbers from the model's networks, found others: its weights are broken, or too large "
+          + "for the precision; copy the model again, or give --precision f32")
     }
   }
 

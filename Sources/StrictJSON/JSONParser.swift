@@ -26,15 +26,24 @@ package struct JSONParser {
     package static let file = Limits(depth: 64, values: 4_000_000)
   }
 
+  /// Which numbers are taken.
+  package enum Numbers: Sendable {
+    /// RFC 8259's.
+    case finite
+    /// `Infinity`, `-Infinity` and `NaN`, too: Python writes them, and so diffusers into its schedulers' configurations.
+    case any
+  }
+
   private let bytes: UnsafeRawBufferPointer
   private let limits: Limits
+  private let numbers: Numbers
   private var position = 0
   private var valueCount = 0
 
   package static func parse(
-    _ bytes: UnsafeRawBufferPointer, limits: Limits = .file
+    _ bytes: UnsafeRawBufferPointer, limits: Limits = .file, numbers: Numbers = .finite
   ) throws(JSONError) -> JSON {
-    var parser = JSONParser(bytes: bytes, limits: limits)
+    var parser = JSONParser(bytes: bytes, limits: limits, numbers: numbers)
     let value = try parser.value(depth: 0)
     parser.skipSpace()
     guard parser.position == bytes.count else { throw parser.error("text after the value") }
@@ -42,19 +51,20 @@ package struct JSONParser {
   }
 
   package static func parse(
-    _ bytes: [UInt8], limits: Limits = .file
+    _ bytes: [UInt8], limits: Limits = .file, numbers: Numbers = .finite
   ) throws(JSONError) -> JSON {
     let result: Result<JSON, JSONError> = bytes.withUnsafeBytes { buffer in
-      do throws(JSONError) { return .success(try parse(buffer, limits: limits)) } catch {
-        return .failure(error)
-      }
+      do throws(JSONError) {
+        return .success(try parse(buffer, limits: limits, numbers: numbers))
+      } catch { return .failure(error) }
     }
     return try result.get()
   }
 
-  private init(bytes: UnsafeRawBufferPointer, limits: Limits) {
+  private init(bytes: UnsafeRawBufferPointer, limits: Limits, numbers: Numbers) {
     self.bytes = bytes
     self.limits = limits
+    self.numbers = numbers
   }
 
   private func error(_ reason: String) -> JSONError { JSONError(reason: reason, offset: position) }
@@ -85,6 +95,9 @@ package struct JSONParser {
     case UInt8(ascii: "t"): return try literal("true", .bool(true))
     case UInt8(ascii: "f"): return try literal("false", .bool(false))
     case UInt8(ascii: "n"): return try literal("null", .null)
+    case UInt8(ascii: "I") where numbers == .any:
+      return try literal("Infinity", .number(.infinity))
+    case UInt8(ascii: "N") where numbers == .any: return try literal("NaN", .number(.nan))
     case nil: throw error("the text ends where a value should be")
     default: return try number()
     }
@@ -134,7 +147,9 @@ package struct JSONParser {
   private mutating func number() throws(JSONError) -> JSON {
     let start = position
     var whole = true
-    _ = take("-")
+    if take("-"), numbers == .any, next == UInt8(ascii: "I") {
+      return try literal("Infinity", .number(-.infinity))
+    }
     let leadingZero = next == UInt8(ascii: "0")
     let digits = takeDigits()
     guard digits > 0, !(leadingZero && digits > 1) else { throw error("not a JSON value") }

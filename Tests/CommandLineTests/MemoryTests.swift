@@ -60,6 +60,16 @@ struct MemoryTests {
     }
   }
 
+  @Test("that is refused is told with how much would do, which does")
+  func enough() throws {
+    let frame = [UInt8](repeating: 0, count: Self.byteCount)
+    let refused = try FilterProcess.run(Self.options + ["--memory", "2M"], input: frame)
+    let told = try #require(refused.errors.firstMatch(of: /give --memory ([0-9]+M) or more/))
+    let result = try FilterProcess.run(
+      Self.options + ["--memory", String(told.1)], input: frame)
+    #expect(result.status == 0 && result.output.count == Self.byteCount, "\(result.errors)")
+  }
+
   @Test("is given in bytes or with a unit", arguments: ["lots", "6X", "-1G", "0"])
   func amounts(size: String) throws {
     let result = try FilterProcess.run(["--memory=\(size)"])

@@ -53,6 +53,17 @@ struct ModelErrorTests {
     expectRefusal(result, saying: ["conv_in.bias", "32x6x3x3", "expected 32"])
   }
 
+  @Test("is refused before the first frame where its networks give no finite numbers")
+  func notFinite() throws {
+    let result = try run { folder in
+      try rewrite(folder) { tensors in
+        let bias = tensors["conv_in.bias"]!
+        tensors["conv_in.bias"] = Tensor(bias.shape, bias.elements.map { _ in .nan })
+      }
+    }
+    expectRefusal(result, saying: ["before the first", "expected finite numbers"])
+  }
+
   @Test("is refused where a tensor is missing, by its name")
   func missingTensor() throws {
     let result = try run { try rewrite($0) { $0["conv_out.bias"] = nil } }

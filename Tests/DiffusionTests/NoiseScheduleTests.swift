@@ -87,6 +87,21 @@ func makeSchedule(
     #expect(throws: ModelError.self) { try makeSchedule(.epsilon, zeroSNR: true) }
   }
 
+  @Test("Noise cannot be told from a sample where there is none: refused")
+  func sampleWithoutNoiseIsRefused() throws {
+    for prediction in SchedulerConfig.PredictionType.allCases {
+      func schedule(_ first: Float) throws -> NoiseSchedule {
+        try NoiseSchedule(betas: [first, 0.1], setAlphaToOne: true, prediction: prediction)
+      }
+      #expect(throws: Never.self) { try schedule(0.01) }
+      if prediction == .sample {
+        #expect(throws: ModelError.self) { try schedule(0) }
+      } else {
+        #expect(throws: Never.self) { try schedule(0) }
+      }
+    }
+  }
+
   @Test("Betas of 1 or below 0 are refused")
   func badBetasAreRefused() {
     for betas: [Float] in [[1], [0.1, -0.5], [.nan], [2]] {

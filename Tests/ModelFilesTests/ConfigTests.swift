@@ -114,6 +114,21 @@ struct ConfigTests {
     #expect(try CLIPTextConfig(reader([:])).hiddenSize == 512)
   }
 
+  @Test("a scheduler's numbers that are infinite are read over, as diffusers writes them")
+  func infinite() throws {
+    let folder = TemporaryFolder()
+    folder.write("unet/config.json", "{}")
+    let file = folder.write(
+      "scheduler/scheduler_config.json",
+      """
+      {"_class_name": "DPMSolverMultistepScheduler", "beta_start": 0.00085, "lambda_min_clipped": -Infinity}
+      """)
+    #expect(try ModelFolder(path: folder.path).schedulerConfig().betaStart == 0.00085)
+    folder.write("scheduler/scheduler_config.json", #"{"beta_start": -Infinity}"#)
+    let message = refusal { _ = try ModelFolder(path: folder.path).schedulerConfig() }
+    #expect(message.hasPrefix("\(file): beta_start: expected"), "\(message)")
+  }
+
   @Test("values for each block are read as lists, and a middle that is null as none")
   func perBlock() throws {
     let unet = try UNetConfig(

@@ -203,6 +203,15 @@ struct ModelFolderTests {
     if part == "controlnet" { try model().requireFit(withControlNet: false) }
   }
 
+  @Test("a part's weights that are asked for again are the same storage")
+  func sameStorage() throws {
+    copyConfigs("small", ["unet"])
+    folder.write("unet/diffusion_pytorch_model.safetensors", weights)
+    let model = try model()
+    let storages = try (0..<2).map { _ in try model.weights(of: .unet).tensor("a", [2]).storage }
+    #expect(storages[0] === storages[1])
+  }
+
   @Test("a file's bytes are read piece by piece, and one that has shrunk since is an error")
   func pieces() throws {
     let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }

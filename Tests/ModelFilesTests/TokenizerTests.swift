@@ -41,6 +41,36 @@ struct TokenizerTests {
     }
   }
 
+  @Test("words that were added to a model have their own numbers, in every layout that says them")
+  func added() throws {
+    let vocabulary = String(decoding: Fixtures.bytes("tokenizer/vocab.json"), as: UTF8.self)
+    let merges = String(decoding: Fixtures.bytes("tokenizer/merges.txt"), as: UTF8.self)
+    let token = #"{"content": "<cat-toy>", "normalized": true, "special": false"#
+    let plain = try tokenizer()
+    for (name, text) in [
+      ("tokenizer_config.json", #"{"added_tokens_decoder": {"4000": \#(token)}}}"#),
+      ("added_tokens.json", #"{"<cat-toy>": 4000}"#),
+      (
+        "tokenizer.json",
+        #"{"model": {"vocab": \#(vocabulary), "merges": []}, "added_tokens": [\#(token), "id": 4000}]}"#
+      ),
+    ] {
+      let folder = TemporaryFolder()
+      folder.write(name, text)
+      if name != "tokenizer.json" {
+        folder.write("vocab.json", vocabulary)
+        folder.write("merges.txt", merges)
+      }
+      let tokenizer = try CLIPTokenizer(TokenizerFiles(DirectoryTree(name: folder.path)))
+      #expect(tokenizer.encode("the <cat-toy>").contains(4000), "\(name)")
+      #expect(tokenizer.encode("<Cat-Toy>")[1] == 4000, "\(name)")
+      #expect(!tokenizer.encode("cat toy").contains(4000), "\(name)")
+      if name != "tokenizer.json" {
+        #expect(tokenizer.encode("the noise") == plain.encode("the noise"), "\(name)")
+      }
+    }
+  }
+
   @Test("a prompt has 77 tokens, however long it is")
   func length() throws {
     let tokenizer = try tokenizer()

@@ -69,9 +69,14 @@ import Testing
     let least = Tiling.candidates(Self.canvas)
       .map { PlainNetworks($0).estimate(options, $0).total }.min()!
     let error = try #require(throws: InsufficientMemory.self) {
-      try MemoryPlan(options, Self.canvas, MemoryLimits(total: least - 1)) { PlainNetworks($0) }
+      var limits = MemoryLimits(total: least - 1)
+      limits.beside = 100 << 20
+      return try MemoryPlan(options, Self.canvas, limits) { PlainNetworks($0) }
     }
-    for part in ["900x460", "--memory", "--chunk"] { #expect(error.description.contains(part)) }
+    let enough = 101 + (least - 1) >> 20
+    for part in ["900x460", "give --memory \(enough)M or more", "--chunk"] {
+      #expect(error.description.contains(part), "\(error)")
+    }
   }
 
   @Test("Features that do not fit the cache are refused")

@@ -196,6 +196,16 @@ import Testing
     }
     try restorer.finish { restored.append($0) }
     #expect(restored == (try restore(frames, base)))
+    // Without the ControlNet in sampling there is no window of its to be read, and none is planned.
+    let windowed = Self.options {
+      $0.windowInControlNet = true
+      $0.inversionControlScale = 1
+    }
+    var alone = windowed
+    alone.controlScale = 0
+    #expect(throws: OptionError.self) { try makeRestorer(windowed).restorer.check(alone) }
+    #expect(throws: OptionError.self) { try makeRestorer(alone).restorer.check(windowed) }
+    #expect(throws: Never.self) { try makeRestorer(windowed).restorer.check(windowed) }
   }
 
   @Test("The same prompt is prepared once")

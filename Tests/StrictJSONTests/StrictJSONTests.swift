@@ -35,6 +35,20 @@ struct StrictJSONTests {
     #expect(throws: JSONError.self) { try parse(text) }
   }
 
+  @Test("what Python writes for infinities and none is read where it is asked for")
+  func pythonNumbers() throws {
+    func parse(_ text: String) throws -> JSON {
+      try JSONParser.parse(Array(text.utf8), numbers: .any)
+    }
+    #expect(
+      try parse("[-Infinity,Infinity, 1]")
+        == .array([.number(-.infinity), .number(.infinity), .integer(1)]))
+    #expect(try parse("NaN").real?.isNaN == true)
+    for text in ["-NaN", "+Infinity", "Inf", "-Infinit", "Infinity1", "nan", "--Infinity"] {
+      #expect(throws: JSONError.self, "\(text)") { try parse(text) }
+    }
+  }
+
   @Test("text that is nested too deeply, or holds too many values, is refused")
   func limits() throws {
     let limits = JSONParser.Limits(depth: 3, values: 4)

@@ -36,6 +36,16 @@ let manyFormats = [
     #expect(codes == [0, 0, 0, 1, 2, 254, 255, 255, 255, 0, 255, 0])
   }
 
+  @Test("floats that are no numbers, or far off, leave their neighbours alone")
+  func notNumbers() throws {
+    let format = try stream("grayf32le", 4, 1)
+    let bytes = [Float.nan, .infinity, -1e30, 0.5].flatMap {
+      withUnsafeBytes(of: $0.bitPattern.littleEndian, Array.init)
+    }
+    let rgb = decoded(frame(format, bytes), format)
+    #expect(rgb == [0, 255, 0, 127.5].flatMap { [$0, $0, $0] })
+  }
+
   @Test("constant colours come back as the same codes in every format", arguments: manyFormats)
   func constants(name: String) throws {
     for range in [ColorRange.limited, .full] {

@@ -29,7 +29,8 @@ struct FrameMemory {
   /// The restorer's limits.
   func rest(with options: RestorationOptions) -> MemoryLimits {
     var rest = limits
-    rest.total? -= total(with: options) + Self.programByteCount
+    rest.beside = total(with: options) + Self.programByteCount
+    rest.total? -= rest.beside
     return rest
   }
 }

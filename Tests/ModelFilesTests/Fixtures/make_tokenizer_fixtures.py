@@ -18,7 +18,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 TEXTS = [
     "", " ", "\t\n", "remove the noise", "Remove THE  Noise", "  remove\tthe\nnoise  ", "recover the high resolution details",
-    "remove the compression artifacts", "rain rained raining terrain", "it's don't I'M we'll he'd they've you're 'tis",
+    "remove the compression artifacts", "a <cat-toy> in the rain", "<CAT-TOY>x the<Cat-Toy> <cat- toy> cat-toy", "[Plain] [plain] x[Plain]", "rain rained raining terrain", "it's don't I'M we'll he'd they've you're 'tis",
     "''s 'S ’s rock'n'roll", "a.b,c;d:e!f?g", "...the... ...", "#hash ## ### ####", "(the) [fog] {rain} <noise>", "high-resolution",
     "12345 3.14 1a2b 007 1,000", "½ ² Ⅷ ٣ 一二", "über ÜBER u\u0308ber naïve café cafe\u0301", "ΑΣ Σ ς ΌΣΟΣ", "İstanbul ı I", "ǅ ﬁ ß ẞ",
     "Привет, не надо шума", "日本語のノイズ 日本", "한국어 \u1112\u1161\u11ab", "עברית العربية", "हिन्दी ไทย", "😀 👍🏽 👩‍👩‍👧 🇩🇪", "noise😀rain",
@@ -66,8 +66,8 @@ def added(text: str, **flags) -> dict:
     return {"__type": "AddedToken", "content": text, "lstrip": False, "normalized": True, "rstrip": False, "single_word": False} | flags
 
 
-def layouts() -> dict[str, dict[str, dict]]:
-    """The files beside the vocabulary, as they are found in published models."""
+def layouts(size: int) -> dict[str, dict[str, dict]]:
+    """The files beside a vocabulary of so many symbols, as they are found in published models."""
     roles = {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
     plain = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77}
     old = {role: {key: value for key, value in added(text).items() if key != "__type"} for role, text in roles.items()}
@@ -82,6 +82,10 @@ def layouts() -> dict[str, dict[str, dict]]:
         "table": {"tokenizer_config.json": plain | roles | {"pad_token": "!", "added_tokens_decoder": {
             "0": {key: value for key, value in added("!", normalized=False, special=True).items() if key != "__type"}}}},
         "bare": {},
+        # Words that were added to a model, behind its vocabulary.
+        "added": {"tokenizer_config.json": plain | roles | {"added_tokens_decoder": {
+            str(size + i): {key: value for key, value in added(text, **flags).items() if key != "__type"}
+            for i, (text, flags) in enumerate({"<Cat-Toy>": {}, "[Plain]": {"normalized": False}}.items())}}},
     }
 
 
@@ -89,7 +93,7 @@ def main() -> None:
     texts = TEXTS + random_texts(120)
     write_vocabulary(ROOT)
     expected = {}
-    for name, files in layouts().items():
+    for name, files in layouts(len(json.loads((ROOT / "vocab.json").read_text()))).items():
         folder = ROOT / name
         folder.mkdir(exist_ok=True)
         for file in ("vocab.json", "merges.txt"):
