@@ -4,11 +4,13 @@
 // next version may use more.
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -29,8 +31,8 @@ static const int denied[] = {
     __NR_truncate, __NR_mknodat, __NR_mkdirat, __NR_linkat, __NR_symlinkat, __NR_renameat2,
     __NR_fchmodat, __NR_fchownat, __NR_utimensat, __NR_setxattr, __NR_lsetxattr,
     // Connections that are not there, and other processes.
-    __NR_socket, __NR_socketpair, __NR_connect, __NR_bind, __NR_listen, __NR_kill, __NR_ptrace,
-    __NR_process_vm_readv, __NR_process_vm_writev, __NR_pidfd_open, __NR_pidfd_getfd,
+    __NR_socket, __NR_socketpair, __NR_connect, __NR_bind, __NR_listen, __NR_kill, __NR_tkill,
+    __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_pidfd_open, __NR_pidfd_getfd,
     __NR_pidfd_send_signal, __NR_kcmp,
     // Programs.
     __NR_execve, __NR_execveat,
@@ -56,7 +58,23 @@ static const int removing[] = {
 #endif
 };
 
-enum { LONGEST = 2 * (sizeof denied + sizeof removing) / sizeof *denied + 24 };
+// Signals, which may go to this process alone: raise and the handing on of stop signals need them.
+static const int signalling[] = {__NR_tgkill, __NR_rt_sigqueueinfo, __NR_rt_tgsigqueueinfo};
+
+// Of these calls, some values of the second argument: what is typed into a terminal for its shell to read, and signals that a
+// descriptor sends.
+static const struct {
+  int call;
+  unsigned value;
+} requests[] = {
+    {__NR_ioctl, TIOCSTI}, {__NR_ioctl, TIOCLINUX}, {__NR_fcntl, F_SETOWN},
+    {__NR_fcntl, F_SETOWN_EX}, {__NR_fcntl, F_SETSIG},
+};
+
+enum {
+  LONGEST = 2 * (sizeof denied + sizeof removing) / sizeof *denied
+      + 5 * (sizeof signalling / sizeof *signalling + sizeof requests / sizeof *requests) + 30
+};
 
 struct program {
   struct sock_filter steps[LONGEST];
@@ -94,12 +112,34 @@ int tdm_forbid_openings(int keeps_removing) {
 #endif
   deny(&program, denied, sizeof denied / sizeof *denied);
   if (!keeps_removing) deny(&program, removing, sizeof removing / sizeof *removing);
+  for (size_t i = 0; i < sizeof signalling / sizeof *signalling; i++) {
+    add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, (unsigned)signalling[i]);
+    add(&program, load, 0, 0, offsetof(struct seccomp_data, args[0]));
+    add(&program, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, (unsigned)getpid());
+    end(&program, SECCOMP_RET_ERRNO | EPERM);
+    end(&program, SECCOMP_RET_ALLOW);
+  }
+  for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+    add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, (unsigned)requests[i].call);
+    add(&program, load, 0, 0, offsetof(struct seccomp_data, args[1]));
+    add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, requests[i].value);
+    end(&program, SECCOMP_RET_ERRNO | EPERM);
+    // The call's number again, for the next.
+    add(&program, load, 0, 0, offsetof(struct seccomp_data, nr));
+  }
+  // Limits of this process alone.
+  add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 5, __NR_prlimit64);
+  add(&program, load, 0, 0, offsetof(struct seccomp_data, args[0]));
+  add(&program, BPF_JMP | BPF_JEQ | BPF_K, 2, 0, 0);
+  add(&program, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, (unsigned)getpid());
+  end(&program, SECCOMP_RET_ERRNO | EPERM);
+  end(&program, SECCOMP_RET_ALLOW);
   // A thread may be made, a process may not. clone3 keeps its flags in memory, where no filter looks: without it libraries
   // take clone.
   add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, __NR_clone3);
   end(&program, SECCOMP_RET_ERRNO | ENOSYS);
   add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, __NR_clone);
-  // The lower half of the flags: all architectures here are little endian.
+  // The lower half of the flags, as of process numbers above: all architectures here are little endian.
   add(&program, load, 0, 0, offsetof(struct seccomp_data, args[0]));
   add(&program, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_THREAD);
   end(&program, SECCOMP_RET_ERRNO | EPERM);

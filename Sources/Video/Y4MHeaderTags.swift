@@ -83,13 +83,13 @@ struct Y4MHeaderTags {
     return extent
   }
 
-  /// Nil for 0:0, which says that it is not known.
+  /// Nil for 0:0, which says that it is not known, and for 0:1, by which GStreamer says so.
   private static func ratio(_ tag: String, _ value: String, _ byte: Int) throws(VideoError)
     -> Ratio?
   {
     let parts = value.split(separator: ":", omittingEmptySubsequences: false).map(\.wholeNumber)
     guard parts.count == 2, let numerator = parts[0], let denominator = parts[1],
-      (numerator == 0) == (denominator == 0)
+      numerator == 0 || denominator > 0
     else { throw malformed(tag, byte, "\(tag.prefix(1)) and a ratio like 30000:1001, or 0:0") }
     return numerator == 0 ? nil : Ratio(numerator, denominator)
   }

@@ -181,6 +181,34 @@ struct ControlTests {
     #expect((8...9).contains(Y4M.frameCount(of: result.output)))
   }
 
+  @Test("leaves a first signal after a drain the first, and refuses changes that come too late")
+  func afterDrain() throws {
+    let path = ControlConnection.path()
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0", "--control", path],
+      readsOutput: false)
+    filter.narrowOutput()
+    // All can be restored, and the last one cannot be written while nobody reads.
+    let count = 4096 / Self.frame + 2
+    filter.feed(Y4M().stream(frames: count))
+    let client = try ControlConnection(path)
+    for _ in 0..<1000 where filter.unreadInput > 0 { usleep(10_000) }
+    #expect(try client.ask(#"{"command":"drain"}"#).isOK)
+    var code: String?
+    for _ in 0..<1000 where code != "ending" {
+      usleep(10_000)
+      code = try client.ask(#"{"command":"set","task":"derain"}"#).errorCode
+    }
+    #expect(code == "ending")
+    filter.send(signal: SIGTERM)
+    filter.waitForError(containing: "SIGTERM")
+    try filter.readOutput()
+    let result = filter.wait()
+    filter.closeInput()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Y4M.frameCount(of: result.output) == count)
+  }
+
   @Test("quits at once with whole frames only, even where nobody reads them")
   func quit() throws {
     for readsOutput in [true, false] {
@@ -227,7 +255,7 @@ struct ControlTests {
       try FilterProcess.run(["--control", "/tmp/" + String(repeating: "x", count: 120)]), .usage,
       saying: ["--control", "bytes"])
     expectFailure(
-      try FilterProcess.run(["--control", "/nowhere/at/all/socket"]), .inputOutput,
+      try FilterProcess.run(["--control", "/nowhere/at/all/socket"]), .usage,
       saying: ["/nowhere/at/all/socket", "No such file"])
   }
 

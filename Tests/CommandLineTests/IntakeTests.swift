@@ -39,6 +39,9 @@ struct IntakeTests {
     // Frame 3 was the first of a clip.
     #expect(arrivals.map(\.beginsClip) == [true, false])
     #expect(!arrivals.contains { $0.isLate })
+    // What is left to tell is told when no more comes, once.
+    for _ in 0..<2 { intake.reportRest() }
+    #expect(lines.dropFirst() == ["late: 2 frames from 3 to 4 left out, 3 so far"])
   }
 
   @Test("keeps its place where it is passed through")

@@ -18,7 +18,7 @@ struct ProgressTests {
     let flow = StreamFlow(start: .now, rate: Ratio(25, 1), frameCount: 240)
     #expect(
       ProgressText.line(progress(24, in: 8, left: 72), flow)
-        == "24 of 240 frames in 8.0 s, 3.00 fps, 0.12 times the stream's rate, 2 left out late, "
+        == "24 of 240 frames in 8.0 s, 3.00 fps (0.12x), 2 left out late, "
         + "1 of them passed through late, 72 s to go")
     #expect(
       ProgressText.line(progress(24, in: 8), nil)

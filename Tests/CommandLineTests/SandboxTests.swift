@@ -17,12 +17,22 @@ struct SandboxTests {
       .dropFirst("probe: \(attempt) ".count)
   }
 
-  @Test("lets nothing be opened, connected or started once frames flow, and frames flow")
+  /// And what else reaches other processes.
+  private static let signalsToOthers = [
+    "kill", "thread-signal", "other-signal", "other-queued-signal", "other-queued-thread-signal",
+    "descriptor-signal", "other-limit",
+  ]
+
+  @Test("lets nothing be opened, connected, started or signalled once frames flow, and frames flow")
   func openings() throws {
     let result = try Interposer.run("probe", options("auto"), input: stream)
     #expect(result.status == 0, "\(result.errors)")
-    for attempt in ["open", "create", "socket", "unix-socket", "unlink", "fork", "execute"] {
+    let denied = ["open", "create", "socket", "unix-socket", "unlink", "fork", "execute"]
+    for attempt in denied + Self.signalsToOthers + ["typing"] {
       #expect(outcome(attempt, in: result) == "EPERM", "\(attempt): \(result.errors)")
+    }
+    for attempt in ["own-signal", "own-queued-signal", "own-limit", "other-request"] {
+      #expect(outcome(attempt, in: result) == "succeeded", "\(attempt): \(result.errors)")
     }
     let free = try FilterProcess.run(options("off"), input: stream)
     #expect(Y4M.frameCount(of: free.output) == 4)
@@ -50,7 +60,7 @@ struct SandboxTests {
   func off() throws {
     let result = try Interposer.run("probe", options("off"), input: stream)
     #expect(result.status == 0, "\(result.errors)")
-    for attempt in ["open", "create", "socket", "unlink", "fork"] {
+    for attempt in ["open", "create", "socket", "unlink", "fork"] + Self.signalsToOthers {
       #expect(outcome(attempt, in: result) == "succeeded", "\(attempt): \(result.errors)")
     }
   }

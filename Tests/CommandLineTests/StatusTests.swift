@@ -126,6 +126,11 @@ struct StatusTests {
     for _ in 0..<200 { status.write(line, at: 0) }
     #expect(status.isBehind)
     #expect((60...80).contains(status.lostCount), "\(status.lostCount)")
+    let lostCount = status.lostCount
+    // The end's line has room even so, and says before it what was lost.
+    var ending = status
+    ending.write(line, at: 0, isLast: true)
+    #expect(ending.lostCount == lostCount && ending.isBehind)
     var text: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     func readAll() {

@@ -16,11 +16,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -168,4 +171,22 @@ static void probe(void) {
   // Were it allowed, it would fail by another number.
   char *none[] = {"none", NULL};
   tell("execute", execv("/nowhere", none));
+  // Signal 0 asks whether one could be sent.
+  pid_t own = getpid(), other = getppid();
+  siginfo_t info = {.si_code = SI_QUEUE, .si_pid = own};
+  tell("own-signal", syscall(SYS_tgkill, own, syscall(SYS_gettid), 0));
+  tell("own-queued-signal", syscall(SYS_rt_sigqueueinfo, own, 0, &info));
+  tell("kill", kill(other, 0));
+  tell("thread-signal", syscall(SYS_tkill, other, 0));
+  tell("other-signal", syscall(SYS_tgkill, other, other, 0));
+  tell("other-queued-signal", syscall(SYS_rt_sigqueueinfo, other, 0, &info));
+  tell("other-queued-thread-signal", syscall(SYS_rt_tgsigqueueinfo, other, other, 0, &info));
+  tell("descriptor-signal", fcntl(0, F_SETOWN, other));
+  struct rlimit limit;
+  tell("other-limit", syscall(SYS_prlimit64, other, RLIMIT_CORE, NULL, &limit));
+  tell("own-limit", getrlimit(RLIMIT_CORE, &limit));
+  // On what is no terminal it fails by another number where it is allowed.
+  tell("typing", ioctl(0, TIOCSTI, "x"));
+  int unread;
+  tell("other-request", ioctl(0, FIONREAD, &unread));
 }

@@ -147,6 +147,11 @@ import Testing
     #expect(try format("W4 H3 C420paldv XYSCSS=444").chromaSiting == .topLeft)
     #expect(try format("W4 H3 XYSCSS=422P10").pixelFormat.name == "yuv422p10le")
     #expect(try format("W4 H3 F0:0 A0:0 XCOLORRANGE=FULL").effectiveRange == .full)
+    // As GStreamer's y4menc writes it where frames come at no rate.
+    #expect(try format("W4 H3 F0:1 A0:1").frameRate == nil)
+    for tag in ["F1:0", "F0", "F:1", "F0:", "A1:0"] {
+      #expect(throws: VideoError.self) { try format("W4 H3 \(tag)") }
+    }
     #expect(try format("W4 H3 Cmono").effectiveRange == .full)
     #expect(try format("W4 H3 Cmono XCOLORRANGE=LIMITED").effectiveRange == .limited)
     for (tag, name, _) in Y4MColorTag.all {

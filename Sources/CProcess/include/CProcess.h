@@ -18,8 +18,8 @@ void tdm_leave_signal_to_waiting(int number);
 /// - Returns: 0, or the negative number of an error: -ENOSYS or -EOPNOTSUPP where the kernel has no Landlock.
 int tdm_forbid_changes(const char *socket_folder);
 
-/// By seccomp: no thread of the process opens a file, makes a connection, starts a process or a program from now on. What is
-/// open stays open; threads can still be made, and connections be accepted.
+/// By seccomp: no thread of the process opens a file, makes a connection, starts a process or a program or signals another process
+/// from now on. What is open stays open; threads can still be made, and connections be accepted.
 /// - keeps_removing: whether files may be removed, where Landlock allows that.
 /// - Returns: 0, or the negative number of an error: -ENOSYS or -EINVAL where the kernel has no seccomp filters.
 int tdm_forbid_openings(int keeps_removing);

@@ -207,26 +207,27 @@ final class ControlClient: ChannelInboundHandler, @unchecked Sendable {
   private func hand(_ change: OptionChange, _ id: JSON) {
     guard let context else { return }
     let loop = context.eventLoop
-    let isTaken = list.desk.hand(
-      ControlDesk.Errand(change: change) { [self] result in
-        loop.execute { [self] in
-          awaitedAnswers -= 1
-          switch result {
-          case .success(let accepted):
-            var reply = Reply(to: id)
-            reply.add(accepted)
-            write(reply.bytes)
-          case .failure(let refusal):
-            write(Refusal(refusal.code, refusal.message, id: id).line)
-          }
-          closeIfDone()
+    let errand = ControlDesk.Errand(change: change) { [self] result in
+      loop.execute { [self] in
+        awaitedAnswers -= 1
+        switch result {
+        case .success(let accepted):
+          var reply = Reply(to: id)
+          reply.add(accepted)
+          write(reply.bytes)
+        case .failure(let refusal): refuse(refusal, id)
         }
-      })
-    if isTaken {
-      awaitedAnswers += 1
-    } else {
-      write(Refusal(.busy, "too many changes wait to be looked at", id: id).line)
+        closeIfDone()
+      }
     }
+    do throws(Refusal) {
+      try list.desk.hand(errand)
+      awaitedAnswers += 1
+    } catch { refuse(error, id) }
+  }
+
+  private func refuse(_ refusal: Refusal, _ id: JSON) {
+    write(Refusal(refusal.code, refusal.message, id: id).line)
   }
 
   // MARK: Lines out

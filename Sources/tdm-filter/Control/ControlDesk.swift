@@ -36,6 +36,8 @@ final class ControlDesk: Sendable {
 
   let levers: Levers
   private let errands = HandoverRing<Errand>(capacity: 16)
+  /// Whether nobody looks for errands any more. Held while one is handed over, so that none is left behind.
+  private let isClosed = Mutex(false)
   private let isDraining = Atomic<Bool>(false)
   private let isPaused = Atomic<Bool>(false)
   private let gate = Monitor(())
@@ -47,12 +49,18 @@ final class ControlDesk: Sendable {
 
   // MARK: The clients' side
 
-  /// - Returns: false where too many wait already.
-  func hand(_ errand: Errand) -> Bool {
-    guard errands.offer(errand) else { return false }
+  /// - Throws: ``Refusal`` where too many wait already, or no further frame will be restored.
+  func hand(_ errand: Errand) throws(Refusal) {
+    try isClosed.withLock { isClosed throws(Refusal) in
+      if isClosed { throw Self.ending }
+      guard errands.offer(errand) else {
+        throw Refusal(.busy, "too many changes wait to be looked at")
+      }
+    }
     levers.wake()
-    return true
   }
+
+  private static var ending: Refusal { Refusal(.ending, "no further frame will be restored") }
 
   /// Holds the computing before its next frame, or lets it go on.
   func setPaused(_ paused: Bool) {
@@ -83,6 +91,12 @@ final class ControlDesk: Sendable {
 
   /// The next change that a client wants.
   func take() -> Errand? { errands.take() }
+
+  /// Refuses all that waits, and all that comes.
+  func close() {
+    isClosed.withLock { $0 = true }
+    while let errand = take() { errand.answer(.failure(Self.ending)) }
+  }
 
   /// Frames that were read are finished, paused or not.
   func beginDraining() {

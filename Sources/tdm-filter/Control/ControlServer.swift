@@ -27,7 +27,11 @@ final class ControlServer: Sendable {
 
   /// Begins to serve.
   func start() throws(Failure) {
-    group.next().execute { _ = setpriority(Int32(PRIO_PROCESS.rawValue), 0, Self.niceness) }
+    // Of the calling thread, which has the others' niceness until then.
+    group.next().execute {
+      let thread = Int32(PRIO_PROCESS.rawValue)
+      _ = setpriority(thread, 0, min(getpriority(thread, 0) + Self.niceness, 19))
+    }
     let clients = self.clients
     let bootstrap = ServerBootstrap(group: group)
       .childChannelOption(.autoRead, value: false)

@@ -36,9 +36,7 @@ struct ControlSocket: Sendable {
     let folder = open(Self.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw Self.refused(path) }
     defer { close(folder) }
-    while flock(folder, LOCK_EX) != 0 {
-      guard errno == EINTR else { throw Self.refused(path) }
-    }
+    try Self.lock(folder, path)
     try Self.removeStale(path, address)
 
     let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -54,6 +52,19 @@ struct ControlSocket: Sendable {
     self.path = path
     descriptor = socket
     self.identity = identity
+  }
+
+  /// Waits for a lock, but not for long: a stranger may hold it for as long as they like.
+  private static func lock(_ folder: Int32, _ path: String) throws(Failure) {
+    for _ in 0..<100 {
+      if flock(folder, LOCK_EX | LOCK_NB) == 0 { return }
+      guard errno == EINTR || errno == EWOULDBLOCK else { throw refused(path) }
+      usleep(20_000)
+    }
+    throw Failure(
+      .usage,
+      "--control \(path): another program holds a lock on its folder; give a path in a folder of your own"
+    )
   }
 
   /// Gives the place back, if it still is this socket's.
@@ -91,7 +102,13 @@ struct ControlSocket: Sendable {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
+  /// What the system's last error comes to.
   private static func refused(_ path: String) -> Failure {
-    Failure(.inputOutput, "--control \(path): \(String(cString: strerror(errno)))")
+    let reason = String(cString: strerror(errno))
+    return [ENOENT, ENOTDIR, EACCES, EPERM, EROFS].contains(errno)
+      ? Failure(
+        .usage,
+        "--control \(path): expected a folder in which files can be made, found: \(reason); make it, or give another path"
+      ) : Failure(.inputOutput, "--control \(path): \(reason)")
   }
 }

@@ -4,7 +4,7 @@ import Video
 
 /// What stderr says of how far the stream has come.
 enum ProgressText {
-  /// `24 of 240 frames in 7.1 s, 3.4 fps, 0.14 times the stream's rate, 3 left out late, 64 s to go`
+  /// `24 of 240 frames in 7.1 s, 3.4 fps (0.14x), 3 left out late, 64 s to go`
   static func line(_ progress: Progress, _ flow: StreamFlow?) -> String {
     let total = progress.secondsLeft == nil ? nil : flow?.frameCount
     let count = total.map { "\(progress.framesOut) of \($0)" } ?? "\(progress.framesOut)"
@@ -13,7 +13,7 @@ enum ProgressText {
       "\(count) \(count == "1" ? "frame" : "frames") in \(progress.seconds.formatted(decimals: 1)) s, "
       + "\(speed.formatted(decimals: speed < 10 ? 2 : 1)) fps"
     if let rate = flow?.rate {
-      line += ", \((speed / rate.value).formatted(decimals: 2)) times the stream's rate"
+      line += " (\((speed / rate.value).formatted(decimals: 2))x)"
     }
     if progress.framesSkipped > 0 { line += ", \(progress.framesSkipped) left out late" }
     if progress.framesPassedThrough > 0 {

@@ -22,12 +22,14 @@ struct StatusDescriptor {
   var isBehind: Bool { descriptor != nil && !pending.isEmpty }
 
   /// Takes the line of an event.
-  /// - Parameter seconds: since the program's start.
-  mutating func write(_ line: [UInt8], at seconds: Double) {
+  /// - Parameters:
+  ///   - seconds: since the program's start.
+  ///   - isLast: whether it is the end's, for which there is always room.
+  mutating func write(_ line: [UInt8], at seconds: Double, isLast: Bool = false) {
     guard descriptor != nil else { return }
     var lines = line
     if lostSinceTold > 0 { lines = Event.lost(count: lostSinceTold).line(at: seconds) + line }
-    guard pending.count + lines.count <= Self.capacity else {
+    guard isLast || pending.count + lines.count <= Self.capacity else {
       lostSinceTold += 1
       lostCount += 1
       return

@@ -164,7 +164,7 @@ final class StatusReporter: Sendable {
 
   private func tell(_ event: Event, at seconds: Double, on descriptor: inout StatusDescriptor?) {
     let line = event.line(at: seconds)
-    descriptor?.write(line, at: seconds)
+    descriptor?.write(line, at: seconds, isLast: event.name == .end)
     observer.withLock { $0 }?(event.name, line)
   }
 
@@ -183,6 +183,7 @@ final class StatusReporter: Sendable {
         "done: \(ProgressText.line(progress, flow))\(ProgressText.latency(statistics.counts.latency))"
       )
     }
+    outlets.messages.endLine()
     tell(
       .end(
         End(

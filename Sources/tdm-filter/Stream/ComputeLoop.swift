@@ -48,7 +48,6 @@ final class ComputeLoop {
       try restore(arrival)
     }
     try stream.finish(emit: emit)
-    refuseAll()
     return fault
   }
 
@@ -108,12 +107,6 @@ final class ComputeLoop {
         "from frame \(number) on by other options: \(change.options.json.text)")
     }
     publish()
-  }
-
-  private func refuseAll() {
-    while let errand = desk.take() {
-      errand.answer(.failure(Refusal(.ending, "no further frame will be restored")))
-    }
   }
 
   /// Tells what is in effect and what will be; frames for the longest chunk of them find their places.

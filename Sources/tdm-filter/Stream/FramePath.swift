@@ -92,6 +92,7 @@ struct FramePath: Sendable {
         reporter.logger.notice("\(late.line)")
         reporter.post(.late(late))
       }
+      defer { intake.reportRest() }
       while let frame = try reader.next() { intake.take(frame) }
       incoming.finish()
     } catch {
@@ -132,8 +133,10 @@ struct FramePath: Sendable {
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try loop.run()
+      desk.close()
       outgoing.finish(throwing: fault)
     } catch {
+      desk.close()
       announced.finish(throwing: error)
       outgoing.finish(throwing: error)
     }

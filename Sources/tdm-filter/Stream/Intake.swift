@@ -57,6 +57,9 @@ final class Intake {
     }
   }
 
+  /// Tells of the late frames that were not yet told of: no more will come.
+  func reportRest() { notices.reportRest() }
+
   /// Counts a frame among those that are held to be passed through, if there is room.
   private func holdsAnother(_ frame: Frame) -> Bool {
     let limit = Self.heldLimit(frameByteCount: frame.layout.byteCount)

@@ -8,7 +8,7 @@ struct LateNotices {
   private let action: Late.Action
   private let report: (Late) -> Void
   private var told: ContinuousClock.Instant?
-  private var untold: (count: Int, first: Int) = (0, 0)
+  private var untold: (count: Int, first: Int, last: Int) = (0, 0, 0)
   private var total = 0
 
   init(_ whenLate: WhenLate, report: @escaping (Late) -> Void) {
@@ -20,12 +20,19 @@ struct LateNotices {
     total += 1
     if untold.count == 0 { untold.first = frame.number }
     untold.count += 1
+    untold.last = frame.number
     let now = ContinuousClock.now
     if let told, told.duration(to: now) < Self.interval { return }
     told = now
+    reportRest()
+  }
+
+  /// Tells of those that were not yet told of.
+  mutating func reportRest() {
+    guard untold.count > 0 else { return }
     report(
       Late(
-        first: untold.first, last: frame.number, count: untold.count, total: total, action: action))
+        first: untold.first, last: untold.last, count: untold.count, total: total, action: action))
     untold.count = 0
   }
 }

@@ -3,7 +3,7 @@ import Glibc
 /// What the machine has left for this process.
 enum MachineMemory {
   /// Bytes that can be taken without pushing others out: what the kernel says is available, or less where a control
-  /// group bounds the process.
+  /// group (of version 2) bounds the process.
   /// - Returns: nil where the kernel does not say.
   static var available: Int? {
     let bounds = controlGroups.compactMap { remaining(in: $0) }
@@ -29,7 +29,16 @@ enum MachineMemory {
   private static func remaining(in group: String) -> Int? {
     guard let limit = number("\(group)/memory.max"), let used = number("\(group)/memory.current")
     else { return nil }
-    return max(0, limit - used)
+    return max(0, limit - used + reclaimable(in: group))
+  }
+
+  /// What of the group's use the kernel gives up where it is wanted: files that were read, as the video itself.
+  private static func reclaimable(in group: String) -> Int {
+    let lines = text("\(group)/memory.stat")?.split(separator: "\n") ?? []
+    return ["inactive_file ", "active_file "].reduce(0) { sum, name in
+      let line = lines.first { $0.hasPrefix(name) }
+      return sum + (line.flatMap { Int($0.dropFirst(name.count)) } ?? 0)
+    }
   }
 
   private static func number(_ path: String) -> Int? {

@@ -27,7 +27,9 @@ final class Messages: Sendable {
   /// Writes a line if that can be done at once: frames do not wait for a terminal that somebody holds up.
   func mention(_ line: String) {
     attempt { isOpen in
-      write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n", patience: 0)
+      // A prompt may be longer than what a pipe takes without making the frames wait.
+      let text = String(decoding: line.utf8.prefix(Self.longestMention), as: UTF8.self)
+      write((isOpen ? "\n" : "") + "tdm-filter: \(text)\n", patience: 0)
       isOpen = false
     }
   }
@@ -35,9 +37,26 @@ final class Messages: Sendable {
   /// Writes a line over the one that was last written so, if that can be done at once.
   func show(_ line: String) {
     attempt { isOpen in
-      write("\r\u{1b}[Ktdm-filter: \(line)", patience: 0)
+      // What goes on in another row could not be taken back.
+      let text = "tdm-filter: \(line)".prefix(max(columns - 1, 20))
+      write("\r\u{1b}[K\(text)", patience: 0)
       isOpen = true
     }
+  }
+
+  /// Ends the line in place, if there is one and that can be done at once.
+  func endLine() {
+    attempt { isOpen in
+      if isOpen { write("\n", patience: 0) }
+      isOpen = false
+    }
+  }
+
+  /// Of the terminal.
+  private var columns: Int {
+    var size = winsize()
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+      ? Int(size.ws_col) : 80
   }
 
   /// Writes lines as they are, if that can be done at once.
@@ -51,6 +70,9 @@ final class Messages: Sendable {
       if poll(&waited, 1, 0) > 0 { body(&isOpen) }
     }
   }
+
+  /// In bytes; with what stands about it below PIPE_BUF, which a pipe that is ready takes at once.
+  private static let longestMention = 4000
 
   /// How long a line waits for room where a neighbour has set stderr non-blocking, in milliseconds.
   private static let patience: Int32 = 1000

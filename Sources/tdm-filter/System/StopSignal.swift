@@ -64,14 +64,17 @@ final class StopSignal: Sendable {
     try PlainThread.start(name: "signals", stackByteCount: 256 << 10) { [self] in
       var awaited = awaited
       var number: Int32 = 0
+      var isSecond = false
       while true {
         guard sigwait(&awaited, &number) == 0 else { continue }
         let name = number == SIGINT ? "SIGINT" : "SIGTERM"
-        if isRequested {
+        // A client's wish to stop is no signal: who sends the first one after it loses nothing either.
+        if isSecond {
           announce("\(name) again: ended at once, frames in work are lost")
           _exit((number == SIGINT ? ProgramStatus.interrupted : .terminated).rawValue)
         }
         announce("\(name): reading ends, frames already read are finished; once more ends at once")
+        isSecond = true
         requested.store(true, ordering: .releasing)
         interruption.signal()
       }
