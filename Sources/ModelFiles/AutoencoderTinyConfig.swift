@@ -4,10 +4,6 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
     case relu, silu, swish, gelu
   }
 
-  public enum UpsampleMode: String, Sendable, CaseIterable {
-    case nearest
-  }
-
   /// Channels of the picture that is encoded.
   public var inChannels: Int
   /// Channels of the decoded picture.
@@ -21,12 +17,8 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
   public var encoderBlockCounts: [Int]
   public var decoderBlockCounts: [Int]
   public var activation: Activation
-  public var upsampleMode: UpsampleMode
   /// 2.
   public var upsamplingScalingFactor: Int
-  /// Half the range of values into which diffusers' `scale_latents` takes a latent; the networks do not use it.
-  public var latentMagnitude: Float
-  public var latentShift: Float
   public var scalingFactor: Float
 
   /// A latent pixel covers factor x factor pixels of the picture.
@@ -44,11 +36,9 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
     decoderBlockCounts = try reader.ints(
       "num_decoder_blocks", default: [3, 3, 3, 1], in: 0...64)
     activation = try reader.choice("act_fn", default: .relu)
-    upsampleMode = try reader.choice("upsample_fn", default: .nearest)
+    try reader.require("upsample_fn", oneOf: .string("nearest"))
     // The encoder's strides are 2 whatever stands here: anything else would decode to another size.
     upsamplingScalingFactor = try reader.int("upsampling_scaling_factor", default: 2, in: 2...2)
-    latentMagnitude = Float(try reader.double("latent_magnitude", default: 3))
-    latentShift = Float(try reader.double("latent_shift", default: 0.5))
     scalingFactor = Float(try reader.double("scaling_factor", default: 1, atLeast: 1e-6))
     let count = encoderBlockOutChannels.count
     let encoder = "encoder_block_out_channels"

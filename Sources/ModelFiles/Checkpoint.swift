@@ -44,10 +44,6 @@ final class Checkpoint {
     return tensor
   }
 
-  func contains(_ name: String) -> Bool {
-    tensors[WeightNames.canonical(name, part: part)] != nil
-  }
-
   /// The file's own names, sorted, known leftovers aside.
   var unused: [String] {
     tensors.filter {

@@ -77,9 +77,6 @@ public final class WeightScope {
       storage: found.storage, range: stored.range)
   }
 
-  /// Whether there is a tensor `name`. Does not count as asking for it.
-  public func contains(_ name: String) -> Bool { checkpoint.contains(full(name)) }
-
   /// The tensors of the whole part that nobody has asked for, known leftovers aside.
   public var unused: [String] { checkpoint.unused }
 

@@ -50,7 +50,6 @@ struct WeightScopeTests {
     #expect(wrong.contains("\"conv_in.weight\" has shape 2x3, expected 3x2"))
     #expect(message { _ = try unet["conv_in"].optional("weight", [6]) }.contains("2x3"))
     #expect(try unet["conv_in"].optional("bias", [2]) == nil)
-    #expect(unet["conv_in"].contains("weight") && !unet.contains("conv_in.bias"))
   }
 
   @Test("a matrix and a 1x1 convolution stand for each other")
