@@ -12,8 +12,7 @@ from accelerate import Accelerator
 from . import networks, pipeline, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import FUSED, Examples, tensor
-from .fusion import fused
+from .examples import Examples, as_seen, tensor
 from .networks import Model
 from .pictures import CropSource
 from .schedule import Schedule
@@ -141,9 +140,7 @@ class HeldOut:
             task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in TASKS
         }
         self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
-        self.seen = {
-            task: [tensor(fused(c, fusion_radius if task in FUSED else 0, places)) for c in d] for task, d in degraded.items()
-        }
+        self.seen = {task: [tensor(as_seen(task, c, fusion_radius, places)) for c in d] for task, d in degraded.items()}
 
     def untouched(self) -> dict[str, float]:
         """By task."""
@@ -227,7 +224,8 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         way = ways[choice.choice(len(ways), p=shares / shares.sum())]
         stage = next(s for s in settings["stages"] if progress < s["until"])
         frames, here = a_window(choice, settings)
-        drawn = examples.at(step, stage["batch"], stage["side"], stage["task_shares"], frames)
+        size = stage["large"] if "large" in stage and choice.random() < stage["large"]["share"] else stage
+        drawn = examples.at(step, size["batch"], size["side"], size["task_shares"], frames)
         batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:

@@ -11,8 +11,13 @@ from .pictures import CropSource
 CONTEXT_FRAMES = {"deartifact": 3}
 
 
-# What the program fuses along the motion before its networks see it: all that has noise to lose by it.
-FUSED = {"denoise"}
+# What the program fuses along the motion before its networks see it, and how.
+FUSED = {"denoise": {}, "deartifact": {"least_noise": 10, "keeps_detail": True}}
+
+
+def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:
+    """Frames `places` of a degraded clip as the program's networks see them."""
+    return fused(clip, radius if task in FUSED else 0, places, **FUSED.get(task, {}))
 
 
 class Examples:
@@ -27,9 +32,10 @@ class Examples:
         made = max(frames + 2 * beyond, CONTEXT_FRAMES.get(task, 1))
         clean = self.source.clip(rng, side, made)
         degraded = degrade(task, clean, rng)
-        first = beyond or int(rng.integers(made - frames + 1))
-        places = range(first, first + frames)
-        return clean[first : places.stop], fused(degraded, radius, places)
+        first = 0 if beyond else int(rng.integers(made - frames + 1))
+        clean, degraded = (clip[first : first + frames + 2 * beyond] for clip in (clean, degraded))
+        places = range(beyond, beyond + frames)
+        return clean[beyond : places.stop], as_seen(task, degraded, radius, places)
 
     def at(
         self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1

@@ -28,8 +28,9 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def fused(clip: np.ndarray, radius: int, places: range) -> np.ndarray:
-    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, as far as the clip has them."""
+def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, keeps_detail: bool = False) -> np.ndarray:
+    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, as far as the clip has them.
+    `least_noise`, of 255 levels, is what is taken for noise where less is found."""
     if radius == 0 or len(clip) == 1:
         return clip[places.start : places.stop]
     frames = [np.ascontiguousarray(f, np.float32) * np.float32(255) for f in clip]
@@ -50,8 +51,8 @@ def fused(clip: np.ndarray, radius: int, places: range) -> np.ndarray:
         for j, flow in zip(near, flows):
             kernels.tdm_motion(at(flow), at(pyramids[i]), at(pyramids[j]), *size, at(steps), 1)
         pointers = lambda arrays: (ctypes.c_void_p * max(len(near), 1))(*(a.ctypes.data for a in arrays))
-        noise = ctypes.c_float(kernels.tdm_noise_level(at(own), *size))
+        noise = ctypes.c_float(max(kernels.tdm_noise_level(at(own), *size), least_noise))
         kernels.tdm_fusion(
             at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, noise,
-            ctypes.c_int(0), at(bands), 1)
+            ctypes.c_int(keeps_detail), at(bands), 1)
     return out / np.float32(255)

@@ -31,12 +31,19 @@ def test_nothing_is_fused_where_nothing_is_to_be():
     assert np.array_equal(fused(clip[:1], 2, range(1)), clip[:1])
 
 
-def test_noisy_examples_are_fused_and_others_are_not():
+def test_noisy_and_compressed_examples_are_fused_and_others_are_not():
     source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
-    for task in ("denoise", "derain"):
-        one, two = (Examples(source, 1, fusion_radius=r) for r in (0, 2))
-        pairs = [e.one(np.random.default_rng(5), task, 64, 5) for e in (one, two)]
-        assert all(p.shape == (5, 64, 64, 3) for pair in pairs for p in pair)
-        alone = [e.one(np.random.default_rng(5), task, 64, 1)[1] for e in (one, two)]
-        assert np.array_equal(*alone)
-        assert task == "denoise" or np.array_equal(pairs[0][1], pairs[1][1])
+    for task in ("denoise", "deartifact", "derain"):
+        without, with_ = (Examples(source, 1, fusion_radius=r) for r in (0, 2))
+        made = [e.one(np.random.default_rng(5), task, 64, 5) for e in (without, with_)]
+        assert all(part.shape == (5, 64, 64, 3) for parts in made for part in parts)
+        assert np.array_equal(made[0][1], made[1][1]) == (task == "derain")
+        alone = [e.one(np.random.default_rng(5), task, 64, 1) for e in (without, with_)]
+        assert all(np.array_equal(*parts) for parts in zip(*alone))
+
+
+def test_what_is_finer_stays_where_detail_is_kept():
+    noisy = scene(5) + np.random.default_rng(1).standard_normal(scene(5).shape, dtype=np.float32) * np.float32(10 / 255)
+    change = [fused(noisy, 2, range(2, 3), least_noise=20, keeps_detail=k)[0] - noisy[2] for k in (False, True)]
+    fine = [np.square(np.diff(c, 2, axis=0)).mean() for c in change]
+    assert fine[1] < 0.1 * fine[0]

@@ -58,11 +58,11 @@ def jpeg(clip: np.ndarray, quality: int) -> np.ndarray:
 def compress(clip: np.ndarray, rng: np.random.Generator, strongest: float = 1.0) -> np.ndarray:
     """One encoder over the whole clip, a key frame every 1 to 12 frames.
 
-    strength   0...`strongest`: x264 by CRF 22 to 42, x265 by 24 to 42, MPEG-4 part 2 by quantizer 3 to 25,
+    strength   0...`strongest`, the greater the likelier: x264 by CRF 22 to 42, x265 by 24 to 42, MPEG-4 part 2 by quantizer 3 to 25,
                JPEG by quality 76 to 6
     """
     codec = list(ENCODERS)[rng.choice(len(ENCODERS), p=SHARES / SHARES.sum())]
-    strength = rng.uniform(0, strongest)
+    strength = strongest * rng.random() ** 0.7
     options, data = ENCODERS[codec][1](strength), as_bytes(clip)
     if codec == "jpeg":
         out = jpeg(data, int(options["quality"]))
