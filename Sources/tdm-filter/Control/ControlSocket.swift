@@ -104,8 +104,9 @@ struct ControlSocket: Sendable {
 
   /// What the system's last error comes to.
   private static func refused(_ path: String) -> Failure {
-    let reason = String(cString: strerror(errno))
-    return [ENOENT, ENOTDIR, EACCES, EPERM, EROFS].contains(errno)
+    let code = errno
+    let reason = String(cString: strerror(code))
+    return [ENOENT, ENOTDIR, EACCES, EPERM, EROFS].contains(code)
       ? Failure(
         .usage,
         "--control \(path): expected a folder in which files can be made, found: \(reason); make it, or give another path"
