@@ -79,14 +79,18 @@ public struct ModelFolder: Sendable {
     ((try? folder(of: part).file(part.configFile)) ?? nil) != nil
   }
 
+  /// - Parameter names: the classes that can be run; nil for those of the part.
   /// - Throws: `ModelError` where `model_index.json` gives the part a class that cannot be run.
-  private func requireClass(_ part: ModelPart) throws(ModelError) {
+  private func requireClass(
+    _ part: ModelPart, oneOf names: [String]? = nil
+  ) throws(ModelError) {
+    let names = names ?? part.classNames
     guard !(part == .controlnet && controlNet != nil), let found = classNames[part.rawValue],
-      !part.classNames.contains(found)
+      !names.contains(found)
     else { return }
     throw ModelError(
       "\(tree.place("model_index.json")): \(part.rawValue): expected "
-        + "\(ConfigReader.list(part.classNames)), found \(found.quoted): such models cannot be run")
+        + "\(ConfigReader.list(names)), found \(found.quoted): such models cannot be run")
   }
 
   private func reader(_ part: ModelPart) throws(ModelError) -> ConfigReader {
@@ -119,6 +123,13 @@ public struct ModelFolder: Sendable {
   public func tokenizer() throws(ModelError) -> CLIPTokenizer {
     try requireClass(.tokenizer)
     return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)))
+  }
+
+  /// The tokenizer of a model whose text encoder is a T5.
+  /// - Parameter length: the number of tokens of every prompt, from 1.
+  public func t5Tokenizer(length: Int) throws(ModelError) -> T5Tokenizer {
+    try requireClass(.tokenizer, oneOf: ["T5Tokenizer", "T5TokenizerFast"])
+    return try T5Tokenizer(folder(of: .tokenizer), length: length)
   }
 
   /// The weights of a part, checked for form; what they belong to, the networks check as they ask for them. An

@@ -11,6 +11,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case config
   /// A tokenizer's files, with a byte of 0 between, and a prompt.
   case tokenizer
+  /// A T5 tokenizer's configuration, a prompt, and its `spiece.model`, with a byte of 0 between.
+  case t5Tokenizer = "t5-tokenizer"
   /// A packed model; where the first byte is odd, what stands in one, packed here.
   case packedModel = "packed-model"
   /// A client's line on the control socket.
@@ -22,6 +24,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .safetensors: fuzzSafetensors(bytes)
     case .config: fuzzConfig(bytes)
     case .tokenizer: fuzzTokenizer(bytes)
+    case .t5Tokenizer: fuzzT5Tokenizer(bytes)
     case .packedModel: fuzzPackedModel(bytes)
     case .controlLine: fuzzControlLine(bytes)
     }

@@ -87,6 +87,22 @@ func fuzzTokenizer(_ bytes: UnsafeRawBufferPointer) {
   precondition(tokens.allSatisfy { (0...tokenizer.largestID).contains($0) })
 }
 
+/// The same of a T5's, whose model comes last because it may hold any byte.
+func fuzzT5Tokenizer(_ bytes: UnsafeRawBufferPointer) {
+  let parts = bytes.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+    .map { Array($0) }
+  guard parts.count == 3 else { return }
+  var files = ["spiece.model": file("spiece.model", parts[2])]
+  let config = "tokenizer_config.json"
+  if !parts[0].isEmpty { files[config] = file(config, parts[0]) }
+  for length in [1, 24] {
+    guard let tokenizer = try? T5Tokenizer(MemoryTree(files: files), length: length) else { return }
+    let tokens = tokenizer.encode(String(decoding: parts[1], as: UTF8.self))
+    precondition(tokens.count == length)
+    precondition(tokens.allSatisfy { (0...tokenizer.largestID).contains($0) })
+  }
+}
+
 /// Everything that can be asked of a packed model is asked.
 func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   guard let first = bytes.first else { return }
@@ -102,6 +118,7 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   _ = try? folder.textConfig()
   _ = try? folder.schedulerConfig()
   _ = try? folder.tokenizer()
+  _ = try? folder.t5Tokenizer(length: 226)
   _ = try? folder.presets()
   for part in ModelPart.allCases where part.weightsStem != nil {
     _ = try? folder.weights(of: part)
