@@ -41,6 +41,17 @@ TDM_INLINE void add_body(const job *j, size_t from, size_t to) {
 }
 TDM_DISPATCH(add, (const job *j, size_t from, size_t to), (j, from, to))
 
+TDM_INLINE void multiply_body(const job *j, size_t from, size_t to) {
+  void *out = j->out;
+  const void *x = j->x, *y = j->y;
+  TDM_FOR_TYPE(j->type, T, {
+    TDM_LANES
+    for (size_t i = from; i < to; i++)
+      tdm_store(T, out, i, tdm_load(T, x, i) * tdm_load(T, y, i));
+  })
+}
+TDM_DISPATCH(multiply, (const job *j, size_t from, size_t to), (j, from, to))
+
 TDM_INLINE void combine_body(const job *j, size_t from, size_t to) {
   float *out = j->out;
   const float *x = j->x, *y = j->y;
@@ -99,6 +110,7 @@ TDM_DISPATCH(halves, (const job *j, size_t from, size_t to), (j, from, to))
 
 TDM_PIECES(activate)
 TDM_PIECES(add)
+TDM_PIECES(multiply)
 TDM_PIECES(combine)
 TDM_PIECES(soft_clamp)
 TDM_PIECES(affine)
@@ -120,6 +132,11 @@ void tdm_add(
   run((job){.type = type, .out = out, .x = a, .y = b, .b = scale, .count = count,
             .activation = activation},
       add_piece, threads);
+}
+
+void tdm_multiply(
+    tdm_type type, void *out, const void *a, const void *b, size_t count, int threads) {
+  run((job){.type = type, .out = out, .x = a, .y = b, .count = count}, multiply_piece, threads);
 }
 
 void tdm_combine(

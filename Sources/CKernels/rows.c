@@ -1,4 +1,4 @@
-// Work that goes row by row through channels: gating, joining and enlarging.
+// Work that goes row by row through channels: gating, joining and scaling.
 #include "pieces.h"
 #include "scalar.h"
 
@@ -7,9 +7,9 @@ typedef struct {
   void *out;
   const void *x, *y, *addend;
   const void *const *sources;
+  const float *factors, *shifts;  // scale: of a row's channels
   float scale;
   size_t rows, channels, other_channels;  // of x, and of y; interleave: bytes, and sources
-  size_t height, width, out_height, out_width;
   size_t piece;  // rows in a piece of work
 } job;
 
@@ -57,22 +57,35 @@ static void interleave(const job *j, size_t from, size_t to) {
   }
 }
 
-static void enlarge(const job *j, size_t from, size_t to) {
-  size_t pixel = j->channels * tdm_size(j->type);
-  for (size_t i = from; i < to; i++) {
-    char *out = (char *)j->out + i * j->out_width * pixel;
-    const char *x = (const char *)j->x + i * j->height / j->out_height * j->width * pixel;
-    for (size_t k = 0; k < j->out_width; k++)
-      memcpy(out + k * pixel, x + k * j->width / j->out_width * pixel, pixel);
-  }
+TDM_INLINE void scale_body(const job *j, size_t from, size_t to) {
+  size_t channels = j->channels;
+  float offset = j->scale;
+  const float *scale = j->factors, *shift = j->shifts;
+  TDM_FOR_TYPE(j->type, T, for (size_t row = from; row < to; row++) {
+    void *out = tdm_out(T, j->out, row * channels);
+    const void *x = tdm_at(T, j->x, row * channels);
+    if (j->addend) {
+      const void *addend = tdm_at(T, j->addend, row * channels);
+      TDM_LANES
+      for (size_t i = 0; i < channels; i++)
+        tdm_store(
+            T, out, i,
+            tdm_load(T, addend, i) + tdm_load(T, x, i) * (offset + scale[i]) + (shift ? shift[i] : 0));
+    } else {
+      TDM_LANES
+      for (size_t i = 0; i < channels; i++)
+        tdm_store(T, out, i, tdm_load(T, x, i) * (offset + scale[i]) + (shift ? shift[i] : 0));
+    }
+  })
 }
+TDM_DISPATCH(scale, (const job *j, size_t from, size_t to), (j, from, to))
 
 // ---- Spread over the threads
 
 TDM_PIECES(geglu)
 TDM_PIECES(concat)
 TDM_PIECES(interleave)
-TDM_PIECES(enlarge)
+TDM_PIECES(scale)
 
 static void run(job j, size_t row, void (*piece)(void *, size_t), int threads) {
   if (row == 0 || j.rows == 0) return;
@@ -102,10 +115,10 @@ void tdm_interleave(
   run(j, count * row_bytes, interleave_piece, threads);
 }
 
-void tdm_upsample_nearest(
-    tdm_type type, void *out, const void *x, size_t height, size_t width, size_t channels,
-    size_t out_height, size_t out_width, int threads) {
-  job j = {.type = type, .out = out, .x = x, .rows = out_height, .channels = channels,
-           .height = height, .width = width, .out_height = out_height, .out_width = out_width};
-  run(j, out_width * channels, enlarge_piece, threads);
+void tdm_scale_rows(
+    tdm_type type, void *out, const void *x, const void *addend, float offset, const float *scale,
+    const float *shift, size_t rows, size_t channels, int threads) {
+  job j = {.type = type, .out = out, .x = x, .addend = addend, .factors = scale, .shifts = shift,
+           .scale = offset, .rows = rows, .channels = channels};
+  run(j, channels, scale_piece, threads);
 }

@@ -125,6 +125,9 @@ TDM_INLINE float tdm_activation_of(tdm_activation activation, float x) {
     return x * tdm_normal(x);
   case TDM_QUICK_GELU:
     return x * tdm_sigmoid(1.702f * x);
+  case TDM_GELU_TANH:
+    // (1 + tanh u) / 2 is the sigmoid of 2 u, and loses nothing where they nearly cancel.
+    return x * tdm_sigmoid(1.59576912160573071f * (x + 0.044715f * x * x * x));
   default:
     return x;
   }

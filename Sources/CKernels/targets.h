@@ -68,6 +68,7 @@
     TDM_ACTIVATION_CASE_(TDM_SILU, constant, __VA_ARGS__) \
     TDM_ACTIVATION_CASE_(TDM_GELU, constant, __VA_ARGS__) \
     TDM_ACTIVATION_CASE_(TDM_QUICK_GELU, constant, __VA_ARGS__) \
+    TDM_ACTIVATION_CASE_(TDM_GELU_TANH, constant, __VA_ARGS__) \
   }
 
 // The iterations may run side by side although outputs may be inputs: each reads only the elements

@@ -128,8 +128,9 @@ func activated(_ x: Double, _ activation: tdm_activation) -> Double {
   case TDM_SILU: x / (1 + exp(-x))
   case TDM_GELU: x * erfc(-x / 2.0.squareRoot()) / 2
   case TDM_QUICK_GELU: x / (1 + exp(-1.702 * x))
+  case TDM_GELU_TANH: x / (1 + exp(-2 * (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
   default: x
   }
 }
 
-let everyActivation = [TDM_NONE, TDM_RELU, TDM_SILU, TDM_GELU, TDM_QUICK_GELU]
+let everyActivation = [TDM_NONE, TDM_RELU, TDM_SILU, TDM_GELU, TDM_QUICK_GELU, TDM_GELU_TANH]

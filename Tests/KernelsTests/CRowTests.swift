@@ -93,7 +93,9 @@ struct CRowTests {
           let input = Guarded(type, x)
           let out = Guarded(type, count: expected.count)
           tdm_upsample_nearest(
-            type, out.start, input.start, height, width, channels, outHeight, outWidth, threads)
+            type, out.start, tdm_extents(frames: 1, height: outHeight, width: outWidth),
+            input.start,
+            tdm_extents(frames: 1, height: height, width: width), channels, threads)
           let distance = Distance(out.values(type), from: expected)
           #expect(distance.relative == 0 && out.isIntact, "\(outHeight) x \(outWidth): \(distance)")
         }

@@ -19,6 +19,7 @@ typedef enum {
   TDM_SILU = 2,
   TDM_GELU = 3,        // exact, with erf
   TDM_QUICK_GELU = 4,  // x * sigmoid(1.702 x)
+  TDM_GELU_TANH = 5,   // with tanh in erf's place, as BERT's code has it
 } tdm_activation;
 
 // ---- Processor
@@ -71,6 +72,15 @@ void tdm_attention(
     size_t heads, size_t head_dimension, size_t q_stride, size_t kv_stride, size_t out_stride, float scale, int causal,
     void *scratch, int threads);
 
+/// Bytes of scratch that tdm_biased_attention needs.
+size_t tdm_biased_attention_scratch(size_t tokens, size_t heads, size_t head_dimension);
+
+/// out = softmax(q kᵀ + bias) v for each head, of a few hundred tokens: the scores of a head lie in scratch.
+/// - q, k, v, out: [tokens, heads * head_dimension], bias: [heads, tokens, tokens].
+void tdm_biased_attention(
+    tdm_type type, void *out, const void *q, const void *k, const void *v, const float *bias, size_t tokens, size_t heads,
+    size_t head_dimension, void *scratch, int threads);
+
 // ---- Normalization
 
 /// Bytes of scratch that tdm_group_norm needs.
@@ -87,6 +97,10 @@ void tdm_layer_norm(
     tdm_type type, void *out, const void *x, size_t rows, size_t channels, float epsilon, const float *weight, const float *bias,
     int threads);
 
+/// out = x / sqrt(mean of squares + epsilon) * weight, over each row's channels. out may be x.
+void tdm_rms_norm(
+    tdm_type type, void *out, const void *x, size_t rows, size_t channels, float epsilon, const float *weight, int threads);
+
 // ---- Element-wise
 
 /// out[i] = activation(x[i]). out may be x.
@@ -94,6 +108,9 @@ void tdm_activate(tdm_type type, void *out, const void *x, size_t count, tdm_act
 
 /// out[i] = activation(a[i] + scale * b[i]). out may be a or b.
 void tdm_add(tdm_type type, void *out, const void *a, const void *b, float scale, size_t count, tdm_activation activation, int threads);
+
+/// out[i] = a[i] * b[i]. out may be a or b.
+void tdm_multiply(tdm_type type, void *out, const void *a, const void *b, size_t count, int threads);
 
 /// out[i] = a * x[i] + b * y[i], float32. out may be x or y.
 void tdm_combine(float *out, float a, const float *x, float b, const float *y, size_t count, int threads);
@@ -106,13 +123,37 @@ void tdm_concat(
     tdm_type type, void *out, const void *a, size_t a_channels, const void *b, size_t b_channels, const void *b_addend, float scale,
     size_t rows, int threads);
 
+/// out = addend + x * (offset + scale) + shift, the last two the same in every row: [channels]. Without addend or shift (null) there is
+/// nothing to add. out may be x or addend.
+void tdm_scale_rows(
+    tdm_type type, void *out, const void *x, const void *addend, float offset, const float *scale, const float *shift, size_t rows,
+    size_t channels, int threads);
+
 /// Rows side by side: row i of out is row i of each of the `count` sources, `row_bytes` long, in their order.
 void tdm_interleave(void *out, const void *const *sources, size_t count, size_t row_bytes, size_t rows, int threads);
 
-/// Nearest-neighbour enlargement of [height, width, channels]: out pixel (i, j) is x's (i * height / out_height, j * width / out_width).
+/// The extents of a video: frames of pixels.
+typedef struct {
+  size_t frames, height, width;
+} tdm_extents;
+
+/// Nearest-neighbour enlargement of x: [x_extents, channels] to out: [out_extents, channels]; pixel (i, j) is x's
+/// (i * height / out_height, j * width / out_width). So it is in time, but for an odd number of frames above 1, of which the first is
+/// x's first and the others are enlarged from x's others.
 void tdm_upsample_nearest(
-    tdm_type type, void *out, const void *x, size_t height, size_t width, size_t channels, size_t out_height, size_t out_width,
-    int threads);
+    tdm_type type, void *out, tdm_extents out_extents, const void *x, tdm_extents x_extents, size_t channels, int threads);
+
+/// out = activation(x * factor + addend) for x and out: [extents, channels], factor and addend: [coarse, channels] enlarged as
+/// tdm_upsample_nearest does. out may be x.
+void tdm_modulate_nearest(
+    tdm_type type, void *out, const void *x, tdm_extents extents, const void *factor, const void *addend, tdm_extents coarse,
+    size_t channels, tdm_activation activation, int threads);
+
+/// The means of frames in pairs: x: [frames, count] to out: [(frames + 1) / 2, count]; of an odd number the first stays as it is.
+void tdm_pair_means(tdm_type type, void *out, const void *x, size_t frames, size_t count, int threads);
+
+/// Patches side by side: x: [frames, height, width, channels, size, size] to out: [frames, height * size, width * size, channels].
+void tdm_unpatchify(tdm_type type, void *out, const void *x, tdm_extents extents, size_t channels, size_t size, int threads);
 
 /// One level of the Haar transform: out [rows, columns, 4, channels], x: [2 * rows, 2 * columns, channels], float32.
 /// Of a block's pixels a b / c d the bands are a + b + c + d, a - b + c - d, a + b - c - d and a - b - c + d, each times its factor.

@@ -162,7 +162,7 @@ final class CPUPlan: Plan {
   private func execution(frames: Int, context: Context?, window: WindowPass?) throws -> Execution {
     let memory = try device.workspace.reserve(workspaceByteCount(frames: frames))
     return Execution(
-      frameBase: memory + scratchByteCount, frameStride: frameStride,
+      frames: frames, frameBase: memory + scratchByteCount, frameStride: frameStride,
       stepBase: stepMemory.pointer, contextBase: context?.memory.pointer, scratch: memory,
       offsets: offsets, bound: boundPointers, scalars: scalars, parameters: parameters,
       window: window, threads: device.threads)

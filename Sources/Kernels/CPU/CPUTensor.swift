@@ -48,6 +48,7 @@ extension Activation {
     case .silu: TDM_SILU
     case .gelu: TDM_GELU
     case .quickGELU: TDM_QUICK_GELU
+    case .geluTanh: TDM_GELU_TANH
     }
   }
 }

@@ -24,21 +24,25 @@ final class ConvolutionStep: Step {
     self.stepBias = stepBias
     channels = targetShape.channels
     let kernel = settings.weight.shape
-    label = "convolution \(kernel[2])x\(kernel[3])"
+    label = "convolution " + kernel.extents.dropFirst(2).map(String.init).joined(separator: "x")
     let what = "\(settings.weight.name) on \(sourceShape)"
     let type = device.activationType
 
+    let throughFrames = kernel.rank == 5
     let sourceDescriptor = try MemoryDescriptor(
-      [1, sourceShape[2], sourceShape[0], sourceShape[1]], type, dnnl_nhwc)
+      sourceShape, throughFrames: throughFrames, type)
     let targetDescriptor = try MemoryDescriptor(
-      [1, targetShape[2], targetShape[0], targetShape[1]], target.type, dnnl_nhwc)
+      targetShape, throughFrames: throughFrames, target.type)
     let biasDescriptor = try MemoryDescriptor([channels], .f32, dnnl_a)
     let anyWeight = try MemoryDescriptor(kernel.extents, type, dnnl_format_tag_any)
     var operation = dnnl_convolution_desc_t()
     let padding = settings.padding
-    let strides = [dnnl_dim_t(settings.stride), dnnl_dim_t(settings.stride)]
-    let before = [dnnl_dim_t(padding.top), dnnl_dim_t(padding.left)]
-    let after = [dnnl_dim_t(padding.bottom), dnnl_dim_t(padding.right)]
+    func extents(_ frames: Int, _ down: Int, _ across: Int) -> [dnnl_dim_t] {
+      ((throughFrames ? [frames] : []) + [down, across]).map { dnnl_dim_t($0) }
+    }
+    let strides = extents(1, settings.stride, settings.stride)
+    let before = extents(0, padding.top, padding.left)
+    let after = extents(0, padding.bottom, padding.right)
     var (s, w, b, t) = (
       sourceDescriptor.raw, anyWeight.raw, biasDescriptor.raw, targetDescriptor.raw
     )
@@ -60,7 +64,8 @@ final class ConvolutionStep: Step {
       engine: device.engine, what
     ) { layout throws(KernelError) in
       try device.weights.reordered(
-        settings.weight, extents: kernel.extents, tag: dnnl_oihw, to: layout)
+        settings.weight, extents: kernel.extents, tag: throughFrames ? dnnl_oidhw : dnnl_oihw,
+        to: layout)
     }
     reads = [source] + [stepBias, residual].compactMap { $0 }
     writes = [target]
@@ -74,5 +79,22 @@ final class ConvolutionStep: Step {
         floats(execution.pointer(stepBias, frame: 0)), channels, 1)
     }
     try primitive.run(execution, frame: frame)
+  }
+}
+
+extension MemoryDescriptor {
+  /// An image or a video. A video is one object where kernels reach through its frames, else as many images as it has frames.
+  fileprivate init(
+    _ shape: Shape, throughFrames: Bool, _ type: ElementType
+  ) throws(KernelError) {
+    let (height, width, channels) = (
+      shape[shape.rank - 3], shape[shape.rank - 2], shape.channels
+    )
+    let frames = shape.rank == 4 ? shape[0] : 1
+    if throughFrames {
+      try self.init([1, channels, frames, height, width], type, dnnl_ndhwc)
+    } else {
+      try self.init([frames, channels, height, width], type, dnnl_nhwc)
+    }
   }
 }

@@ -21,6 +21,8 @@ struct Buffer: Hashable {
 
 /// Where a run's buffers lie.
 struct Execution {
+  /// Side by side.
+  let frames: Int
   let frameBase: UnsafeMutableRawPointer
   let frameStride: Int
   let stepBase: UnsafeMutableRawPointer

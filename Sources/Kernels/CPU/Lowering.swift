@@ -6,8 +6,8 @@ import TensorCore
 /// the place of an operand that nobody reads any more.
 struct Lowering {
   private let graph: Graph
-  private let device: CPUDevice
-  private(set) var steps: [(step: any Step, scope: Scope)] = []
+  let device: CPUDevice
+  var steps: [(step: any Step, scope: Scope)] = []
   private(set) var buffers: [Buffer] = []
   /// Rows of bound tensors: the buffer of each, in the order of inputs and outputs.
   private(set) var bound: [(value: Value, buffer: Buffer)] = []
@@ -82,7 +82,7 @@ struct Lowering {
   }
 
   /// The buffer that an operation's result goes to.
-  private mutating func target(
+  mutating func target(
     _ value: Value, inPlaceOf operand: Value? = nil, at index: Int
   ) -> Buffer {
     if let storage = direct[value.index] {
@@ -109,7 +109,7 @@ struct Lowering {
   }
 
   /// A value's buffer in the element type that an operation reads.
-  private mutating func operand(_ value: Value, as type: ElementType) -> Buffer {
+  mutating func operand(_ value: Value, as type: ElementType) -> Buffer {
     let buffer = placed[value.index]!
     if buffer.type == type { return buffer }
     let key = Conversion(value: value.index, type: type)
@@ -251,8 +251,8 @@ struct Lowering {
       let from = inputs[0].shape
       append(value, inputs, at: index, "upsampling") { execution, sources, output in
         tdm_upsample_nearest(
-          type.kernel, output, sources(0), from[0], from[1], from[2], value.shape[0],
-          value.shape[1], execution.threads)
+          type.kernel, output, tdm_extents(value.shape), sources(0), tdm_extents(from),
+          from.channels, execution.threads)
       }
 
     case .softClamp(let limit):
@@ -281,6 +281,10 @@ struct Lowering {
           sources(0).assumingMemoryBound(to: Float.self),
           value.shape[0] / 2, value.shape[1] / 2, value.shape[2], factors, execution.threads)
       }
+
+    case .slice, .stacking, .borrowing, .rmsNorm, .product, .rowScaling, .biasedAttention:
+      try lowerForTransformers(node, at: index)
+    case .pairMeans, .modulation, .unpatchifying: lowerForVideo(node, at: index)
     }
   }
 
@@ -299,7 +303,7 @@ struct Lowering {
     }
   }
 
-  private mutating func append(
+  mutating func append(
     _ value: Value, _ inputs: [Value], inPlace: Bool = false, at index: Int, _ label: String,
     _ kernel: @escaping KernelStep.Kernel
   ) {

@@ -149,6 +149,7 @@ final class Attributes {
       case .silu: (dnnl_eltwise_swish, 1)
       case .gelu: (dnnl_eltwise_gelu_erf, 0)
       case .quickGELU: (dnnl_eltwise_swish, 1.702)
+      case .geluTanh: (dnnl_eltwise_gelu_tanh, 0)
       }
     if let (kind, alpha) = algorithm {
       try check(dnnl_post_ops_append_eltwise(operations, 1, kind, alpha, 0), "activation")

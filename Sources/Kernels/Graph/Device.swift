@@ -3,6 +3,9 @@ import TensorCore
 /// The element type that activations and weights are kept in. Sums are always float32.
 public enum Precision: String, Sendable, CaseIterable {
   case f32, bf16
+
+  /// Of an element.
+  public var byteCount: Int { self == .bf16 ? 2 : 4 }
 }
 
 /// What runs graphs. The only door from the networks to a processor: another kind of processor is another `Device`.

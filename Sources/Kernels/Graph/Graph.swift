@@ -63,24 +63,27 @@ public final class Graph {
 
   /// activation(convolution(image) + bias + stepBias + residual).
   /// - Parameters:
-  ///   - image: [H, W, Cin]
-  ///   - weight: [Cout, Cin, height, width]
+  ///   - image: [H, W, Cin], or a video [T, H, W, Cin].
+  ///   - weight: [Cout, Cin, height, width]; for a video also [Cout, Cin, frames, height, width], where nothing is added before or
+  ///     behind its frames.
   ///   - bias: [Cout]
   ///   - stepBias: [Cout], the time embedding's share.
   ///   - residual: shaped as the result.
-  /// - Returns: [(H + padding - height) / stride + 1, …, Cout]
+  /// - Returns: [(H + padding - height) / stride + 1, …, Cout]; of a video [T - frames + 1, …].
   public func convolution(
     _ image: Value, weight: WeightTensor, bias: WeightTensor?, stride: Int = 1,
     padding: Padding = Padding(1), stepBias: Value? = nil, adding residual: Value? = nil,
     activation: Activation = .none
   ) -> Value {
-    precondition(image.shape.rank == 3 && weight.shape.rank == 4)
-    precondition(
-      image.shape.channels == weight.shape[1], "\(weight.name): \(weight.shape) for \(image.shape)")
+    let (of, kernel) = (image.shape, weight.shape)
+    precondition((3...4) ~= of.rank && (4...of.rank + 1) ~= kernel.rank)
+    precondition(of.channels == kernel[1], "\(weight.name): \(kernel) for \(of)")
     let height =
-      (image.shape[0] + padding.top + padding.bottom - weight.shape[2]) / stride + 1
-    let width = (image.shape[1] + padding.left + padding.right - weight.shape[3]) / stride + 1
-    let shape: Shape = [height, width, weight.shape[0]]
+      (of[of.rank - 3] + padding.top + padding.bottom - kernel[kernel.rank - 2]) / stride + 1
+    let width =
+      (of[of.rank - 2] + padding.left + padding.right - kernel[kernel.rank - 1]) / stride + 1
+    let frames = of.rank == 3 ? [] : [of[0] - (kernel.rank == 5 ? kernel[2] - 1 : 0)]
+    let shape = Shape(frames + [height, width, kernel[0]])
     if let residual { precondition(residual.shape.count == shape.count) }
     let settings = Convolution(
       weight: weight, bias: bias, stride: stride, padding: padding, hasStepBias: stepBias != nil,
@@ -122,11 +125,12 @@ public final class Graph {
     return append(.groupNorm(settings), [image], shape: image.shape)
   }
 
-  /// Layer normalization of each token's channels.
+  /// Layer normalization of each token's channels, or of each head's where the weights are a head's.
   public func layerNorm(
     _ sequence: Value, epsilon: Float, weight: WeightTensor, bias: WeightTensor
   ) -> Value {
-    append(
+    precondition(sequence.shape.channels % weight.shape.count == 0)
+    return append(
       .layerNorm(LayerNorm(epsilon: epsilon, weight: weight, bias: bias)), [sequence],
       shape: sequence.shape)
   }

@@ -7,6 +7,8 @@ public enum Activation: Sendable {
   case gelu
   /// x · sigmoid(1.702 x), CLIP's.
   case quickGELU
+  /// With tanh in the error function's place.
+  case geluTanh
 }
 
 /// Zeros around an image, in pixels.
@@ -49,7 +51,7 @@ enum Operation: Sendable {
   case gatedGELU
   /// Inputs: two images or sequences with the same rows, then, where it is there, an addend of the second.
   case concatenation(scale: Parameter?)
-  /// Input: image. Nearest neighbour.
+  /// Input: image or video. Nearest neighbour.
   case upsampling
   /// Input: any. limit · tanh(x / limit).
   case softClamp(limit: Float)
@@ -61,10 +63,30 @@ enum Operation: Sendable {
   case haarSynthesis(factors: [Float])
   /// Input: scalar.
   case timestepEmbedding(TimestepEmbedding)
+  /// Input: any. A range of the outermost extent.
+  case slice(Range<Int>)
+  /// Inputs: alike but for the outermost extent, one behind the other.
+  case stacking
+  /// Input: any. Its first rows are those of the run's last frame.
+  case borrowing(rows: Int)
+  /// Input: sequence.
+  case rmsNorm(RMSNorm)
+  /// Inputs: two alike. Their product.
+  case product
+  /// Inputs: sequence, a step's vector, then where it is there: an addend.
+  case rowScaling(RowScaling)
+  /// Inputs: queries, keys, values, bias.
+  case biasedAttention(headCount: Int)
+  /// Input: video. Frames in pairs.
+  case pairMeans
+  /// Inputs: video, coarse factors, coarse addends.
+  case modulation(Activation)
+  /// Input: video of patches.
+  case unpatchifying(size: Int)
 }
 
 struct Convolution: Sendable {
-  /// [Cout, Cin, height, width]
+  /// [Cout, Cin, height, width], or with a number of frames before the height
   let weight: WeightTensor
   let bias: WeightTensor?
   let stride: Int
@@ -94,6 +116,18 @@ struct GroupNorm: Sendable {
 struct LayerNorm: Sendable {
   let epsilon: Float
   let weight, bias: WeightTensor
+}
+
+struct RMSNorm: Sendable {
+  let epsilon: Float
+  let weight: WeightTensor
+}
+
+struct RowScaling: Sendable {
+  /// Of the whole sequence, in order.
+  let spans: [RowSpan]
+  /// What is added to each factor.
+  let offset: Float
 }
 
 struct Attention: Sendable {
