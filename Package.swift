@@ -89,7 +89,8 @@ let package = Package(
       dependencies: [
         "Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport", "CAllocationCount",
       ]),
-    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "TensorCore"]),
+    .testTarget(
+      name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "StrictJSON", "TensorCore"]),
     .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
     .testTarget(
       name: "RestorationTests",

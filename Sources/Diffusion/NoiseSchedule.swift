@@ -35,7 +35,16 @@ public struct NoiseSchedule: Sendable {
   init(
     betas: [Float], setAlphaToOne: Bool, prediction: SchedulerConfig.PredictionType
   ) throws(ModelError) {
-    alphaBars = Betas.cumulative(betas).map { Double($0) }
+    try self.init(
+      alphaBars: Betas.cumulative(betas).map { Double($0) }, setAlphaToOne: setAlphaToOne,
+      prediction: prediction)
+  }
+
+  /// - Parameter alphaBars: one or more.
+  init(
+    alphaBars: [Double], setAlphaToOne: Bool, prediction: SchedulerConfig.PredictionType
+  ) throws(ModelError) {
+    self.alphaBars = alphaBars
     cleanAlphaBar = setAlphaToOne ? 1 : alphaBars[0]
     self.prediction = prediction
     guard alphaBars.allSatisfy({ $0 >= 0 && $0 <= 1 }), alphaBars[0] > 0 else {

@@ -134,11 +134,14 @@ struct ConfigReader {
   }
 
   /// Refuses a configuration that describes another class.
-  func requireClass(_ part: ModelPart) throws(ModelError) {
+  func requireClass(
+    _ part: ModelPart, of family: ModelFamily = .stableDiffusion
+  ) throws(ModelError) {
     guard let value = value("_class_name") else { return }
-    guard let name = value.string, part.classNames.contains(name) else {
+    let names = part.classNames(of: family)
+    guard let name = value.string, names.contains(name) else {
       throw error(
-        "_class_name", expected: Self.list(part.classNames),
+        "_class_name", expected: Self.list(names),
         "no other \(part.rawValue) is supported")
     }
   }

@@ -25,6 +25,23 @@ extension ModelFolder {
     try autoencoderConfig().factor << (unetConfig().blockOutChannels.count - 1)
   }
 
+  /// As ``requireFit(withControlNet:)``, for a model of whole clips.
+  public func requireVideoFit() throws(ModelError) {
+    try require(.cogVideoX)
+    let transformer = try videoTransformerConfig()
+    let autoencoder = try videoAutoencoderConfig()
+    let text = try t5Config()
+    for (key, found) in [
+      ("in_channels", transformer.inChannels), ("out_channels", transformer.outChannels),
+    ] {
+      try requireEqual(
+        .transformer, key, found, .vae, "latent_channels", autoencoder.latentChannels)
+    }
+    try requireEqual(
+      .textEncoder, "d_model", text.modelDimension, .transformer, "text_embed_dim",
+      transformer.textEmbedDim)
+  }
+
   private func requireFit(
     _ control: ControlNetConfig, _ unet: UNetConfig, _ autoencoder: AutoencoderConfig
   ) throws(ModelError) {

@@ -11,6 +11,8 @@ public struct ModelFolder: Sendable {
   private let tree: any FileTree
   /// The ControlNet's own folder, where it is not a part of `tree`.
   private let controlNet: (any FileTree)?
+  /// By the parts that are there.
+  public let family: ModelFamily
   /// The class of each part, by `model_index.json`; empty where there is none.
   private let classNames: [String: String]
 
@@ -37,11 +39,16 @@ public struct ModelFolder: Sendable {
       for (part, value) in try index.object() {
         if let pair = value.array, pair.count == 2 { classNames[part] = pair[1].string }
       }
-    } else if try tree.file("unet/config.json") == nil {
+    }
+    let isVideo = try tree.file("transformer/config.json") != nil
+    if classNames.isEmpty, !isVideo, try tree.file("model_index.json") == nil,
+      try tree.file("unet/config.json") == nil
+    {
       throw ModelError(
         "\(tree.place("model_index.json")): missing: expected a model's folder as diffusers writes it"
       )
     }
+    family = isVideo ? .cogVideoX : .stableDiffusion
     self.classNames = classNames
   }
 
@@ -61,6 +68,18 @@ public struct ModelFolder: Sendable {
   /// - Throws: `ModelError` in a program that was built without one.
   public static func embedded() throws(ModelError) -> ModelFolder {
     try ModelFolder(tree: EmbeddedModel.unpacked())
+  }
+
+  /// - Throws: `ModelError` where the model is of another family.
+  public func require(_ family: ModelFamily) throws(ModelError) {
+    guard self.family != family else { return }
+    let core = family.core
+    throw ModelError(
+      "\(place(of: core)): missing: expected "
+        + (family == .cogVideoX
+          ? "a CogVideoX model for --method zero-shot, found a Stable Diffusion model; give a CogVideoX folder, or leave the method out"
+          : "a Stable Diffusion model, found a CogVideoX model; give --method zero-shot --task derain with it")
+    )
   }
 
   private func folder(of part: ModelPart) -> any FileTree {
@@ -84,7 +103,7 @@ public struct ModelFolder: Sendable {
   private func requireClass(
     _ part: ModelPart, oneOf names: [String]? = nil
   ) throws(ModelError) {
-    let names = names ?? part.classNames
+    let names = names ?? part.classNames(of: family)
     guard !(part == .controlnet && controlNet != nil), let found = classNames[part.rawValue],
       !names.contains(found)
     else { return }
@@ -125,10 +144,24 @@ public struct ModelFolder: Sendable {
     return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)))
   }
 
+  public func videoTransformerConfig() throws(ModelError) -> CogVideoXTransformerConfig {
+    try CogVideoXTransformerConfig(reader(.transformer))
+  }
+
+  public func videoAutoencoderConfig() throws(ModelError) -> AutoencoderKLCogVideoXConfig {
+    try AutoencoderKLCogVideoXConfig(reader(.vae))
+  }
+
+  public func t5Config() throws(ModelError) -> T5Config { try T5Config(reader(.textEncoder)) }
+
+  public func videoSchedulerConfig() throws(ModelError) -> CogVideoXSchedulerConfig {
+    try CogVideoXSchedulerConfig(reader(.scheduler))
+  }
+
   /// The tokenizer of a model whose text encoder is a T5.
   /// - Parameter length: the number of tokens of every prompt, from 1.
   public func t5Tokenizer(length: Int) throws(ModelError) -> T5Tokenizer {
-    try requireClass(.tokenizer, oneOf: ["T5Tokenizer", "T5TokenizerFast"])
+    try requireClass(.tokenizer, oneOf: ModelPart.tokenizer.classNames(of: .cogVideoX))
     return try T5Tokenizer(folder(of: .tokenizer), length: length)
   }
 

@@ -35,8 +35,14 @@ enum WeightNames {
     case .textEncoder:
       // The positions 0, 1, 2 ... that transformers saved before version 4.31; the projection and temperature that
       // CLIP trained with, which come after the last hidden state that diffusion models read.
-      ["embeddings.position_ids", "position_ids", "text_projection.weight", "logit_scale"]
-        .contains(name)
+      // And T5's second name for its table of tokens.
+      [
+        "embeddings.position_ids", "position_ids", "text_projection.weight", "logit_scale",
+        "encoder.embed_tokens.weight",
+      ].contains(name)
+    case .transformer:
+      // Positions that are computed, and that older versions of diffusers saved.
+      name == "patch_embed.pos_embedding"
     default: false
     }
   }

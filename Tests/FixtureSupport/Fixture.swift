@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import TensorCore
 
 /// A small model with random weights and what the reference computes with it. `Tests/Fixtures/make.py` makes them.
@@ -14,11 +13,8 @@ public enum Fixture: String, CaseIterable, Sendable {
   /// the input; v-prediction.
   case haar
 
-  private static let root = URL(filePath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures")
-  private static let written = Mutex<[Fixture: String]>([:])
-
-  private var folder: URL { Self.root.appending(path: rawValue) }
+  /// Where its files lie.
+  public var files: FixtureFolder { FixtureFolder(name: rawValue) }
 
   /// What the networks give for given inputs, images as [height, width, channels]:
   ///
@@ -28,64 +24,25 @@ public enum Fixture: String, CaseIterable, Sendable {
   ///   1 and 0.3), `controlnet.mid`, the small ones among `controlnet.down.N`;
   /// - condition -> `condition_embedding`;
   /// - `clip` [3, h, w, C] at `clip_timestep` -> `windowed`, the UNet with a window of radius 1.
-  public func networks() throws -> [String: Tensor] {
-    try SafetensorsData.read(Data(contentsOf: folder.appending(path: "networks.safetensors")))
-  }
+  public func networks() throws -> [String: Tensor] { try files.networks() }
 
   /// What the whole pipeline gives for ``clip()``.
-  public func cases() throws -> [PipelineCase] {
-    let file = try Data(contentsOf: folder.appending(path: "cases.json"))
-    return try JSONDecoder().decode(CaseList.self, from: file).cases.map {
-      PipelineCase(name: $0.name, options: $0.options, tensorFiles: $0.tensors, folder: folder)
-    }
-  }
+  public func cases() throws -> [PipelineCase] { try files.cases() }
 
   /// The frames that enter every case: rgb24, frames back to back.
   public static func clip() throws -> Clip {
     let list = try JSONDecoder().decode(
-      CaseList.self, from: Data(contentsOf: root.appending(path: "small/cases.json")))
-    let bytes = try Data(contentsOf: root.appending(path: "clip.rgb"))
+      FixtureFolder.CaseList.self,
+      from: Data(contentsOf: FixtureFolder.root.appending(path: "small/cases.json")))
+    let bytes = try Data(contentsOf: FixtureFolder.root.appending(path: "clip.rgb"))
     return Clip(
       width: list.width, height: list.height, frameCount: list.frames, bytes: [UInt8](bytes))
   }
 
   /// A model folder as diffusers writes it, in the temporary directory until the program ends.
-  public func modelFolder() throws -> String {
-    try Self.written.withLock { written in
-      if let path = written[self] { return path }
-      if written.isEmpty { atexit { Fixture.removeAll() } }
-      let path = FileManager.default.temporaryDirectory
-        .appending(path: "tdm-fixture-\(getpid())-\(rawValue)")
-      try writeModel(to: path)
-      written[self] = path.path
-      return path.path
-    }
-  }
+  public func modelFolder() throws -> String { try files.modelFolder() }
 
-  func writeModel(to path: URL) throws {
-    let files = FileManager.default
-    try? files.removeItem(at: path)
-    try files.copyItem(at: folder.appending(path: "model"), to: path)
-    try files.copyItem(
-      at: Self.root.appending(path: "tokenizer"), to: path.appending(path: "tokenizer"))
-    let table = try JSONDecoder().decode(
-      [String: WeightRecipe].self, from: Data(contentsOf: folder.appending(path: "weights.json")))
-    for (part, names) in Dictionary(grouping: table.keys, by: { $0.prefix { $0 != "/" } }) {
-      let tensors = names.map {
-        (String($0.dropFirst(part.count + 1)), table[$0]!.tensor(named: $0))
-      }
-      let file = part == "text_encoder" ? "model" : "diffusion_pytorch_model"
-      try SafetensorsData.write(Dictionary(uniqueKeysWithValues: tensors))
-        .write(to: path.appending(path: "\(part)/\(file).safetensors"))
-    }
-  }
-
-  private static func removeAll() {
-    written.withLock { written in
-      for path in written.values { try? FileManager.default.removeItem(atPath: path) }
-      written = [:]
-    }
-  }
+  func writeModel(to path: URL) throws { try files.writeModel(to: path) }
 }
 
 /// Frames of 8-bit samples.
@@ -124,34 +81,5 @@ public struct PipelineCase: Sendable, CustomStringConvertible {
         Data(contentsOf: folder.appending(path: "\(file).safetensors")))[name]
     }
     return result
-  }
-}
-
-private struct CaseList: Decodable {
-  struct Case: Decodable {
-    var name: String
-    var options: [String]
-    var tensors: [String: String]
-  }
-  var width, height, frames: Int
-  var cases: [Case]
-}
-
-/// A line of `weights.json`: [shape, standard deviation, mean].
-private struct WeightRecipe: Decodable {
-  let shape: [Int]
-  let deviation, mean: Float
-
-  init(from decoder: any Decoder) throws {
-    var fields = try decoder.unkeyedContainer()
-    shape = try fields.decode([Int].self)
-    deviation = try fields.decode(Float.self)
-    mean = try fields.decode(Float.self)
-  }
-
-  func tensor(named name: String) -> Tensor {
-    let shape = Shape(shape)
-    let normals = seededNormals(seed: seed(of: name), count: shape.count)
-    return Tensor(shape, normals.map { mean + deviation * $0 })
   }
 }
