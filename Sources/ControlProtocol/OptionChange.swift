@@ -29,6 +29,11 @@ package struct OptionChange: Sendable, Equatable {
 
   package init() {}
 
+  /// Whether nothing else is to be changed.
+  package var isOfGuidanceAlone: Bool {
+    task == nil && preset == nil && prompt == .unchanged && strength == .unchanged
+  }
+
   /// Reads the members of a `set`.
   /// - Parameter members: those beside `id` and `command`.
   init(_ members: [String: JSON]) throws(Refusal) {

@@ -5,6 +5,24 @@ extension RestorationOptions {
   /// Every option by its name on the command line, `_` for `-`, with the value in effect: another run that is given
   /// these restores alike.
   package var json: JSON {
+    switch method {
+    case .tdm: tdm
+    case .zeroShot: zeroShotDeraining
+    }
+  }
+
+  private var zeroShotDeraining: JSON {
+    .object([
+      "method": .string(method.rawValue), "task": .string(task.rawValue),
+      "negative_prompt": .string(negativePrompt), "steps": .integer(steps),
+      "skip": .integer(zeroShot.skip), "guidance": .number(guidance),
+      "switch_blocks": .string(zeroShot.switchBlocks.description),
+      "segment": .integer(zeroShot.segment), "overlap": .integer(zeroShot.overlap),
+      "seed": .integer(Int(clamping: seed)),
+    ])
+  }
+
+  private var tdm: JSON {
     .object([
       "task": .string(task.rawValue), "prompt": .string(taskPrompt),
       "negative_prompt": .string(negativePrompt), "radius": .integer(radius),

@@ -64,5 +64,9 @@ extension RestorationOptions {
   var fusionAhead: Int { chunk == 0 ? fusion : min(fusion, lookahead) }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.
-  public var latency: Int? { chunk == 0 ? nil : heldCount + fusionAhead }
+  public var latency: Int? {
+    // Whether a segment is the last is known when another frame comes.
+    if method == .zeroShot { return zeroShot.segment + 1 }
+    return chunk == 0 ? nil : heldCount + fusionAhead
+  }
 }

@@ -58,6 +58,18 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     tileHeight = tiling.height
   }
 
+  /// Of a picture in one piece, where what is held does not grow with the clip.
+  init(weights: Int, activations: Int, frames: Int, tileWidth: Int, tileHeight: Int) {
+    self.weights = weights
+    self.activations = activations
+    self.frames = frames
+    features = 0
+    furtherFrame = 0
+    tileCount = 1
+    self.tileWidth = tileWidth
+    self.tileHeight = tileHeight
+  }
+
   func fits(_ limits: MemoryLimits) -> Bool {
     total <= limits.total ?? .max && features <= limits.features ?? .max
   }

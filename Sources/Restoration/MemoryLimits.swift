@@ -20,8 +20,13 @@ public struct MemoryLimits: Sendable, Equatable {
 public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
   public let description: String
 
-  /// - Parameter estimate: of what needs least.
-  init(_ estimate: MemoryEstimate, _ limits: MemoryLimits, _ canvas: Canvas) {
+  /// - Parameters:
+  ///   - estimate: of what needs least.
+  ///   - advice: what to give, for it to need less.
+  init(
+    _ estimate: MemoryEstimate, _ limits: MemoryLimits, _ canvas: Canvas,
+    advice: String = "a smaller --chunk, --lookahead or --radius, or fewer --steps"
+  ) {
     let size = "\(canvas.width)x\(canvas.height)"
     if let limit = limits.features, estimate.features > limit {
       description =
@@ -35,8 +40,7 @@ public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
         ? "in one piece" : "in \(estimate.tileCount) tiles"
       description =
         "not enough memory for pictures of \(size): expected \(ByteCount(estimate.total)) or more for the restorer, even "
-        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give --memory \(enough)M or more, or a smaller "
-        + "--chunk, --lookahead or --radius, or fewer --steps"
+        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give --memory \(enough)M or more, or \(advice)"
     }
   }
 }

@@ -31,7 +31,7 @@ extension Restorer {
       try sampleOnce(step: 0, blank, core: 1, window: nil)
       try give()
     }
-    try requireFinite(group.outputs[0], "a blank frame, before the first")
+    try requireFinite(latent: group.outputs[0], "a blank frame, before the first")
   }
 
   /// Measures each stage: one evaluation of every kind, times how often it is needed. No result depends on it.

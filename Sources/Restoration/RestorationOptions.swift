@@ -31,6 +31,15 @@ public struct RestorationOptions: Sendable, Equatable {
     case wavelet
   }
 
+  /// How, at large. Each method has options that the other does not read.
+  public enum Method: String, CaseIterable, Sendable {
+    case tdm
+    case zeroShot = "zero-shot"
+  }
+
+  public var method = Method.tdm
+  /// Read with ``Method/zeroShot`` alone.
+  public var zeroShot = ZeroShotOptions()
   public var task = RestorationTask.denoise
   /// In place of the task's prompt.
   public var prompt: String?
@@ -79,6 +88,20 @@ public struct RestorationOptions: Sendable, Equatable {
     steps = values.steps
     strength = values.strength
   }
+
+  /// Those of zero-shot deraining, where nothing else is said.
+  public static var zeroShotDeraining: RestorationOptions {
+    var options = RestorationOptions()
+    options.method = .zeroShot
+    options.task = .derain
+    options.steps = 100
+    options.guidance = 15
+    options.negativePrompt = ZeroShotOptions.negativePrompt
+    return options
+  }
+
+  /// Frames that are computed in lockstep, and leave together or nearly so; 0 is the whole clip.
+  public var framesTogether: Int { method == .zeroShot ? zeroShot.segment : chunk }
 
   /// Those that a preset stands for.
   public var presetValues: PresetValues {
@@ -138,6 +161,20 @@ extension RestorationOptions {
       note: "where 0 leaves the ControlNet out")
     // Messages tell it, so that another run can be given it, and their whole numbers end there.
     try check("--seed", seed, in: 0...UInt64(Int.max), note: "what a frame's number is added to")
+    if method == .zeroShot { try validateZeroShot() }
+  }
+
+  private func validateZeroShot() throws(OptionError) {
+    guard task == .derain else {
+      throw OptionError(
+        "--task", task.rawValue, expected: "derain, which is all that --method zero-shot does")
+    }
+    try check(
+      "--skip", zeroShot.skip, in: 0...steps - 1, note: "of --steps \(steps), the noisiest")
+    try check("--segment", zeroShot.segment, in: 1...4096, note: "frames")
+    try check(
+      "--overlap", zeroShot.overlap, in: 0...zeroShot.segment - 1,
+      note: "frames, fewer than --segment \(zeroShot.segment)")
   }
 
   /// Checks that networks which were planned for other options can follow these.

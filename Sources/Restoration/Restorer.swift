@@ -59,6 +59,7 @@ public final class Restorer {
   ) throws {
     // What is quickly told comes before anything large is read.
     try options.validate()
+    try model.require(.stableDiffusion)
     let schedule = try NoiseSchedule(model.schedulerConfig())
     try options.validate(trainStepCount: schedule.trainStepCount)
     let canvas = Canvas(height: height, width: width, multiple: try model.pictureMultiple())
@@ -276,10 +277,10 @@ public final class Restorer {
       for place in 0..<core {
         let slot = isTiled ? place : 0
         decoded[place] += try clock.measure {
-          try requireFinite(group.samples[place], "frame \(held[place].number)")
+          try requireFinite(latent: group.samples[place], "frame \(held[place].number)")
           try networks.decode(group.samples[place], into: picture)
           picture.store(into: &pixels)
-          try Self.requireFinite(pixels, "frame \(held[place].number)")
+          try Restoration.requireFinite(pixels, "frame \(held[place].number)")
           tiling.add(tile, pixels, to: &restored[slot])
           if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
         }
@@ -292,22 +293,11 @@ public final class Restorer {
     }
   }
 
-  /// Refuses what networks make whose weights are broken, or too large for the precision: a decoder may make a picture of it that
-  /// looks like one.
+  /// Refuses a latent that holds other than finite numbers.
   /// - Parameter place: where in the stream it comes from.
-  func requireFinite(_ latent: any DeviceTensor, _ place: String) throws {
+  func requireFinite(latent: any DeviceTensor, _ place: String) throws {
     latent.store(into: &latentValues)
-    try Self.requireFinite(latentValues, place)
-  }
-
-  private static func requireFinite(_ values: [Float], _ place: String) throws {
-    // Zero times anything else is not zero.
-    let sum = values.withUnsafeBufferPointer { $0.reduce(0) { $0 + $1 * 0 } }
-    guard sum == 0 else {
-      throw ModelError(
-        "\(place): expected finite numbers from the model's networks, found others: its weights are broken, or too large "
-          + "for the precision; copy the model again, or give --precision f32")
-    }
+    try Restoration.requireFinite(latentValues, place)
   }
 
   private func windowPass(_ tile: Int, core: Int) -> WindowPass? {

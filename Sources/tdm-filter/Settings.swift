@@ -32,7 +32,9 @@ struct Settings: Sendable {
   init(_ arguments: TDMFilter) throws(Failure) {
     self.arguments = arguments
     // What a model's own presets say is checked with the model: see options(for:).
-    let options = RestorationOptions(arguments, over: arguments.task.preset.values)
+    preset = arguments.task.preset ?? .balanced
+    try Self.check(arguments)
+    let options = RestorationOptions(arguments, over: preset.values)
     do { try options.validate() } catch { throw Failure(error) }
     whenLate = arguments.program.whenLate
 
@@ -56,7 +58,6 @@ struct Settings: Sendable {
     controlPath = arguments.status.control
     (logLevel, outlets) = try Self.status(arguments.status)
     precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
-    preset = arguments.task.preset
     sandbox = program.sandbox
     model = arguments.task.model
     controlNet = arguments.task.controlNet
@@ -66,6 +67,32 @@ struct Settings: Sendable {
       )
     }
     if arguments.restoration.chunk != nil { try whenLate.check(options) }
+  }
+
+  /// - Throws: where an option is of another method than the one that was chosen.
+  private static func check(_ arguments: TDMFilter) throws(Failure) {
+    let method = arguments.task.method
+    let others: [String] =
+      switch method {
+      case .tdm: arguments.zeroShot.given
+      case .zeroShot:
+        (arguments.task.preset == nil ? [] : ["--preset"])
+          + (arguments.task.controlNet == nil ? [] : ["--controlnet"])
+          + arguments.restoration.givenForTDM + arguments.ablations.givenForTDM
+      }
+    if let other = others.first {
+      let reader = RestorationOptions.Method.allCases.first { $0 != method }!
+      throw Failure(
+        .usage,
+        "\(other) is for --method \(reader.rawValue), found --method \(method.rawValue); leave one of them out"
+      )
+    }
+    if method == .zeroShot, arguments.task.model == nil {
+      throw Failure(
+        .usage,
+        "--method zero-shot: expected --model with a CogVideoX folder, for none is embedded; give both"
+      )
+    }
   }
 
   private static func check(_ input: InputDescription) throws(Failure) {
@@ -158,10 +185,22 @@ struct Settings: Sendable {
 extension RestorationOptions {
   /// The preset's values, and over them those given by hand.
   fileprivate init(_ arguments: TDMFilter, over values: PresetValues) {
-    self.init(values)
-    task = arguments.task.task
-
     let given = arguments.restoration
+    if arguments.task.method == .zeroShot {
+      self = .zeroShotDeraining
+      task = arguments.task.task ?? task
+      steps = given.steps ?? steps
+      guidance = given.guidance ?? guidance
+      negativePrompt = given.negativePrompt ?? negativePrompt
+      seed = arguments.ablations.seed ?? seed
+      zeroShot.skip = arguments.zeroShot.skip ?? zeroShot.skip
+      zeroShot.switchBlocks = arguments.zeroShot.switchBlocks ?? zeroShot.switchBlocks
+      zeroShot.segment = arguments.zeroShot.segment ?? zeroShot.segment
+      zeroShot.overlap = arguments.zeroShot.overlap ?? min(zeroShot.overlap, zeroShot.segment - 1)
+      return
+    }
+    self.init(values)
+    task = arguments.task.task ?? task
     radius = given.radius ?? radius
     fusion = given.fusion ?? (task.gainsByFusion ? fusion : 0)
     fusionNoise = given.fusionNoise ?? task.fusionNoise

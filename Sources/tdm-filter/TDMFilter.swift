@@ -30,6 +30,9 @@ struct TDMFilter: ParsableCommand {
   @OptionGroup(title: "Comparisons with the paper's variants")
   var ablations: AblationArguments
 
+  @OptionGroup(title: "Zero-shot deraining")
+  var zeroShot: ZeroShotArguments
+
   @OptionGroup(title: "The program")
   var program: ProgramArguments
 
@@ -39,6 +42,9 @@ struct TDMFilter: ParsableCommand {
   /// Parses, runs, and ends the process with the documented status. Nothing is left to be written then, so that the
   /// process can end at once whatever other threads are at.
   static func main() {
+    // oneDNN would tell of itself on stdout, among the frames.
+    unsetenv("DNNL_VERBOSE")
+    unsetenv("ONEDNN_VERBOSE")
     StopSignal.block()
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
     AlignedMemory.whenRefused.withLock { $0 = { end(Failure($0)) } }
@@ -139,6 +145,9 @@ extension TDMFilter {
 
       Presets are sets of option values, here for the embedded model:
       \(presets.joined(separator: "\n"))
+
+      --method zero-shot --model FOLDER derains by CogVideoX-2b or a model like it (arXiv 2511.18537): hours of computing for seconds \
+      of video.
 
       SIGINT or SIGTERM: reading ends, what was read is finished; a second one ends at once.
 

@@ -31,7 +31,23 @@ struct UsageTests {
       (["--attention", "global"], ["--attention", "global", "window"]),
       (["--rate", "25/0"], ["--rate", "25/0"]),
       (["--seed", "9223372036854775808"], ["--seed", "9223372036854775807"]),
-      (["--method", "zero-shot"], ["--method"]),
+      (["--method", "zero-shot"], ["--method", "--model", "CogVideoX"]),
+      (["--method", "zeroshot"], ["--method", "zeroshot", "zero-shot"]),
+      (["--method", "zero-shot", "--model", "m", "--radius", "2"], ["--radius", "--method tdm"]),
+      (
+        ["--method", "zero-shot", "--model", "m", "--preset", "live"], ["--preset", "--method tdm"]
+      ),
+      (["--method", "zero-shot", "--model", "m", "--attention", "self"], ["--attention"]),
+      (
+        ["--method", "zero-shot", "--model", "m", "--task", "dehaze"],
+        ["--task", "dehaze", "derain"]
+      ),
+      (["--method", "zero-shot", "--model", "m", "--skip", "100"], ["--skip", "100", "99"]),
+      (
+        ["--method", "zero-shot", "--model", "m", "--switch-blocks", "3-1"],
+        ["--switch-blocks", "3-1"]
+      ),
+      (["--segment", "9"], ["--segment", "--method zero-shot"]),
       (["--controlnet", "folder"], ["--controlnet", "--model"]),
     ])
   func refusal(arguments: [String], parts: [String]) throws {

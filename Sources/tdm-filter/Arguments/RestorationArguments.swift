@@ -44,7 +44,9 @@ struct RestorationArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Steps of DDIM sampling, from noise to the restored frame.", valueName: "N"))
+    help: ArgumentHelp(
+      "Steps of sampling, from noise to the restored frame. (default: the preset's, with --method zero-shot 100)",
+      valueName: "N"))
   var steps: Int?
 
   @Option(
@@ -57,14 +59,17 @@ struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Classifier-free guidance; 1 is off, anything else doubles the time. (default: 1)",
+      "Classifier-free guidance; 1 is off, anything else doubles the time. (default: 1, with --method zero-shot 15)",
       valueName: "X"))
   var guidance: Double?
 
   @Option(help: ArgumentHelp("In place of the task's prompt.", valueName: "text"))
   var prompt: String?
 
-  @Option(help: ArgumentHelp("What guidance leads away from.", valueName: "text"))
+  @Option(
+    help: ArgumentHelp(
+      "What guidance leads away from. (default: empty, with --method zero-shot names of rain)",
+      valueName: "text"))
   var negativePrompt: String?
 
   @Option(
@@ -101,7 +106,8 @@ struct AblationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Of the noise that --start noise takes; frame i has seed + i. (default: 0)", valueName: "N"))
+      "Of the noise that --start noise takes, where frame i has seed + i, or --method zero-shot, where segment i has. (default: 0)",
+      valueName: "N"))
   var seed: UInt64?
 
   @Option(

@@ -5,18 +5,25 @@ import Restoration
 struct TaskArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What is wrong with the frames. mp4 is deartifact, sr is superres.",
+      "What is wrong with the frames. mp4 is deartifact, sr is superres. (default: denoise; with --method zero-shot derain)",
       valueName: "task"))
-  var task: RestorationTask = .denoise
+  var task: RestorationTask?
 
   @Option(
     help: ArgumentHelp(
-      "Option values that go together; see above. Options given by hand win.", valueName: "preset"))
-  var preset: Preset = .balanced
+      "tdm, or zero-shot: deraining by a CogVideoX model that was never trained for it; see below.",
+      valueName: "method"))
+  var method: RestorationOptions.Method = .tdm
 
   @Option(
     help: ArgumentHelp(
-      "A Stable Diffusion 1.x model: a folder in diffusers' layout, or a .tdmpack file. (default: the embedded model)",
+      "Option values that go together; see above. Options given by hand win. (default: balanced)",
+      valueName: "preset"))
+  var preset: Preset?
+
+  @Option(
+    help: ArgumentHelp(
+      "A Stable Diffusion 1.x model, or with --method zero-shot a CogVideoX model: a folder in diffusers' layout, or a .tdmpack file. (default: the embedded model)",
       valueName: "folder"))
   var model: String?
 
@@ -34,3 +41,4 @@ extension RestorationTask: ExpressibleByArgument {
 }
 
 extension Preset: ExpressibleByArgument {}
+extension RestorationOptions.Method: ExpressibleByArgument {}

@@ -35,6 +35,11 @@ struct LiveOptions {
     guard pending.count < Self.mostPending else {
       throw Refusal(.busy, "\(pending.count) changes wait for their frames already")
     }
+    guard options.method == .tdm || change.isOfGuidanceAlone else {
+      throw Refusal(
+        .invalidValue,
+        "with --method \(options.method.rawValue) only guidance can be changed while it runs")
+    }
     let frame = max(change.atFrame ?? next, next)
     // Later ones stay as they were asked for: they come on top of this one.
     let place = pending.firstIndex { $0.accepted.effectiveFrame > frame } ?? pending.count

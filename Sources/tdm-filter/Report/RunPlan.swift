@@ -25,12 +25,7 @@ struct RunPlan {
     let options = stream.options
 
     lines = [
-      ("task", "\(options.task.rawValue), by the prompt \"\(options.taskPrompt)\""),
-      (
-        "preset",
-        "\(settings.preset.rawValue), in all \(options.presetValues.summary)"
-          + (options.guidance == 1 ? "" : " --guidance \(options.guidance)")
-      ),
+      Self.task(options), Self.how(options, settings.preset),
       (
         "model",
         "\(model.name), in \(device.precision.rawValue) on \(device.threadCount) threads with \(CPUDevice.instructionSet)"
@@ -43,6 +38,33 @@ struct RunPlan {
       ("speed", Self.speed(rehearsal, format.frameRate)),
       ("duration", Self.duration(rehearsal, frameCount)),
     ]
+  }
+
+  private static func task(_ options: RestorationOptions) -> (String, String) {
+    let prompt =
+      switch options.method {
+      case .tdm: "by the prompt \"\(options.taskPrompt)\""
+      case .zeroShot: "away from the prompt \"\(options.negativePrompt)\""
+      }
+    return ("task", "\(options.task.rawValue), \(prompt)")
+  }
+
+  private static func how(_ options: RestorationOptions, _ preset: Preset) -> (String, String) {
+    switch options.method {
+    case .tdm:
+      (
+        "preset",
+        "\(preset.rawValue), in all \(options.presetValues.summary)"
+          + (options.guidance == 1 ? "" : " --guidance \(options.guidance)")
+      )
+    case .zeroShot:
+      (
+        "method",
+        "\(options.method.rawValue), in all --steps \(options.steps) --skip \(options.zeroShot.skip) --guidance "
+          + "\(options.guidance) --segment \(options.zeroShot.segment) --overlap \(options.zeroShot.overlap) "
+          + "--switch-blocks \(options.zeroShot.switchBlocks) --seed \(options.seed)"
+      )
+    }
   }
 
   var text: String {

@@ -4,7 +4,7 @@ import Restoration
 import TensorCore
 import Video
 
-/// Restores the frames of one stream: from the stream's format to the model's RGB, through the ``Restorer``, and back. Late
+/// Restores the frames of one stream: from the stream's format to the model's RGB, through a restorer, and back. Late
 /// frames pass beside it, in their place.
 ///
 /// One thread, the device's.
@@ -21,7 +21,7 @@ final class StreamRestoration {
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
   private let enlargement: BicubicEnlargement?
-  private let restorer: Restorer
+  private let restorer: any FrameRestorer
   private let statistics: StreamStatistics
   /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters and alpha from them.
   private var held: [Arrival] = []
@@ -55,9 +55,9 @@ final class StreamRestoration {
       outputFrame: outputFormat.layout.byteCount,
       pictures: pictures * MemoryLayout<Float>.size + decoder.bufferByteCount
         + encoder.bufferByteCount)
-    restorer = try Restorer(
-      model: model, options: options, width: outputFormat.size.width,
-      height: outputFormat.size.height, device: device, limits: frameMemory.rest(with: options))
+    restorer = try options.makeRestorer(
+      model: model, width: outputFormat.size.width, height: outputFormat.size.height,
+      device: device, limits: frameMemory.rest(with: options))
     self.statistics = statistics
   }
 
@@ -72,7 +72,7 @@ final class StreamRestoration {
       + "restorer \(memory.restorer)"
   }
 
-  /// The restorer's numbers: see ``Restorer``.
+  /// The restorer's numbers: see ``FrameRestorer``.
   var latency: Int? { restorer.latency }
   var options: RestorationOptions { restorer.options }
   var sceneCutCount: Int { restorer.statistics.sceneCuts }

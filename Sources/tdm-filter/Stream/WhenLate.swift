@@ -13,11 +13,13 @@ enum WhenLate: String, CaseIterable, Sendable {
 
   /// Frames that may wait for the computing. Where one that finds no room is late, all that come while a chunk is sampled
   /// need room, or frames would be late where the computing keeps up; and two more, for a machine that is elsewhere for a moment.
-  func places(_ options: RestorationOptions) -> Int { self == .wait ? 2 : options.chunk + 2 }
+  func places(_ options: RestorationOptions) -> Int {
+    self == .wait ? 2 : options.framesTogether + 2
+  }
 
   /// - Throws: ``Failure`` of status `usage` where late frames do not wait and all of them would be late.
   func check(_ options: RestorationOptions) throws(Failure) {
-    guard self == .wait || options.chunk > 0 else {
+    guard self == .wait || options.framesTogether > 0 else {
       throw Failure(
         .usage,
         "--when-late \(rawValue): expected a --chunk of 1 or more, found 0, with which nothing leaves before the clip's "

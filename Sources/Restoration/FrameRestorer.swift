@@ -1,0 +1,58 @@
+import Kernels
+import ModelFiles
+
+/// Restores a stream of frames, by whichever method: one out for each in, in the same order. One thread at a time, the device's.
+public protocol FrameRestorer: AnyObject {
+  var options: RestorationOptions { get }
+  /// Said before the first frame.
+  var memory: MemoryEstimate { get }
+  var statistics: RestorationStatistics { get }
+  /// Frames that have to arrive before the first can leave; nil is the whole clip.
+  var latency: Int? { get }
+  /// Called after each evaluation of a network, by the thread that pushes.
+  var onEvaluation: (() -> Void)? { get set }
+
+  /// Takes the next frame, and gives those that are done.
+  /// - Parameters:
+  ///   - rgb: [height, width, 3], 0...255.
+  ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor clamped. An error ends the
+  ///     restoration.
+  func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws
+
+  /// Gives the frames that are left. What is pushed afterwards belongs to another clip.
+  func finish(emit: ([Float]) throws -> Void) throws
+
+  /// Has networks run once before the first frame. No result depends on it.
+  func warmUp() throws
+
+  /// Measures each stage on blank frames. No result depends on it.
+  func rehearse() throws -> Rehearsal
+
+  /// - Throws: where the options could not be changed to these.
+  func check(_ options: RestorationOptions, limits: MemoryLimits?) throws
+
+  /// Restores the frames that follow by other options.
+  /// - Returns: nil, or why the former ones stay.
+  func change(
+    to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
+  ) throws -> (any Error)?
+}
+
+extension Restorer: FrameRestorer {}
+
+extension RestorationOptions {
+  /// Loads a model and makes everything ready for frames of one size.
+  /// - Throws: as ``Restorer/init(model:options:width:height:device:limits:)`` does.
+  public func makeRestorer(
+    model: ModelFolder, width: Int, height: Int, device: any Device, limits: MemoryLimits
+  ) throws -> any FrameRestorer {
+    switch method {
+    case .tdm:
+      try Restorer(
+        model: model, options: self, width: width, height: height, device: device, limits: limits)
+    case .zeroShot:
+      try ZeroShotDerainer(
+        model: model, options: self, width: width, height: height, device: device, limits: limits)
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import Kernels
+import ModelFiles
+import Networks
+import TensorCore
+
+/// A CogVideoX model's networks on a device, for frames of one size and clips of up to so many frames.
+final class VideoModelNetworks: VideoDenoising {
+  let coders: VideoCoders
+  var onEvaluation: (() -> Void)?
+
+  private let transformer: CogVideoXTransformer3DModel
+  private let switchedBlocks: Set<Int>
+  private let device: any Device
+  private let texts: [EditPrompt: any DeviceTensor]
+  private var denoiser: VideoDenoiser
+  /// For clips of as many frames as there can be.
+  let workspaceByteCount, heldByteCount: Int
+
+  /// - Parameters:
+  ///   - frames: of the longest clip.
+  ///   - height: of a frame, as padded; likewise the width.
+  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where the device
+  ///   cannot run them.
+  init(
+    _ model: ModelFolder, negativePrompt: String, switchedBlocks: Set<Int>, frames: Int,
+    height: Int, width: Int, on device: any Device
+  ) throws {
+    self.device = device
+    self.switchedBlocks = switchedBlocks
+    let tokenizer = try model.t5Tokenizer(
+      length: try model.videoTransformerConfig().maxTextSequenceLength)
+    let encoder = T5TextEncoder(try T5EncoderModel(model))
+    let features = try encoder.encode(
+      [tokenizer.encode(negativePrompt), tokenizer.encode("")], on: device)
+    var texts: [EditPrompt: any DeviceTensor] = [:]
+    for (prompt, feature) in zip([EditPrompt.negative, .empty], features) {
+      let tensor = device.makeTensor(feature.shape, storage: .exact)
+      tensor.load(feature.elements)
+      texts[prompt] = tensor
+    }
+    self.texts = texts
+
+    let coders = VideoCoders(
+      try AutoencoderKLCogVideoX(model), height: height, width: width, on: device)
+    let whole = try coders.prepare(frames: frames)
+    // A shorter clip's first chunk can be longer than a long one's.
+    let short = try coders.prepare(frames: min(frames, 13))
+    self.coders = coders
+    transformer = try CogVideoXTransformer3DModel(model)
+    denoiser = try VideoDenoiser(
+      transformer, latentShape: Self.latentShape(coders, frames), switchedBlocks: switchedBlocks,
+      on: device)
+    workspaceByteCount = max(
+      whole.workspace, short.workspace, denoiser.workspaceByteCount(sideBySide: 2))
+    heldByteCount =
+      max(whole.kept, short.kept) + denoiser.heldByteCount
+      + features.reduce(0) { $0 + $1.shape.count * MemoryLayout<Float>.size }
+  }
+
+  private static func latentShape(_ coders: VideoCoders, _ frames: Int) -> Shape {
+    Shape([coders.latentCount(frames)] + coders.latentFrameShape.extents)
+  }
+
+  /// Of a clip of so many frames.
+  func latentShape(frames: Int) -> Shape { Self.latentShape(coders, frames) }
+
+  /// The transformer's, of a clip of so many frames and its prompt.
+  func tokenCount(frames: Int) -> Int {
+    let (shape, patch) = (latentShape(frames: frames), transformer.config.patchSize)
+    return shape[0] * (shape[1] / patch) * (shape[2] / patch)
+      + transformer.config.maxTextSequenceLength
+  }
+
+  func predict(
+    _ x: any DeviceTensor, _ prompts: [EditPrompt], timestep: Int, into outputs: [any DeviceTensor]
+  ) throws {
+    if denoiser.latentShape != x.shape {
+      // The end of a clip is shorter than its other parts, and its last.
+      denoiser = try VideoDenoiser(
+        transformer, latentShape: x.shape, switchedBlocks: switchedBlocks, on: device)
+      device.discardUnusedWeights()
+    }
+    try denoiser.predict(
+      x, texts: prompts.map { texts[$0]! }, timestep: timestep, into: outputs)
+    onEvaluation?()
+  }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Restoration
+
+/// What only --method zero-shot reads.
+struct ZeroShotArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Of the steps, how many of the noisiest are left out; more keeps closer to the input. (default: 40)",
+      valueName: "N"))
+  var skip: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Blocks with attention switching, which keep the scene. (default: 0-3,15-29)",
+      valueName: "list"))
+  var switchBlocks: BlockList?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Frames restored together. (default: 49)", valueName: "N"))
+  var segment: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Frames that a segment shares with the next, cross-faded. (default: 8)", valueName: "N"))
+  var overlap: Int?
+
+  /// Those that were given.
+  var given: [String] {
+    [
+      ("--skip", skip != nil), ("--switch-blocks", switchBlocks != nil),
+      ("--segment", segment != nil), ("--overlap", overlap != nil),
+    ].filter(\.1).map(\.0)
+  }
+}
+
+extension RestorationArguments {
+  /// Those that were given and that only --method tdm reads.
+  var givenForTDM: [String] {
+    [
+      ("--radius", radius != nil), ("--fusion", fusion != nil),
+      ("--fusion-noise", fusionNoise != nil), ("--chunk", chunk != nil),
+      ("--lookahead", lookahead != nil), ("--inversion-steps", inversionSteps != nil),
+      ("--strength", strength != nil), ("--prompt", prompt != nil),
+      ("--control-scale", controlScale != nil), ("--color-fix", colorFix != nil),
+      ("--scene-cut", sceneCut != nil),
+    ].filter(\.1).map(\.0)
+  }
+}
+
+extension AblationArguments {
+  /// As ``RestorationArguments/givenForTDM``.
+  var givenForTDM: [String] {
+    [
+      ("--attention", attention != nil), ("--start", start != nil),
+      ("--inversion-control-scale", inversionControlScale != nil),
+      ("--inversion-prompt", inversionPrompt != nil),
+      ("--window-in-controlnet", windowInControlNet),
+    ].filter(\.1).map(\.0)
+  }
+}
+
+extension BlockList: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
+}
