@@ -35,15 +35,16 @@ public struct ModelFolder: Sendable {
     self.tree = tree
     self.controlNet = controlNet
     var classNames: [String: String] = [:]
-    if let index = try tree.file("model_index.json") {
+    let index = try tree.file("model_index.json")
+    if let index {
       for (part, value) in try index.object() {
         if let pair = value.array, pair.count == 2 { classNames[part] = pair[1].string }
       }
     }
-    let isVideo = try tree.file("transformer/config.json") != nil
-    if classNames.isEmpty, !isVideo, try tree.file("model_index.json") == nil,
-      try tree.file("unet/config.json") == nil
-    {
+    // Other models have a transformer, too.
+    let transformer = try tree.file("transformer/config.json")?.object()
+    let isVideo = transformer?["_class_name"]?.string == "CogVideoXTransformer3DModel"
+    if index == nil, !isVideo, try tree.file("unet/config.json") == nil {
       throw ModelError(
         "\(tree.place("model_index.json")): missing: expected a model's folder as diffusers writes it"
       )
@@ -77,7 +78,7 @@ public struct ModelFolder: Sendable {
     throw ModelError(
       "\(place(of: core)): missing: expected "
         + (family == .cogVideoX
-          ? "a CogVideoX model for --method zero-shot, found a Stable Diffusion model; give a CogVideoX folder, or leave the method out"
+          ? "a CogVideoX model for --method zero-shot, found another; give a CogVideoX folder, or leave the method out"
           : "a Stable Diffusion model, found a CogVideoX model; give --method zero-shot --task derain with it")
     )
   }

@@ -15,7 +15,8 @@ final class DDPMEditing {
   private let outputs: [any DeviceTensor]
   /// The noise of each step.
   private var stepNoise: [any DeviceTensor] = []
-  private let shape: Shape
+  /// [frames, height, width, channels]
+  let shape: Shape
   private var isChecked = false
 
   /// - Parameters:

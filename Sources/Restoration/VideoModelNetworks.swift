@@ -12,7 +12,8 @@ final class VideoModelNetworks: VideoDenoising {
   private let switchedBlocks: Set<Int>
   private let device: any Device
   private let texts: [EditPrompt: any DeviceTensor]
-  private var denoiser: VideoDenoiser
+  /// Nil while another takes its place.
+  private var denoiser: VideoDenoiser?
   /// For clips of as many frames as there can be.
   let workspaceByteCount, heldByteCount: Int
 
@@ -47,9 +48,10 @@ final class VideoModelNetworks: VideoDenoising {
     let short = try coders.prepare(frames: min(frames, 13))
     self.coders = coders
     transformer = try CogVideoXTransformer3DModel(model)
-    denoiser = try VideoDenoiser(
+    let denoiser = try VideoDenoiser(
       transformer, latentShape: Self.latentShape(coders, frames), switchedBlocks: switchedBlocks,
       on: device)
+    self.denoiser = denoiser
     workspaceByteCount = max(
       whole.workspace, short.workspace, denoiser.workspaceByteCount(sideBySide: 2))
     heldByteCount =
@@ -71,16 +73,23 @@ final class VideoModelNetworks: VideoDenoising {
       + transformer.config.maxTextSequenceLength
   }
 
+  /// Plans for latents of a shape, where they are not of the former one: the end of a clip is shorter than its other parts.
+  func prepare(_ latentShape: Shape) throws { _ = try denoiser(for: latentShape) }
+
+  private func denoiser(for latentShape: Shape) throws -> VideoDenoiser {
+    if let denoiser, denoiser.latentShape == latentShape { return denoiser }
+    denoiser = nil
+    let made = try VideoDenoiser(
+      transformer, latentShape: latentShape, switchedBlocks: switchedBlocks, on: device)
+    denoiser = made
+    device.discardUnusedWeights()
+    return made
+  }
+
   func predict(
     _ x: any DeviceTensor, _ prompts: [EditPrompt], timestep: Int, into outputs: [any DeviceTensor]
   ) throws {
-    if denoiser.latentShape != x.shape {
-      // The end of a clip is shorter than its other parts, and its last.
-      denoiser = try VideoDenoiser(
-        transformer, latentShape: x.shape, switchedBlocks: switchedBlocks, on: device)
-      device.discardUnusedWeights()
-    }
-    try denoiser.predict(
+    try denoiser(for: x.shape).predict(
       x, texts: prompts.map { texts[$0]! }, timestep: timestep, into: outputs)
     onEvaluation?()
   }

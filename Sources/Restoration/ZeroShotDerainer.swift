@@ -22,8 +22,8 @@ public final class ZeroShotDerainer: FrameRestorer {
   private let tiling: Tiling
   private let steps: [ReverseStep]
   private let blending: SegmentBlending
-  private var editing: DDPMEditing
-  private var editedShape: Shape
+  /// For clips of a length; nil while another takes its place.
+  private var editing: DDPMEditing?
 
   /// The frames of the segment under way, and what a former one made of the first of them.
   private var inputs: [[Float]] = []
@@ -67,7 +67,7 @@ public final class ZeroShotDerainer: FrameRestorer {
       model, negativePrompt: options.negativePrompt,
       switchedBlocks: options.zeroShot.switchBlocks.numbers, frames: segment,
       height: canvas.paddedHeight, width: canvas.paddedWidth, on: device)
-    editedShape = networks.latentShape(frames: segment)
+    let latentShape = networks.latentShape(frames: segment)
 
     let valueBytes = MemoryLayout<Float>.size
     // What came, what was made of it, and a chunk of 13 pictures on its way to or from the networks.
@@ -76,14 +76,13 @@ public final class ZeroShotDerainer: FrameRestorer {
     memory = MemoryEstimate(
       weights: device.weightByteCount, activations: networks.workspaceByteCount,
       frames: frames * valueBytes + networks.heldByteCount
-        + DDPMEditing.byteCount(editedShape, stepCount: steps.count)
-        + 2 * editedShape.count * valueBytes,
+        + DDPMEditing.byteCount(latentShape, stepCount: steps.count)
+        + 2 * latentShape.count * valueBytes,
       tileWidth: canvas.paddedWidth, tileHeight: canvas.paddedHeight)
     guard memory.fits(limits) else {
       throw InsufficientMemory(
         memory, limits, canvas, advice: "a smaller --segment, or smaller frames")
     }
-    editing = DDPMEditing(networks, shape: editedShape, steps: steps, on: device)
   }
 
   public var latency: Int? { options.latency }
@@ -154,11 +153,7 @@ public final class ZeroShotDerainer: FrameRestorer {
       latent = try networks.coders.encode(
         frames: count, { self.pictures($0, of: count) }, step: { self.onEvaluation?() })
     }
-    let shape = networks.latentShape(frames: count)
-    if shape != editedShape {
-      editing = DDPMEditing(networks, shape: shape, steps: steps, on: device)
-      editedShape = shape
-    }
+    let editing = editing(of: networks.latentShape(frames: count))
     let inverting = try clock.measure {
       try editing.invert(latent, seed: options.seed &+ UInt64(segmentNumber))
     }
@@ -169,6 +164,14 @@ public final class ZeroShotDerainer: FrameRestorer {
     try statistics.sample.measure { latent = try editing.edit(guidance: Float(options.guidance)) }
     try requireFinite(latent, "frame \(firstNumber)")
     return latent
+  }
+
+  private func editing(of shape: Shape) -> DDPMEditing {
+    if let editing, editing.shape == shape { return editing }
+    editing = nil
+    let made = DDPMEditing(networks, shape: shape, steps: steps, on: device)
+    editing = made
+    return made
   }
 
   /// Of a segment whose last frame is repeated as often as need be: [range, height, width, 3], in [-1, 1].
@@ -188,29 +191,25 @@ public final class ZeroShotDerainer: FrameRestorer {
   /// Nothing: a segment takes so long that it finds everything ready, and broken weights are told after its first evaluation.
   public func warmUp() {}
 
-  /// Evaluates every network once on clips of one and two latent frames, and works out from these what a segment takes: layers grow
-  /// with the number of tokens, attention with its square.
+  /// Evaluates the networks on clips of one and two latent frames, and works out from these what a segment takes: layers grow with the
+  /// number of tokens, attention with its square.
   public func rehearse() throws -> Rehearsal {
-    func evaluate(_ prompts: [EditPrompt], frames: Int) throws -> Double {
+    func evaluate(frames: Int) throws -> (tokens: Int, seconds: Double) {
       let shape = networks.latentShape(frames: frames)
-      let tensors = (0...prompts.count).map { _ in device.makeTensor(shape, storage: .exact) }
-      func once() throws {
-        try networks.predict(
-          tensors[0], prompts, timestep: steps[0].timestep, into: Array(tensors.dropFirst()))
+      let (x, output) = (
+        device.makeTensor(shape, storage: .exact), device.makeTensor(shape, storage: .exact)
+      )
+      try networks.prepare(shape)
+      let duration = try ContinuousClock().measure {
+        try networks.predict(x, [.empty], timestep: steps[0].timestep, into: [output])
       }
-      // The first time finds memory that is new to the process.
-      try once()
-      return try ContinuousClock().measure(once) / .seconds(1)
+      return (networks.tokenCount(frames: frames), duration / .seconds(1))
     }
-    func segment(_ prompts: [EditPrompt]) throws -> Duration {
-      let (short, long) = (1, 5)
-      let one = try evaluate(prompts, frames: short)
-      guard blending.length > 1 else { return .seconds(one) }
-      let two = try evaluate(prompts, frames: long)
-      let cost = TokenCost(
-        (networks.tokenCount(frames: short), one), (networks.tokenCount(frames: long), two))
-      return .seconds(cost.seconds(networks.tokenCount(frames: blending.length)))
-    }
+    // The first time finds memory that is new to the process.
+    _ = try evaluate(frames: 1)
+    let cost = try TokenCost(evaluate(frames: 1), evaluate(frames: 5))
+    let evaluation = Duration.seconds(
+      cost.seconds(networks.tokenCount(frames: blending.length)))
     let clock = ContinuousClock()
     let blank = [Float](repeating: 0, count: tiling.pictureCount)
     var latent: [Float] = []
@@ -224,8 +223,8 @@ public final class ZeroShotDerainer: FrameRestorer {
     let share = Double(blending.length) / Double(blending.advance)
     return Rehearsal(
       fuse: .zero, encode: encode * share,
-      invert: try segment([.empty]) * steps.count / blending.advance,
-      sample: try segment([.negative, .empty]) * steps.count, decode: decode * share,
+      invert: evaluation * steps.count / blending.advance,
+      sample: evaluation * 2 * steps.count, decode: decode * share,
       groupSize: blending.length, emitted: blending.advance)
   }
 

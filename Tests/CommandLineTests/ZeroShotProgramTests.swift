@@ -49,7 +49,7 @@ struct ZeroShotProgramTests {
     expectFailure(
       try FilterProcess.run(
         ["--method", "zero-shot", "--model", Fixture.small.modelFolder()] + raw, input: input),
-      .unfitModel, saying: ["transformer/config.json", "Stable Diffusion", "--method zero-shot"])
+      .unfitModel, saying: ["transformer/config.json", "CogVideoX", "--method zero-shot"])
   }
 
   @Test("refuses what does not fit the memory, with the number to give")

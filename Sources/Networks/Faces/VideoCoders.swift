@@ -76,8 +76,8 @@ private final class ChunkedNetwork {
   }
 
   /// Plans for clips of so many frames.
-  /// - Returns: bytes that a chunk is worked on in, and what stays in between.
-  func prepare(_ chunks: ClipChunks) throws -> (workspace: Int, kept: Int) {
+  /// - Returns: bytes that a chunk is worked on in, what stays in between, and what is always there.
+  func prepare(_ chunks: ClipChunks) throws -> (workspace: Int, kept: Int, tensors: Int) {
     var workspace = 0
     var kept = 0
     for (index, range) in chunks.ranges.enumerated() {
@@ -88,7 +88,7 @@ private final class ChunkedNetwork {
     let tensors = planned.values.reduce(0) {
       $0 + ($1.inputTensor.shape.count + $1.outputTensor.shape.count) * MemoryLayout<Float>.size
     }
-    return (workspace, kept + tensors)
+    return (workspace, kept, tensors)
   }
 
   func run(_ input: [Float], frames: Int, isFirst: Bool) throws -> [Float] {
@@ -107,6 +107,9 @@ private final class ChunkedNetwork {
     network.outputTensor.store(into: &output)
     return output
   }
+
+  /// Gives up what was kept for a next chunk.
+  func forget() { past = [] }
 }
 
 /// Takes clips to latents and back, on a device, for frames of one size.
@@ -141,13 +144,16 @@ public final class VideoCoders {
   public func latentCount(_ frames: Int) -> Int { (paddedCount(frames) - 1) / ratio + 1 }
 
   /// Plans for clips of so many frames.
-  /// - Returns: bytes that chunks are worked on in, which networks of a device share, and bytes that stay in between.
+  /// - Returns: bytes that chunks are worked on in, which networks of a device share, and bytes that stay in between while a clip goes
+  ///   either way.
   public func prepare(frames: Int) throws -> (workspace: Int, kept: Int) {
     let down = try encoder.prepare(
       ClipChunks(count: paddedCount(frames), length: Self.framesAtATime))
     let up = try decoder.prepare(
       ClipChunks(count: latentCount(frames), length: Self.latentFramesAtATime))
-    return (max(down.workspace, up.workspace), down.kept + up.kept)
+    return (
+      max(down.workspace, up.workspace), max(down.kept, up.kept) + down.tensors + up.tensors
+    )
   }
 
   /// - Parameters:
@@ -158,6 +164,7 @@ public final class VideoCoders {
   public func encode(
     frames: Int, _ pictures: (Range<Int>) -> [Float], step: () -> Void
   ) throws -> [Float] {
+    defer { encoder.forget() }
     var latent: [Float] = []
     let chunks = ClipChunks(count: paddedCount(frames), length: Self.framesAtATime)
     for range in chunks.ranges {
@@ -175,6 +182,7 @@ public final class VideoCoders {
   public func decode(
     _ latent: [Float], _ pictures: (_ first: Int, [Float]) throws -> Void
   ) throws {
+    defer { decoder.forget() }
     let frame = latentFrameShape.count
     var first = 0
     let chunks = ClipChunks(count: latent.count / frame, length: Self.latentFramesAtATime)

@@ -102,14 +102,20 @@ struct RunPlan {
     let relative = rate.map {
       ", \((speed / $0.value).formatted(decimals: 2)) times the stream's rate"
     }
+    let pace =
+      speed < 0.1
+      ? "a frame in \((1 / speed).formatted(decimals: 0)) s"
+      : "\(speed.formatted(decimals: speed < 10 ? 2 : 1)) frames a second\(relative ?? "")"
     return
-      "about \(speed.formatted(decimals: speed < 10 ? 2 : 1)) frames a second\(relative ?? "") "
+      "about \(pace) "
       + "(measured here on blank frames: fuse \(text(rehearsal.fuse)), encode \(text(rehearsal.encode)), invert \(text(rehearsal.invert)), sample "
       + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode)))"
   }
 
   private static func duration(_ rehearsal: Rehearsal, _ frameCount: Int?) -> String {
     guard let frameCount else { return "as long as the input, whose end is not known" }
-    return "about \((rehearsal.perFrame * frameCount / .seconds(1)).formatted(decimals: 0)) s"
+    let seconds = rehearsal.perFrame * frameCount / .seconds(1)
+    let hours = seconds < 7200 ? "" : ", \((seconds / 3600).formatted(decimals: 1)) hours"
+    return "about \(seconds.formatted(decimals: 0)) s\(hours)"
   }
 }

@@ -59,7 +59,18 @@ func fuzzConfig(_ bytes: UnsafeRawBufferPointer) {
     guard let config = try? CLIPTextConfig(reader) else { return }
     precondition(config.hiddenSize % config.headCount == 0)
   case 4: _ = try? SchedulerConfig(reader)
-  default: _ = try? PresetConfig(reader)
+  default:
+    _ = try? PresetConfig(reader)
+    _ = try? CogVideoXSchedulerConfig(reader)
+    if let config = try? CogVideoXTransformerConfig(reader) {
+      precondition(config.channels % 16 == 0)
+    }
+    if let config = try? AutoencoderKLCogVideoXConfig(reader) {
+      precondition(config.blockOutChannels.allSatisfy { $0 % config.normGroupCount == 0 })
+    }
+    if let config = try? T5Config(reader) {
+      precondition(config.relativeMaxDistance > config.relativeBucketCount / 4)
+    }
   }
 }
 
