@@ -19,7 +19,7 @@ public struct ReverseStep: Sendable, Equatable {
 extension NoiseSchedule {
   /// The steps of sampling in `count` steps, the cleanest first.
   /// - Parameter count: 1 to ``trainStepCount``.
-  /// - Throws: where the configuration's offset leads beyond the last timestep.
+  /// - Throws: where the configuration's offset leads beyond the last timestep, or a step divides by no noise.
   public func reverseSteps(
     _ count: Int, _ config: CogVideoXSchedulerConfig
   ) throws(ModelError) -> [ReverseStep] {
@@ -32,6 +32,11 @@ extension NoiseSchedule {
       }
       let (here, there) = (alphaBar(at: timestep), alphaBar(at: timestep - stride))
       let variance = (1 - there) / (1 - here) * (1 - here / there)
+      guard variance.isFinite else {
+        throw ModelError(
+          "scheduler/scheduler_config.json: beta_start: expected a number above 0, by which timestep \(timestep) has some noise, "
+            + "found \(config.betaStart)")
+      }
       return ReverseStep(
         timestep: timestep, move: move(from: timestep, to: timestep - stride),
         deviation: Float(max(variance, 0).squareRoot()), signal: Float(here.squareRoot()),
@@ -39,19 +44,19 @@ extension NoiseSchedule {
     }
   }
 
-  /// Rising. Python rounds halves to even.
+  /// Rising: the numbers that numpy works out, down to its rounding (`linspace` multiplies a rounded step, `arange` a rounded difference),
+  /// by which some lie a timestep apart. Halves go to even.
   private func timesteps(_ count: Int, _ config: CogVideoXSchedulerConfig) -> [Int] {
     func round(_ x: Double) -> Int { Int(x.rounded(.toNearestOrEven)) }
-    let last = Double(trainStepCount - 1)
+    let (total, last) = (Double(trainStepCount), Double(trainStepCount - 1))
     return (0..<count).map { index in
       switch config.timestepSpacing {
-      case .linspace: round(Double(index) * last / Double(max(count - 1, 1)))
+      case .linspace:
+        index > 0 && index == count - 1
+          ? trainStepCount - 1 : round(Double(index) * (last / Double(max(count - 1, 1))))
       case .leading: index * (trainStepCount / count) + config.stepsOffset
       case .trailing:
-        // Counted from the noisiest down, as numpy adds up the fractions.
-        round(
-          Double(trainStepCount) - Double(count - 1 - index)
-            * (Double(trainStepCount) / Double(count))) - 1
+        round(total + Double(count - 1 - index) * ((total - total / Double(count)) - total)) - 1
       }
     }
   }

@@ -74,13 +74,19 @@ public struct ModelFolder: Sendable {
   /// - Throws: `ModelError` where the model is of another family.
   public func require(_ family: ModelFamily) throws(ModelError) {
     guard self.family != family else { return }
-    let core = family.core
-    throw ModelError(
-      "\(place(of: core)): missing: expected "
-        + (family == .cogVideoX
-          ? "a CogVideoX model for --method zero-shot, found another; give a CogVideoX folder, or leave the method out"
-          : "a Stable Diffusion model, found a CogVideoX model; give --method zero-shot --task derain with it")
-    )
+    let place = place(of: family.core)
+    switch family {
+    case .stableDiffusion:
+      throw ModelError(
+        "\(place): missing: expected a Stable Diffusion model, found a CogVideoX model; give --method zero-shot --task derain with it"
+      )
+    case .cogVideoX:
+      let config = try folder(of: family.core).file(family.core.configFile)?.object()
+      let found = config.map { "_class_name \($0["_class_name"]?.summary ?? "none")" } ?? "none"
+      throw ModelError(
+        "\(place): expected a CogVideoXTransformer3DModel for --method zero-shot, found \(found); give a CogVideoX folder, or leave "
+          + "the method out")
+    }
   }
 
   private func folder(of part: ModelPart) -> any FileTree {

@@ -11,52 +11,51 @@ final class VideoModelNetworks: VideoDenoising {
   private let transformer: CogVideoXTransformer3DModel
   private let switchedBlocks: Set<Int>
   private let device: any Device
-  private let texts: [EditPrompt: any DeviceTensor]
+  private let textShape: Shape
+  private var texts: [EditPrompt: any DeviceTensor] = [:]
   /// Nil while another takes its place.
   private var denoiser: VideoDenoiser?
   /// For clips of as many frames as there can be.
   let workspaceByteCount, heldByteCount: Int
 
+  /// Plans the autoencoder and the transformer; ``readPrompts(_:negative:)`` does the rest, once it is known that there is room.
   /// - Parameters:
   ///   - frames: of the longest clip.
   ///   - height: of a frame, as padded; likewise the width.
   /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where the device
   ///   cannot run them.
   init(
-    _ model: ModelFolder, negativePrompt: String, switchedBlocks: Set<Int>, frames: Int,
-    height: Int, width: Int, on device: any Device
+    _ model: ModelFolder, switchedBlocks: Set<Int>, frames: Int, height: Int, width: Int,
+    on device: any Device
   ) throws {
     self.device = device
     self.switchedBlocks = switchedBlocks
-    let tokenizer = try model.t5Tokenizer(
-      length: try model.videoTransformerConfig().maxTextSequenceLength)
-    let encoder = T5TextEncoder(try T5EncoderModel(model))
-    let features = try encoder.encode(
-      [tokenizer.encode(negativePrompt), tokenizer.encode("")], on: device)
-    var texts: [EditPrompt: any DeviceTensor] = [:]
-    for (prompt, feature) in zip([EditPrompt.negative, .empty], features) {
-      let tensor = device.makeTensor(feature.shape, storage: .exact)
-      tensor.load(feature.elements)
-      texts[prompt] = tensor
-    }
-    self.texts = texts
-
     let coders = VideoCoders(
       try AutoencoderKLCogVideoX(model), height: height, width: width, on: device)
-    let whole = try coders.prepare(frames: frames)
-    // A shorter clip's first chunk can be longer than a long one's.
-    let short = try coders.prepare(frames: min(frames, 13))
-    self.coders = coders
     transformer = try CogVideoXTransformer3DModel(model)
+    textShape = [transformer.config.maxTextSequenceLength, transformer.config.textEmbedDim]
+    let chunks = try coders.prepare(frames: frames)
+    self.coders = coders
     let denoiser = try VideoDenoiser(
       transformer, latentShape: Self.latentShape(coders, frames), switchedBlocks: switchedBlocks,
       on: device)
     self.denoiser = denoiser
     workspaceByteCount = max(
-      whole.workspace, short.workspace, denoiser.workspaceByteCount(sideBySide: 2))
+      chunks.workspace, denoiser.workspaceByteCount(sideBySide: 2))
     heldByteCount =
-      max(whole.kept, short.kept) + denoiser.heldByteCount
-      + features.reduce(0) { $0 + $1.shape.count * MemoryLayout<Float>.size }
+      chunks.kept + denoiser.heldByteCount + 2 * textShape.count * MemoryLayout<Float>.size
+  }
+
+  /// Computes the features of the two prompts.
+  func readPrompts(_ model: ModelFolder, negative: String) throws {
+    let tokenizer = try model.t5Tokenizer(length: textShape[0])
+    let features = try T5TextEncoder(T5EncoderModel(model)).encode(
+      [tokenizer.encode(negative), tokenizer.encode("")], on: device)
+    for (prompt, feature) in zip([EditPrompt.negative, .empty], features) {
+      let tensor = device.makeTensor(feature.shape, storage: .exact)
+      tensor.load(feature.elements)
+      texts[prompt] = tensor
+    }
   }
 
   private static func latentShape(_ coders: VideoCoders, _ frames: Int) -> Shape {

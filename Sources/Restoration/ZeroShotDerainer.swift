@@ -64,8 +64,7 @@ public final class ZeroShotDerainer: FrameRestorer {
     let segment = options.zeroShot.segment
     blending = SegmentBlending(length: segment, overlap: options.zeroShot.overlap)
     networks = try VideoModelNetworks(
-      model, negativePrompt: options.negativePrompt,
-      switchedBlocks: options.zeroShot.switchBlocks.numbers, frames: segment,
+      model, switchedBlocks: options.zeroShot.switchBlocks.numbers, frames: segment,
       height: canvas.paddedHeight, width: canvas.paddedWidth, on: device)
     let latentShape = networks.latentShape(frames: segment)
 
@@ -83,6 +82,7 @@ public final class ZeroShotDerainer: FrameRestorer {
       throw InsufficientMemory(
         memory, limits, canvas, advice: "a smaller --segment, or smaller frames")
     }
+    try networks.readPrompts(model, negative: options.negativePrompt)
   }
 
   public var latency: Int? { options.latency }

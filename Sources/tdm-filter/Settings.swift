@@ -78,6 +78,7 @@ struct Settings: Sendable {
       case .zeroShot:
         (arguments.task.preset == nil ? [] : ["--preset"])
           + (arguments.task.controlNet == nil ? [] : ["--controlnet"])
+          + (arguments.program.cacheMemory == nil ? [] : ["--cache-memory"])
           + arguments.restoration.givenForTDM + arguments.ablations.givenForTDM
       }
     if let other = others.first {
@@ -196,7 +197,8 @@ extension RestorationOptions {
       zeroShot.skip = arguments.zeroShot.skip ?? zeroShot.skip
       zeroShot.switchBlocks = arguments.zeroShot.switchBlocks ?? zeroShot.switchBlocks
       zeroShot.segment = arguments.zeroShot.segment ?? zeroShot.segment
-      zeroShot.overlap = arguments.zeroShot.overlap ?? min(zeroShot.overlap, zeroShot.segment - 1)
+      zeroShot.overlap =
+        arguments.zeroShot.overlap ?? min(zeroShot.overlap, max(zeroShot.segment, 1) - 1)
       return
     }
     self.init(values)

@@ -60,6 +60,48 @@ struct ZeroShotProgramTests {
       .insufficientMemory, saying: ["--memory", "--segment"])
   }
 
+  @Test("gives as many frames as come, in any format", arguments: [0, 1, 2, 5, 9])
+  func counts(frames: Int) throws {
+    let stream = Y4M().stream(frames: frames)
+    let result = try FilterProcess.run(
+      [
+        "--method", "zero-shot", "--model", FixtureFolder.video.modelFolder(), "--steps", "2",
+        "--skip",
+        "1", "--segment", "4", "--overlap", "1",
+      ], input: stream)
+    #expect(result.status == 0 && result.output.count == stream.count, "\(result.errors)")
+  }
+
+  @Test("is told other guidance while it runs, and nothing else; the output is that of two runs")
+  func control() throws {
+    let golden = try golden("segments")
+    let bytes = try Fixture.clip().bytes
+    let frame = bytes.count / (try Fixture.clip().frameCount)
+    let path = ControlConnection.path()
+    let filter = try FilterProcess(try arguments(golden) + ["--control", path])
+    // A segment is four frames: the fifth has the first two leave.
+    filter.feed(Array(bytes[..<(5 * frame)]))
+    filter.waitForOutput(2 * frame)
+    let client = try ControlConnection(path)
+    for change in [
+      #""task":"derain""#, #""prompt":"rain""#, #""strength":0.5"#, #""preset":"live""#,
+    ] {
+      let refusal = try client.ask("{\"command\":\"set\",\(change)}")
+      #expect(!refusal.isOK && refusal.text.contains("guidance"), "\(refusal.text)")
+    }
+    let reply = try client.ask(#"{"command":"set","guidance":9}"#)
+    #expect(reply.isOK && reply.text.contains(#""effective_frame":5"#), "\(reply.text)")
+    try Message.expectValid([reply.text], as: "reply")
+    filter.feed(Array(bytes[(5 * frame)...]))
+    filter.closeInput()
+    let result = filter.wait()
+    let before = try FilterProcess.run(
+      try arguments(golden), input: Array(bytes[..<(5 * frame)]))
+    let after = try FilterProcess.run(
+      try arguments(golden) + ["--guidance", "9"], input: Array(bytes[(5 * frame)...]))
+    #expect(result.status == 0 && result.output == before.output + after.output)
+  }
+
   @Test("keeps stdout for frames whatever oneDNN is asked to tell")
   func environment() throws {
     let golden = try golden("one-segment")

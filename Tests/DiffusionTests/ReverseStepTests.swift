@@ -57,6 +57,50 @@ struct ReverseStepTests {
     }
   }
 
+  /// Checksums of the same for every number of steps from 1 to 1000 for which it gives as many timesteps: numpy's rounding decides
+  /// in many of them.
+  @Test(
+    "Timesteps are those of diffusers' scheduler for every number of steps",
+    arguments: [
+      (CogVideoXSchedulerConfig.Spacing.trailing, 628_070_138_583_192_907),
+      (.leading, 2_130_028_025_258_202_851), (.linspace, 37_605_526_187_955_725),
+    ])
+  func everyCount(spacing: CogVideoXSchedulerConfig.Spacing, expected: Int) throws {
+    let config = try config(spacing)
+    let schedule = try NoiseSchedule(config)
+    var sum = 0
+    for count in 1...1000 where spacing != .trailing || !Self.oneTooMany.contains(count) {
+      for (index, step) in try schedule.reverseSteps(count, config).enumerated() {
+        // 31 times a number below 2^61 - 1 is taken apart, so that it fits.
+        let (high, low) = sum.multipliedFullWidth(by: 31)
+        sum = ((1 << 61) - 1).dividingFullWidth((high, low)).remainder
+        sum = (sum + step.timestep + index + count) % ((1 << 61) - 1)
+      }
+    }
+    #expect(sum == expected)
+  }
+
+  /// Numbers of steps for which `arange` gives one timestep more.
+  private static let oneTooMany: Set = [
+    61, 103, 121, 122, 201, 206, 217, 223, 227, 233, 242, 244, 397, 402, 412, 419, 434, 446, 454,
+    457, 463,
+    465, 466, 484, 485, 487, 488, 497, 499, 769, 794, 804, 805, 824, 829, 835, 838, 868, 871, 887,
+    892, 908,
+    914, 926, 930, 932, 937, 941, 951, 961, 965, 968, 970, 974, 975, 976, 979, 981, 985, 994, 995,
+    998,
+  ]
+
+  @Test("A schedule without noise at its cleanest level is refused where that level is needed")
+  func noNoise() throws {
+    var config = try config(.leading)
+    config.betaStart = 0
+    config.rescaleBetasZeroSNR = false
+    let schedule = try NoiseSchedule(config)
+    #expect(throws: ModelError.self) { try schedule.reverseSteps(10, config) }
+    config.timestepSpacing = .trailing
+    #expect(try schedule.reverseSteps(10, config).count == 10)
+  }
+
   @Test("From pure noise to the clean end nothing is divided by zero")
   func ends() throws {
     let config = try config(.trailing)

@@ -33,14 +33,14 @@ SETS = {
 }
 
 
-def clip(seed: int, width: int, height: int) -> np.ndarray:
+def clip(seed: int, width: int, height: int, frames: int = FRAMES) -> np.ndarray:
     """Waves that move, with noise: [F, H, W, 3]."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(float)
     phase, wave = rng.uniform(0, 6, 3), rng.uniform(0.05, 0.3, (3, 2))
-    frames = [np.stack([128 + 70 * np.sin(wave[c, 0] * (x + 2 * f) + wave[c, 1] * y + phase[c]) for c in range(3)], -1)
-              + 20 * rng.standard_normal((height, width, 3)) for f in range(FRAMES)]
-    return np.clip(np.stack(frames) + 0.5, 0, 255).astype(np.uint8)
+    pictures = [np.stack([128 + 70 * np.sin(wave[c, 0] * (x + 2 * f) + wave[c, 1] * y + phase[c]) for c in range(3)], -1)
+              + 20 * rng.standard_normal((height, width, 3)) for f in range(frames)]
+    return np.clip(np.stack(pictures) + 0.5, 0, 255).astype(np.uint8)
 
 
 def run(command: list, data: bytes) -> np.ndarray:

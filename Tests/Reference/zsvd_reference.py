@@ -6,7 +6,7 @@ away from its own concept of rain (negative prompting), with attention switching
 stays. The authors' choices are theirs; native size padded to 16, the posterior's mean, segments with a cross-fade and the
 reproducible noise are the project's.
 
-    pip install torch diffusers transformers safetensors numpy sentencepiece
+    pip install torch diffusers transformers safetensors numpy sentencepiece protobuf
     zsvd_reference.py make-model DIR [--seed N]
     zsvd_reference.py run --model DIR --size WxH [options] < in.rgb > out.rgb      (rgb24, 8 bits)
 """
@@ -177,6 +177,7 @@ def parser() -> argparse.ArgumentParser:
     r.add_argument("--steps", type=int, default=100); r.add_argument("--skip", type=int, default=40); r.add_argument("--guidance", type=float, default=15)
     r.add_argument("--switch-blocks", default="0-3,15-29"); r.add_argument("--seed", type=int, default=0)
     r.add_argument("--segment", type=int, default=49); r.add_argument("--overlap", type=int, default=8); r.add_argument("--taps")
+    r.add_argument("--bf16", action="store_true", help="networks in bfloat16, by autocast")
     return p
 
 
@@ -185,7 +186,8 @@ def main():
     if o.command == "make-model":
         return make_model(o.folder, o.seed)
     w, h = map(int, o.size.split("x"))
-    out, taps = derain(o, np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(-1, h, w, 3))
+    with torch.autocast("cpu", torch.bfloat16, enabled=o.bf16):
+        out, taps = derain(o, np.frombuffer(sys.stdin.buffer.read(), np.uint8).reshape(-1, h, w, 3))
     if o.taps: save_file(taps, o.taps)
     sys.stdout.buffer.write(out.tobytes())
 

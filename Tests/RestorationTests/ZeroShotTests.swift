@@ -112,6 +112,28 @@ struct ZeroShotTests {
     #expect(error?.description.contains("--segment") == true)
   }
 
+  @Test("plans everything before the first frame: a stream's end takes no further weights")
+  func plannedAhead() throws {
+    let clip = try Fixture.clip()
+    for segment in [1, 2, 4, 5, 6] {
+      var options = RestorationOptions.zeroShotDeraining
+      options.steps = 2
+      options.zeroShot = ZeroShotOptions()
+      options.zeroShot.skip = 0
+      options.zeroShot.segment = segment
+      options.zeroShot.overlap = segment / 3
+      let device = try CPUDevice(precision: .bf16)
+      let restorer = try options.makeRestorer(
+        model: ModelFolder(path: FixtureFolder.video.modelFolder()), width: clip.width,
+        height: clip.height, device: device, limits: MemoryLimits())
+      let weights = device.weightByteCount
+      #expect(weights <= restorer.memory.weights)
+      let restored = try restorer.restoreClip()
+      #expect(restored.count == clip.bytes.count)
+      #expect(device.weightByteCount <= weights)
+    }
+  }
+
   @Test("takes other guidance while it runs, and nothing else")
   func changes() throws {
     let golden = try #require(try ZeroShotCase.all.get().first)

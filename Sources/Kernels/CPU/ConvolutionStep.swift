@@ -29,6 +29,11 @@ final class ConvolutionStep: Step {
     let type = device.activationType
 
     let throughFrames = kernel.rank == 5
+    guard !throughFrames || max(sourceShape.count, targetShape.count) <= Int32.max else {
+      throw KernelError(
+        "\(what): expected at most \(Int32.max) numbers, more than which oneDNN was not tried with; give smaller frames"
+      )
+    }
     let sourceDescriptor = try MemoryDescriptor(
       sourceShape, throughFrames: throughFrames, type)
     let targetDescriptor = try MemoryDescriptor(

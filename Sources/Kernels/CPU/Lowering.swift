@@ -169,7 +169,8 @@ struct Lowering {
       let source = operand(inputs[0], as: type)
       let stepBias = settings.hasStepBias ? operand(inputs[1], as: .f32) : nil
       let residual = settings.hasResidual ? inputs.last! : nil
-      let output = target(value, inPlaceOf: residual == inputs[0] ? nil : residual, at: index)
+      let output = target(
+        value, inPlaceOf: residual?.index == inputs[0].index ? nil : residual, at: index)
       let step = try ConvolutionStep(
         settings, source: source, sourceShape: inputs[0].shape, stepBias: stepBias,
         residual: residual.map { operand($0, as: output.type) }, target: output,
@@ -179,7 +180,8 @@ struct Lowering {
     case .linear(let settings):
       let source = operand(inputs[0], as: type)
       let residual = settings.hasResidual ? inputs[1] : nil
-      let output = target(value, inPlaceOf: residual == inputs[0] ? nil : residual, at: index)
+      let output = target(
+        value, inPlaceOf: residual?.index == inputs[0].index ? nil : residual, at: index)
       let addend = residual.map { operand($0, as: output.type) }
       let rows = value.shape.rows
       let step: any Step =

@@ -29,7 +29,8 @@ extension Graph {
   /// Values one behind the other along their outermost extent; the others are alike.
   public func stacked(_ values: [Value]) -> Value {
     let inner = values[0].shape.extents.dropFirst()
-    precondition(values.allSatisfy { $0.shape.extents.dropFirst() == inner })
+    precondition(
+      values.allSatisfy { $0.shape.extents.dropFirst() == inner && $0.scope != .step })
     return append(
       .stacking, values, shape: Shape([values.reduce(0) { $0 + $1.shape[0] }] + inner))
   }
@@ -55,7 +56,7 @@ extension Graph {
 
   /// a · b, element by element.
   public func product(_ a: Value, _ b: Value) -> Value {
-    precondition(a.shape.count == b.shape.count)
+    precondition(a.shape.count == b.shape.count && a.scope != .step && b.scope != .step)
     return append(.product, [a, b], shape: a.shape)
   }
 

@@ -75,12 +75,12 @@ private final class ChunkedNetwork {
     return made
   }
 
-  /// Plans for clips of so many frames.
+  /// Plans for clips that are cut so.
   /// - Returns: bytes that a chunk is worked on in, what stays in between, and what is always there.
-  func prepare(_ chunks: ClipChunks) throws -> (workspace: Int, kept: Int, tensors: Int) {
+  func prepare(_ clips: [ClipChunks]) throws -> (workspace: Int, kept: Int, tensors: Int) {
     var workspace = 0
     var kept = 0
-    for (index, range) in chunks.ranges.enumerated() {
+    for (index, range) in clips.flatMap({ Array($0.ranges.enumerated()) }) {
       let network = try network(Key(frames: range.count, isFirst: index == 0))
       workspace = max(workspace, network.plan.workspaceByteCount(frames: 1))
       kept = network.places.reduce(0) { $0 + $1.kept.shape.count } * device.precision.byteCount
@@ -143,14 +143,16 @@ public final class VideoCoders {
   /// Frames of a clip's latent.
   public func latentCount(_ frames: Int) -> Int { (paddedCount(frames) - 1) / ratio + 1 }
 
-  /// Plans for clips of so many frames.
+  /// Plans for clips of up to so many frames: for every length of chunk that they are cut into.
   /// - Returns: bytes that chunks are worked on in, which networks of a device share, and bytes that stay in between while a clip goes
   ///   either way.
   public func prepare(frames: Int) throws -> (workspace: Int, kept: Int) {
+    // What is left over from chunks of 8 frames, and of 2 latent frames, makes these first ones.
+    let counts = Set([1, 5, 9, 13, frames].map { min($0, frames) })
     let down = try encoder.prepare(
-      ClipChunks(count: paddedCount(frames), length: Self.framesAtATime))
+      counts.map { ClipChunks(count: paddedCount($0), length: Self.framesAtATime) })
     let up = try decoder.prepare(
-      ClipChunks(count: latentCount(frames), length: Self.latentFramesAtATime))
+      counts.map { ClipChunks(count: latentCount($0), length: Self.latentFramesAtATime) })
     return (
       max(down.workspace, up.workspace), max(down.kept, up.kept) + down.tensors + up.tensors
     )

@@ -8,7 +8,10 @@ public final class VideoDenoiser {
   public let latentShape: Shape
   private let plan: any Plan
   private let latent, text, positions, timestep, output: Value
-  private let positionTensor: any DeviceTensor
+  private let model: CogVideoXTransformer3DModel
+  private let device: any Device
+  /// Made when it is first needed: what is only planned takes no memory for it.
+  private lazy var positionTensor = makePositions()
 
   /// - Parameters:
   ///   - latentShape: [frames, height, width, channels], both sides multiples of the patches' size.
@@ -19,22 +22,31 @@ public final class VideoDenoiser {
     on device: any Device
   ) throws {
     self.latentShape = latentShape
+    self.model = model
+    self.device = device
     let config = model.config
     let graph = Graph(name: "transformer")
     latent = graph.input(latentShape)
     text = graph.input([config.maxTextSequenceLength, config.textEmbedDim])
-    let places = model.positions(
-      frames: latentShape[0], height: latentShape[1] / config.patchSize,
-      width: latentShape[2] / config.patchSize)
-    positions = graph.input(places.shape, storage: .activation)
+    let patch = config.patchSize
+    positions = graph.input(
+      [latentShape[0] * (latentShape[1] / patch) * (latentShape[2] / patch), config.channels],
+      storage: .activation)
     timestep = graph.stepScalar()
     output = model(
       latent, text: text, positions: positions, timestep: timestep, switchedBlocks: switchedBlocks,
       in: graph)
     graph.output(output)
     plan = try device.plan(graph)
-    positionTensor = device.makeTensor(places.shape, storage: .activation)
-    positionTensor.load(places.elements)
+  }
+
+  private func makePositions() -> any DeviceTensor {
+    let patch = model.config.patchSize
+    let places = model.positions(
+      frames: latentShape[0], height: latentShape[1] / patch, width: latentShape[2] / patch)
+    let tensor = device.makeTensor(places.shape, storage: .activation)
+    tensor.load(places.elements)
+    return tensor
   }
 
   /// Bytes that so many predictions side by side work in; networks of a device share them.
@@ -42,8 +54,10 @@ public final class VideoDenoiser {
     plan.workspaceByteCount(frames: count)
   }
 
-  /// Bytes that it holds beside the weights.
-  public var heldByteCount: Int { positionTensor.shape.count * MemoryLayout<Float>.size }
+  /// Bytes that it holds beside the weights, where its positions are being worked out.
+  public var heldByteCount: Int {
+    positions.shape.count * (device.precision.byteCount + MemoryLayout<Float>.size)
+  }
 
   /// Predicts for one latent under several prompts. Video queries of switched blocks read the text of the last one.
   /// - Parameters:

@@ -9,10 +9,14 @@ enum ProgressText {
     let total = progress.secondsLeft == nil ? nil : flow?.frameCount
     let count = total.map { "\(progress.framesOut) of \($0)" } ?? "\(progress.framesOut)"
     let speed = progress.rate
+    // Zero-shot deraining takes minutes for a frame.
+    let isSlow = speed > 0 && speed < 0.05
     var line =
       "\(count) \(count == "1" ? "frame" : "frames") in \(progress.seconds.formatted(decimals: 1)) s, "
-      + "\(speed.formatted(decimals: speed < 10 ? 2 : 1)) fps"
-    if let rate = flow?.rate {
+      + (isSlow
+        ? "\((1 / speed).formatted(decimals: 0)) s a frame"
+        : "\(speed.formatted(decimals: speed < 10 ? 2 : 1)) fps")
+    if let rate = flow?.rate, !isSlow {
       line += " (\((speed / rate.value).formatted(decimals: 2))x)"
     }
     if progress.framesSkipped > 0 { line += ", \(progress.framesSkipped) left out late" }
