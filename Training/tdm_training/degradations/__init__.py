@@ -34,7 +34,7 @@ SECOND = {
 }
 
 # Draws in which nothing is degraded. Haze, and the veil behind rain, are believed where there are none unless they are often missing.
-UNTOUCHED_SHARES = {"denoise": 0.18, "deartifact": 0.08, "superres": 0.08, "derain": 0.2, "dehaze": 0.1}
+UNTOUCHED_SHARES = {"denoise": 0.2, "deartifact": 0.08, "superres": 0.08, "derain": 0.2, "dehaze": 0.18}
 
 
 def degrade(
