@@ -132,7 +132,6 @@ public final class ZeroShotDerainer: FrameRestorer {
         }
       }
     }
-    // What is counted must be there when the frame is.
     carried = Array(blended[leaving...])
     inputs.removeFirst(leaving)
     segmentNumber += 1
@@ -247,23 +246,5 @@ public final class ZeroShotDerainer: FrameRestorer {
     try finish(emit: emit)
     self.options = options
     return nil
-  }
-}
-
-/// How an evaluation's time grows with the number of its tokens: in proportion, and with the square.
-private struct TokenCost {
-  private let linear, square: Double
-
-  /// - Parameters: tokens and the seconds that they took, the fewer first.
-  init(_ few: (tokens: Int, seconds: Double), _ many: (tokens: Int, seconds: Double)) {
-    let (n, m) = (Double(few.tokens), Double(many.tokens))
-    // Noise in the measurement must not make more tokens cheaper.
-    square = max(0, (many.seconds / m - few.seconds / n) / (m - n))
-    linear = max(0, many.seconds / m - square * m)
-  }
-
-  func seconds(_ tokens: Int) -> Double {
-    let n = Double(tokens)
-    return linear * n + square * n * n
   }
 }

@@ -170,6 +170,15 @@ struct ZeroShotTests {
     try expectRefusal("--task denoise") { $0.task = .denoise }
   }
 
+  @Test("works out a longer clip's time from two shorter ones'")
+  func tokenCost() {
+    func seconds(_ tokens: Int) -> Double { 2e-3 * Double(tokens) + 3e-6 * Double(tokens * tokens) }
+    let cost = TokenCost((100, seconds(100)), (250, seconds(250)))
+    #expect(abs(cost.seconds(4000) - seconds(4000)) < 1e-6)
+    // More tokens that took less time are noise.
+    #expect(TokenCost((100, 2), (200, 1)).seconds(300) == 1.5)
+  }
+
   @Test("reads lists of blocks")
   func blocks() {
     #expect(BlockList("0-3,15-29")?.numbers == Set(Array(0...3) + Array(15...29)))

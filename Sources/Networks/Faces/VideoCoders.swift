@@ -17,7 +17,7 @@ struct ClipChunks {
   }
 }
 
-/// A network that takes a clip chunk by chunk, planned for each length of a chunk that came.
+/// A network that takes a clip chunk by chunk, planned for each length of a chunk.
 private final class ChunkedNetwork {
   private struct Key: Hashable {
     let frames: Int

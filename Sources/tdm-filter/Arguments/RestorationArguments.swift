@@ -124,6 +124,32 @@ struct AblationArguments: ParsableArguments {
   var windowInControlNet = false
 }
 
+extension RestorationArguments {
+  /// Those that were given and that only --method tdm reads: with another they are refused, not passed over.
+  var givenForTDM: [String] {
+    [
+      ("--radius", radius != nil), ("--fusion", fusion != nil),
+      ("--fusion-noise", fusionNoise != nil), ("--chunk", chunk != nil),
+      ("--lookahead", lookahead != nil), ("--inversion-steps", inversionSteps != nil),
+      ("--strength", strength != nil), ("--prompt", prompt != nil),
+      ("--control-scale", controlScale != nil), ("--color-fix", colorFix != nil),
+      ("--scene-cut", sceneCut != nil),
+    ].filter(\.1).map(\.0)
+  }
+}
+
+extension AblationArguments {
+  /// As ``RestorationArguments/givenForTDM``.
+  var givenForTDM: [String] {
+    [
+      ("--attention", attention != nil), ("--start", start != nil),
+      ("--inversion-control-scale", inversionControlScale != nil),
+      ("--inversion-prompt", inversionPrompt != nil),
+      ("--window-in-controlnet", windowInControlNet),
+    ].filter(\.1).map(\.0)
+  }
+}
+
 extension RestorationOptions.Attention: ExpressibleByArgument {}
 extension RestorationOptions.ColorFix: ExpressibleByArgument {}
 extension RestorationOptions.InversionPrompt: ExpressibleByArgument {}

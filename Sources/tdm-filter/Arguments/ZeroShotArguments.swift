@@ -24,7 +24,8 @@ struct ZeroShotArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Frames that a segment shares with the next, cross-faded. (default: 8)", valueName: "N"))
+      "Frames that a segment shares with the next, cross-faded. (default: 8, or all but one of a shorter segment)",
+      valueName: "N"))
   var overlap: Int?
 
   /// Those that were given.
@@ -32,32 +33,6 @@ struct ZeroShotArguments: ParsableArguments {
     [
       ("--skip", skip != nil), ("--switch-blocks", switchBlocks != nil),
       ("--segment", segment != nil), ("--overlap", overlap != nil),
-    ].filter(\.1).map(\.0)
-  }
-}
-
-extension RestorationArguments {
-  /// Those that were given and that only --method tdm reads.
-  var givenForTDM: [String] {
-    [
-      ("--radius", radius != nil), ("--fusion", fusion != nil),
-      ("--fusion-noise", fusionNoise != nil), ("--chunk", chunk != nil),
-      ("--lookahead", lookahead != nil), ("--inversion-steps", inversionSteps != nil),
-      ("--strength", strength != nil), ("--prompt", prompt != nil),
-      ("--control-scale", controlScale != nil), ("--color-fix", colorFix != nil),
-      ("--scene-cut", sceneCut != nil),
-    ].filter(\.1).map(\.0)
-  }
-}
-
-extension AblationArguments {
-  /// As ``RestorationArguments/givenForTDM``.
-  var givenForTDM: [String] {
-    [
-      ("--attention", attention != nil), ("--start", start != nil),
-      ("--inversion-control-scale", inversionControlScale != nil),
-      ("--inversion-prompt", inversionPrompt != nil),
-      ("--window-in-controlnet", windowInControlNet),
     ].filter(\.1).map(\.0)
   }
 }
