@@ -1,9 +1,10 @@
 // Where what is seen in one frame lies in another: dense inverse search (Kroeger et al., arXiv
-// 1603.03590) without its variational refinement. Patches are matched from the coarsest level of a
-// pyramid to half the size, by Gauss-Newton steps on patches without their mean, and what they find
-// is averaged where they overlap.
+// 1603.03590). Patches are matched from the coarsest level of a pyramid to half the size, by
+// Gauss-Newton steps on patches without their mean; what they find is averaged where they overlap,
+// and at half the size refined pixel by pixel. (Refined on every level it is no better.)
 #include <math.h>
 
+#include "motion_refinement.h"
 #include "scalar.h"
 
 enum {
@@ -11,7 +12,7 @@ enum {
   STEP = 4,  // from a patch to the next
   AREA = SIDE * SIDE,
   MOST_LEVELS = 5,
-  MOST_STEPS = 8,
+  MOST_STEPS = 4,
 };
 
 // ---- Sizes
@@ -53,7 +54,9 @@ size_t tdm_motion_scratch_count(size_t width, size_t height) {
   if (level_count(width, height) == 0) return 0;
   size s = level_size(width, height, 1);
   // The flow of the level before, and patches' own.
-  return 2 * area(s) + 2 * patch_count(s.width) * patch_count(s.height);
+  size_t matching = 2 * area(s) + 2 * patch_count(s.width) * patch_count(s.height);
+  size_t refinement = tdm_refinement_scratch_count(s.width, s.height);
+  return matching > refinement ? matching : refinement;
 }
 
 // ---- The pyramid
@@ -342,4 +345,5 @@ void tdm_motion(
     j.coarse = j.flow;
     j.coarse_size = j.size;
   }
+  tdm_refine_motion(flow, j.own, j.other, j.size.width, j.size.height, scratch, threads);
 }
