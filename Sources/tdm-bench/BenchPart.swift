@@ -38,8 +38,10 @@ enum BenchPart: String, CaseIterable {
 /// The sizes that a picture's size leads to.
 struct Geometry {
   let width, height: Int
-  /// [h, w, channels]
+  /// Of a frame's latent, [h, w, channels].
   let latentShape: Shape
+  /// Of the latents that the networks' first convolution reads side by side, [h, w, (2 · windowInput + 1) · channels].
+  let windowShape: Shape
 
   init(_ folder: ModelFolder, _ size: PictureSize) throws {
     try folder.requireFit(withControlNet: folder.hasPart(.controlnet))
@@ -50,12 +52,16 @@ struct Geometry {
     latentShape = [
       height / autoencoder.factor, width / autoencoder.factor, autoencoder.latentChannels,
     ]
+    let frames = try 2 * folder.unetConfig().trunk.windowInput + 1
+    windowShape = [latentShape[0], latentShape[1], frames * latentShape[2]]
   }
 
   /// Uniform in [-1, 1].
   var picture: Tensor { noise([height, width, 3], amplitude: 1, seed: 1) }
   /// Of deviation 1, as noisy latents are.
   var latent: Tensor { noise(latentShape, amplitude: 3.0.squareRoot(), seed: 2) }
+  /// The same for a window; of one frame it is that frame's latent.
+  var window: Tensor { noise(windowShape, amplitude: 3.0.squareRoot(), seed: 2) }
   /// The timestep of every prediction.
   var timestep: Float { 601 }
 

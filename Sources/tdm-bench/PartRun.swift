@@ -43,12 +43,12 @@ struct PartRun {
     let model = try UNet2DConditionModel(folder)
     let text = try geometry.context(folder.textConfig())
     let graph = Graph(name: "unet")
-    let latent = graph.input(geometry.latentShape)
+    let latent = graph.input(geometry.windowShape)
     let timestep = graph.stepScalar()
     let context = graph.input(text.shape, scope: .context)
     let output = model(latent, timestep: timestep, context: context, in: graph)
     return try PartRun(
-      graph, on: device, inputs: [("latent", latent, geometry.latent)],
+      graph, on: device, inputs: [("latent", latent, geometry.window)],
       outputs: [("output", output)], timestep: (timestep, geometry.timestep),
       context: (context, text))
   }
@@ -66,7 +66,7 @@ struct PartRun {
     try embedding.embed(picture, into: embedded)
 
     let graph = Graph(name: "controlnet")
-    let latent = graph.input(geometry.latentShape)
+    let latent = graph.input(geometry.windowShape)
     let condition = graph.input(embedding.shape, storage: .activation)
     let timestep = graph.stepScalar()
     let context = graph.input(text.shape, scope: .context)
@@ -75,7 +75,7 @@ struct PartRun {
       in: graph)
     let skips = output.skips.enumerated().map { ("down.\($0.offset)", $0.element) }
     let run = try PartRun(
-      graph, on: device, inputs: [("latent", latent, geometry.latent)],
+      graph, on: device, inputs: [("latent", latent, geometry.window)],
       outputs: skips + [("mid", output.middle)], timestep: (timestep, geometry.timestep),
       context: (context, text), bound: [(condition, embedded)])
     return PartRun(compute: run.compute) {

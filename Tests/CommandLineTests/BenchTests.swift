@@ -26,6 +26,14 @@ import Testing
     #expect(object["precision"] as? String == "f32")
   }
 
+  @Test func `tdm-bench times the embedded model, whose networks read a window`() throws {
+    let result = try bench(["--size", "64x48", "--repeat", "1", "--json"])
+    #expect(result.status == 0, "\(result.errors)")
+    let object = try #require(
+      try JSONSerialization.jsonObject(with: Data(result.output)) as? [String: Any])
+    for part in ["unet", "controlnet"] { #expect(object[part] is Double, "\(part)") }
+  }
+
   @Test func `tdm-bench says in one line what it cannot do`() throws {
     let missing = try bench(["--model", "/nowhere", "--json"])
     #expect(missing.status == 66 && missing.errorLines.count == 1, "\(missing.errors)")
