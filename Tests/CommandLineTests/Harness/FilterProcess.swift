@@ -231,6 +231,12 @@ final class FilterProcess: @unchecked Sendable {
     return try #require(Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]))
   }
 
+  /// What it was started with, `NAME=value` each.
+  func environment() throws -> [Substring] {
+    let variables = try Data(contentsOf: URL(filePath: "/proc/\(process)/environ"))
+    return String(decoding: variables, as: UTF8.self).split(separator: "\0")
+  }
+
   /// Goes away as a reader.
   func closeOutput() { close(outputDescriptor) }
 
