@@ -40,6 +40,8 @@ tdm_isa tdm_isa_current(void);
 /// Limits the set that the calling thread uses, and those that it hands work to (for tests and comparisons); returns the set in
 /// use afterwards.
 tdm_isa tdm_isa_limit(tdm_isa most);
+/// Whether this processor multiplies bfloat16 faster than float32.
+int tdm_bf16_is_faster(void);
 
 // ---- Threads
 

@@ -18,7 +18,7 @@ public final class CPUDevice: Device {
   public var profile: OperationTimes?
 
   /// Whether the processor computes in bfloat16 faster than in float32.
-  public static var favoursBF16: Bool { tdm_isa_detect().rawValue >= TDM_ISA_AVX512_BF16.rawValue }
+  public static var favoursBF16: Bool { tdm_bf16_is_faster() != 0 }
 
   /// Whether oneDNN computes in bfloat16 at all on this processor.
   public static var supportsBF16: Bool { tdm_isa_detect().rawValue >= TDM_ISA_AVX512.rawValue }

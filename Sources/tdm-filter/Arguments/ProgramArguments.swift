@@ -6,7 +6,7 @@ import TensorCore
 struct ProgramArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "What networks compute in. (default: bf16 where the processor has it, else f32)",
+      "What networks compute in. (default: bf16 where the processor is faster with it, else f32)",
       valueName: "type"))
   var precision: Precision?
 
