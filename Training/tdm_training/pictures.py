@@ -103,14 +103,14 @@ class CropSource:
 def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:
     """Where something is in each frame, [frames, 2] pixels from where it is in the middle one.
 
-    Most of what is filmed stands still or moves slowly, and there a window gives most: no pan in 30% of the draws, one of up to 1.5 pixels a frame
+    Most of what is filmed stands still or moves slowly, and there a window gives most: no pan in 40% of the draws, one of up to 1.5 pixels a frame
     along each axis in 30%, of up to `fastest` in the others. On top of it a hand's shake, of a deviation of up to a pixel a frame, in 20%; jerks of up
     to 14 between about every other two frames in 20%: what is nowhere near must not be taken for the same.
     """
     way = np.zeros((frames, 2))
     kind = rng.random()
-    if kind >= 0.3:
-        way += rng.uniform(-1, 1, 2) * (1.5 if kind < 0.6 else fastest * rng.random()) * np.arange(frames)[:, None]
+    if kind >= 0.4:
+        way += rng.uniform(-1, 1, 2) * (1.5 if kind < 0.7 else fastest * rng.random()) * np.arange(frames)[:, None]
     kind = rng.random()
     if kind < 0.2:
         way += rng.normal(0, rng.uniform(0.1, 1), (frames, 2))
@@ -120,40 +120,25 @@ def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:
     return way - way[frames // 2]
 
 
-def stirring(rng: np.random.Generator, side: int, frames: int) -> np.ndarray:
-    """How leaves and water move, [frames, 2, side, side] pixels: eddies of 6 to 40 pixels that swing by 0.3 to 4 pixels, 0.2 to 2.5 radians a frame.
-    Motion that is not found, and that a window must not be believed about, is of this kind."""
-    cells = max(2, round(side / np.exp(rng.uniform(np.log(6), np.log(40)))) + 1)
-    eddies = rng.standard_normal((4, cells, cells)).astype(np.float32) * np.float32(np.exp(rng.uniform(np.log(0.3), np.log(4))))
-    one, other = np.stack([cv2.resize(e, (side, side), interpolation=cv2.INTER_CUBIC) for e in eddies]).reshape(2, 2, side, side)
-    angles = rng.uniform(0, 2 * np.pi) + rng.uniform(0.2, 2.5) * np.arange(frames, dtype=np.float32)
-    return np.stack([np.cos(a, dtype=np.float32) * one + np.sin(a, dtype=np.float32) * other for a in angles])
-
-
 def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: float = 7.0) -> np.ndarray:
     """Crops of a picture along a camera's way, [frames, side, side, 3] uint8; often something passes before it.
 
-    Each goes along its `course`; a quarter turn by up to 0.3 degrees a frame, a quarter are zoomed by up to 0.5%, a quarter are stirred. In half of
-    the draws an ellipse of another picture is in front, with a motion of its own; in 8% a cut leads to another picture.
+    Each goes along its `course`; a quarter turn by up to 0.3 degrees a frame, a quarter are zoomed by up to 0.5%. In half of the draws an ellipse of
+    another picture is in front, with a motion of its own; in 8% a cut leads to another picture.
     """
     def motion():
         turn = np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.25)
-        zoom = 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.25)
-        return course(rng, frames, fastest), turn, zoom, stirring(rng, side, frames) if rng.random() < 0.25 else None
+        return course(rng, frames, fastest), turn, 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.25)
 
     def along(picture, motion, frame, margin):
-        way, turn, zoom, stirred = motion
+        way, turn, zoom = motion
         t = frame - frames // 2
         angle, scale, middle = turn * t, zoom**t, side / 2
         c, s = np.cos(angle) / scale, np.sin(angle) / scale
         dx, dy = middle + margin + way[frame]
         way = np.float32([[c, -s, dx - c * middle + s * middle], [s, c, dy - s * middle - c * middle]])
-        if stirred is None:
-            flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LANCZOS4
-            return cv2.warpAffine(picture, way, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT)
-        y, x = np.mgrid[:side, :side].astype(np.float32)
-        places = (r[0] * x + r[1] * y + r[2] + e for r, e in zip(way, stirred[frame]))
-        return cv2.remap(picture, *places, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+        flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LANCZOS4
+        return cv2.warpAffine(picture, way, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
     margin = int(np.ceil(fastest * frames / 2)) + 4
     ground, camera = region(side + 2 * margin), motion()
