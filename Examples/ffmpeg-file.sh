@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # Restores a video file and keeps its sound.
 # usage: ffmpeg-file.sh IN OUT [options of tdm-filter]
-set -eu
+set -euo pipefail  # a pipe fails where its first command does
 in=$1 out=$2
 shift 2
 # -nostdin: ffmpeg would read the script's terminal. Y4M knows no timestamps: ffmpeg makes the rate constant, which keeps the

@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # Raw frames, for programs that know no Y4M: 10 bits a sample, with the size that ffprobe tells.
 # usage: ffmpeg-raw.sh IN OUT.mkv [options of tdm-filter]
-set -eu
+set -euo pipefail  # a pipe fails where its first command does
 in=$1 out=$2
 shift 2
 probe() { ffprobe -v error -select_streams v:0 -show_entries "stream=$1" -of default=nw=1:nk=1 "$in"; }

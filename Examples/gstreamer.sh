@@ -1,9 +1,9 @@
-#!/bin/sh
+#!/bin/bash
 # Between two GStreamer pipelines, as Y4M: fdsink and fdsrc join them to the filter.
 # needs: gstreamer1.0-tools, gstreamer1.0-plugins-base, -good, -bad (y4mdec), gstreamer1.0-libav
 # Converted there and back, the pictures are copied: y4menc would write a decoder's padding into the stream.
 # usage: gstreamer.sh IN OUT.mkv [options of tdm-filter]
-set -eu
+set -euo pipefail  # a pipe fails where its first command does
 in=$1 out=$2
 shift 2
 gst-launch-1.0 -q filesrc "location=$in" ! decodebin ! videoconvert ! video/x-raw,format=YV12 ! \

@@ -58,7 +58,7 @@ public struct ModelFolder: Sendable {
     switch PathKind(path) {
     case .folder: return DirectoryTree(name: path)
     case .nothing:
-      throw ModelError("\(path): nothing is there: give a model's folder or a .tdmpack file")
+      throw ModelError("\(path): no such file or folder: give a model's folder or a .tdmpack file")
     case .other:
       guard let file = try ReadFile.open(path) else { return DirectoryTree(name: path) }
       return try PackedModel(file)

@@ -147,8 +147,8 @@ extension RestorationOptions {
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
     try check("--lookahead", lookahead, in: 0...4096, note: "frames")
     try check(
-      "--inversion-steps", inversionSteps, in: 0...1000, note: "moves, where 0 is no inversion")
-    try check("--steps", steps, in: 1...1000, note: "moves")
+      "--inversion-steps", inversionSteps, in: 0...1000, note: "where 0 is no inversion")
+    try check("--steps", steps, in: 1...1000, note: "denoising steps")
     guard strength > 0, strength <= 1 else {
       throw OptionError(
         "--strength", strength, expected: "above 0, at most 1 (1 goes through all noise levels)")

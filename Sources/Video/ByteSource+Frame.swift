@@ -9,8 +9,8 @@ extension ByteSource {
     throw VideoError(
       .badStream,
       "input at byte \(position): the stream ends inside frame \(frame.number): expected \(wanted) "
-        + "bytes of pixels (\(frame.layout.size) \(frame.layout.pixelFormat)), found \(found); the "
-        + "\(frame.number) frames before it are whole; check the size and pixel format, and what "
-        + "writes the stream")
+        + "bytes of pixels (\(frame.layout.size) \(frame.layout.pixelFormat)), found \(found); "
+        + "whole frames before it: \(frame.number); check the size and pixel format, and what writes "
+        + "the stream")
   }
 }

@@ -7,6 +7,15 @@ public enum ColorMatrix: String, Sendable, CaseIterable {
   /// ITU-R BT.2020, non-constant luminance.
   case bt2020
 
+  /// By its own name, or by one that ffmpeg has for the same weights.
+  public init?(named name: String) {
+    switch name {
+    case "smpte170m", "bt470bg": self = .bt601
+    case "bt2020nc", "bt2020_ncl": self = .bt2020
+    default: self.init(rawValue: name)
+    }
+  }
+
   /// The share of red in luma.
   var red: Float { self == .bt601 ? 0.299 : self == .bt709 ? 0.2126 : 0.2627 }
   /// The share of blue in luma.
@@ -19,6 +28,15 @@ public enum ColorRange: String, Sendable, CaseIterable {
   case limited
   /// All codes, 0 to 2^depth - 1.
   case full
+
+  /// By its own name, or by one that ffmpeg has for it.
+  public init?(named name: String) {
+    switch name {
+    case "tv", "mpeg": self = .limited
+    case "pc", "jpeg": self = .full
+    default: self.init(rawValue: name)
+    }
+  }
 }
 
 /// Where colour samples lie between the luma samples that share them.

@@ -33,7 +33,7 @@ public final class FrameWriter: @unchecked Sendable {
       try frame.withBytes { bytes throws(VideoError) in try sink.write(bytes) }
       if format.container == .raw { firstByteInstant = sink.firstByteInstant }
     } catch {
-      throw VideoError(error.kind, error.description + "; \(frameCount) frames were written whole")
+      throw VideoError(error.kind, error.description + "; frames written whole: \(frameCount)")
     }
     frameCount += 1
   }

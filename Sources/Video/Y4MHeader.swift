@@ -19,8 +19,10 @@ enum Y4MHeader {
       throw VideoError(
         .badStream,
         "input at byte \(byte): expected a Y4M header that begins with \"\(magic) \", found "
-          + VideoError.spelled(bytes)
-          + "; for frames without a header give --input-format raw, --size and --pixel-format")
+          + (FileKind(bytes).map {
+            "\($0.rawValue); decode it first, as in ffmpeg -i FILE -strict -1 -f yuv4mpegpipe - | tdm-filter"
+          } ?? VideoError.spelled(bytes)
+            + "; for frames without a header give --input-format raw, --size and --pixel-format"))
     }
     guard isComplete else {
       guard bytes.count < longestLine else {
@@ -53,7 +55,8 @@ enum Y4MHeader {
     if byte + found == 0 {
       return VideoError(
         .badStream,
-        "input at byte 0: the stream is empty, expected a Y4M header; check what writes it"
+        "input at byte 0: the stream is empty, expected a Y4M header; check what writes it "
+          + "(ffmpeg: above 8 bits it wants -strict -1)"
       )
     }
     return VideoError(

@@ -115,7 +115,6 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
     VideoError(
       .badStream,
       "input at byte \(byte + found): the stream ends inside the FRAME line of frame "
-        + "\(frameCount); the \(frameCount) frames before it are whole; check what writes the "
-        + "stream")
+        + "\(frameCount); whole frames before it: \(frameCount); check what writes the stream")
   }
 }

@@ -174,6 +174,16 @@ struct Settings: Sendable {
     return changed
   }
 
+  /// What speaks against the preset that was asked for: a model that names presets was made for those.
+  func doubt(about model: ModelFolder) throws -> String? {
+    guard arguments.task.method == .tdm else { return nil }
+    let own = try model.presets().keys.sorted()
+    if own.isEmpty || own.contains(preset.rawValue) { return nil }
+    let made = own.joined(separator: " and ")
+    return
+      "--preset \(preset.rawValue): \(model.name) is made for \(made), and restores worse by it"
+  }
+
   /// How this model is to restore.
   func options(for model: ModelFolder) throws -> RestorationOptions {
     let options = self.options(over: try preset.values(for: model))

@@ -33,7 +33,7 @@ struct DryRunTests {
     #expect(
       plan["preset"]?.contains("--steps 1 --strength 1 --radius 3 --fusion 0 --chunk 4") == true)
     #expect(plan["speed"]?.contains("for 4 of 6 side by side") == true)
-    #expect(plan["pictures"]?.contains("repeat the edge") == true)
+    #expect(plan["pictures"]?.contains(", padded to ") == true)
   }
 
   @Test("needs a header at most")

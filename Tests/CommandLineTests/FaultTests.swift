@@ -52,7 +52,7 @@ struct FaultTests {
     let result = try FilterProcess.pipeline(
       "ulimit -f 2; \"$TDM_FILTER\" \(options) > '\(path.path)'", input: stream)
     expectFailure(
-      result, .inputOutput, saying: ["writing output", "File too large", "1 frames were written"])
+      result, .inputOutput, saying: ["writing output", "File too large", "frames written whole: 1"])
     let whole = try FilterProcess.run(Self.options(), input: stream).output
     #expect([UInt8](try Data(contentsOf: path)) == Array(whole[..<2048]))
   }

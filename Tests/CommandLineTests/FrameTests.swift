@@ -18,7 +18,7 @@ struct FrameTests {
     #expect(Y4M.frameCount(of: result.output) == frames)
     #expect(result.output.starts(with: Array("YUV4MPEG2 W37 H21 ".utf8)))
     #expect(result.errorLines.count == 2)
-    #expect(result.errorLines[0].hasPrefix("tdm-filter: memory: "))
+    #expect(result.errorLines[0].hasPrefix("tdm-filter: plan: "))
     #expect(result.errors.contains("\(frames) frame"))
   }
 

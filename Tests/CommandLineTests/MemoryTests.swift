@@ -29,7 +29,7 @@ struct MemoryTests {
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.count == count * Self.byteCount)
     let line = try #require(result.errorLines.first)
-    let amount = try #require(line.firstMatch(of: /memory: ([0-9.]+) ([GMK])iB at most/))
+    let amount = try #require(line.firstMatch(of: /memory ([0-9.]+) ([GMK])iB at most/))
     let promised = try #require(ByteCount(parsing: "\(amount.1)\(amount.2)")).bytes
     return (promised, peak, result)
   }

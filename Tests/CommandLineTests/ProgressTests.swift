@@ -19,13 +19,21 @@ struct ProgressTests {
     #expect(
       ProgressText.line(progress(24, in: 8, left: 72), flow)
         == "24 of 240 frames in 8.0 s, 3.00 fps (0.12x), 2 left out late, "
-        + "1 of them passed through late, 72 s to go")
+        + "1 passed through late, 72 s to go")
     #expect(
       ProgressText.line(progress(24, in: 8), nil)
-        == "24 frames in 8.0 s, 3.00 fps, 2 left out late, 1 of them passed through late")
+        == "24 frames in 8.0 s, 3.00 fps, 2 left out late, 1 passed through late")
   }
 
-  @Test("is ffmpeg's blocks, with units that are what they are called")
+  @Test("says nothing of what remains when nothing more comes")
+  func stopped() {
+    let flow = StreamFlow(start: .now, rate: Ratio(25, 1), frameCount: 240)
+    #expect(
+      ProgressText.line(progress(24, in: 8, left: 72), flow, isLast: true)
+        == "24 of 240 frames in 8.0 s, 3.00 fps (0.12x), 2 left out late, 1 passed through late")
+  }
+
+  @Test("is ffmpeg's blocks, as ffmpeg writes them")
   func block() {
     let flow = StreamFlow(start: .now, rate: Ratio(30000, 1001), frameCount: nil)
     #expect(
@@ -34,7 +42,7 @@ struct ProgressTests {
         frame=110000
         fps=110.00
         out_time_us=3670333333
-        out_time_ms=3670333
+        out_time_ms=3670333333
         out_time=01:01:10.333333
         dup_frames=0
         drop_frames=2
@@ -59,7 +67,7 @@ struct ProgressTests {
     let keys = result.errorLines.map { $0.split(separator: "=")[0] }
     #expect(keys.last == "progress" && result.errorLines.last == "progress=end")
     #expect(result.errorLines.last { $0.hasPrefix("frame=") } == "frame=5")
-    #expect(result.errorLines.last { $0.hasPrefix("out_time_ms=") } == "out_time_ms=200")
+    #expect(result.errorLines.last { $0.hasPrefix("out_time_ms=") } == "out_time_ms=200000")
   }
 
   @Test("tells as much as is asked for")

@@ -64,7 +64,7 @@ struct SignalMomentTests {
         let header = filter.feed(SignalMomentTests.stream.prefix(SignalMomentTests.headerCount))
         accepted.change { $0 = header }
         if !Bool.random(using: &random) || !Bool.random(using: &random) {
-          filter.waitForError(containing: "memory: ")
+          filter.waitForError(containing: "plan: ")
         }
         fed.change { $0 = SignalMomentTests.headerCount }
         while !rest.isEmpty {

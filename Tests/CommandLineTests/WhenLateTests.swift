@@ -74,7 +74,7 @@ struct WhenLateTests {
     let result = filter.wait()
     #expect(result.status == 0, "\(result.errors)")
     #expect(Y4M.frameCount(of: result.output) == Self.count)
-    #expect(result.linesBesideMemory.count == 1, "\(result.errors)")
+    #expect(result.linesBesidePlan.count == 1, "\(result.errors)")
   }
 
   @Test("does not go with the whole clip at once", arguments: ["skip", "passthrough"])
@@ -101,6 +101,20 @@ struct WhenLateTests {
     #expect(try places("--preset", "live", "--chunk", "1") == 3)
     let failure = #expect(throws: Failure.self) { try places("--preset", "paper") }
     #expect(failure?.status == .usage)
+  }
+
+  @Test("a preset that a model was not made for is warned of, where it says which it was made for")
+  func doubt() throws {
+    func doubt(_ options: String...) throws -> String? {
+      let settings = try Settings(TDMFilter.parse(options))
+      return try settings.doubt(about: settings.openModel())
+    }
+    #expect(try doubt() == nil)
+    #expect(try doubt("--preset", "live") == nil)
+    let warning = try #require(try doubt("--preset", "paper"))
+    #expect(warning.contains("--preset paper") && warning.contains("balanced and live"))
+    // This one says nothing of presets.
+    #expect(try doubt("--preset", "paper", "--model", Fixture.small.modelFolder()) == nil)
   }
 
   /// All frames of a chunk come at once, and then none until they have left.

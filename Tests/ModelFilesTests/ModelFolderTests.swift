@@ -35,7 +35,8 @@ struct ModelFolderTests {
   func nothing() {
     #expect(message { _ = try model() }.hasPrefix("model_index.json: missing"))
     #expect(
-      message { _ = try ModelFolder(path: folder.path + "/x") }.hasPrefix("x: nothing is there"))
+      message { _ = try ModelFolder(path: folder.path + "/x") }
+        .hasPrefix("x: no such file or folder"))
     #expect(message { _ = try ModelFolder(path: "/dev/null") }.contains("expected a file, found"))
   }
 
@@ -138,7 +139,7 @@ struct ModelFolderTests {
     #expect(try model("steer").controlNetConfig().blockOutChannels == [32, 32, 64, 64])
     #expect(try model("steer").weights(of: .controlnet).unused == ["a", "b"])
     #expect(try model("other/").controlNetConfig().blockOutChannels == [32, 64])
-    #expect(message { _ = try model("none") }.hasPrefix("none: nothing is there"))
+    #expect(message { _ = try model("none") }.hasPrefix("none: no such file or folder"))
   }
 
   @Test("classes that cannot be run are refused where the index or a configuration names them")

@@ -144,6 +144,14 @@ let manyFormats = [
     #expect(codes(deep, 0)[0] == 940 && codes(deep, 1)[0] == 512)
   }
 
+  @Test("matrix and range go by ffmpeg's names, too")
+  func names() {
+    #expect(ColorMatrix(named: "smpte170m") == .bt601 && ColorMatrix(named: "bt709") == .bt709)
+    #expect(ColorMatrix(named: "bt2020nc") == .bt2020 && ColorMatrix(named: "ycgco") == nil)
+    #expect(ColorRange(named: "tv") == .limited && ColorRange(named: "pc") == .full)
+    #expect(ColorRange(named: "full") == .full && ColorRange(named: "wide") == nil)
+  }
+
   @Test("alpha comes through as it was, and enlarged with the picture")
   func alpha() throws {
     for name in ["yuva420p", "yuva444p16be", "rgba", "argb", "ya8", "gbrap12le", "ayuv64le"] {

@@ -102,6 +102,8 @@ import Testing
     let garbage = read(noise(100_000))
     #expect(garbage.error?.description.contains("expected a Y4M header") == true)
     #expect(garbage.error?.description.contains("--input-format raw") == true)
+    let file = read([0, 0, 0, 0x20] + Array("ftypisom".utf8) + noise(1000))
+    #expect(file.error?.description.contains("found an MP4 or QuickTime file; decode it") == true)
     let endless = read(Array("YUV4MPEG2 X".utf8) + [UInt8](repeating: 0x58, count: 1 << 20))
     #expect(endless.error?.description.contains("no newline in its first 4096 bytes") == true)
     let endlessFrame = read(

@@ -57,5 +57,10 @@ struct InputArguments: ParsableArguments {
   }
 }
 
-extension ColorMatrix: ExpressibleByArgument {}
-extension ColorRange: ExpressibleByArgument {}
+extension ColorMatrix: ExpressibleByArgument {
+  public init?(argument: String) { self.init(named: argument) }
+}
+
+extension ColorRange: ExpressibleByArgument {
+  public init?(argument: String) { self.init(named: argument) }
+}

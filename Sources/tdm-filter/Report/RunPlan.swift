@@ -34,7 +34,7 @@ struct RunPlan {
       ("output", Self.text(stream.outputFormat)),
       ("pictures", Self.pictures(stream)),
       ("latency", Self.latency(stream.latency, format.frameRate)),
-      ("memory", String(stream.memoryLine.dropFirst("memory: ".count))),
+      ("memory", "\(stream.memoryBound): \(stream.memoryParts)"),
       ("speed", Self.speed(rehearsal, format.frameRate)),
       ("duration", Self.duration(rehearsal, frameCount)),
     ]
@@ -71,6 +71,23 @@ struct RunPlan {
     lines.map { name, text in (name + ":").padded(to: 11) + text }.joined(separator: "\n")
   }
 
+  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p, 25 frames a second; memory 300.0 MiB at most`
+  static func line(
+    _ stream: StreamRestoration, _ preset: Preset, from format: StreamFormat
+  ) -> String {
+    let options = stream.options
+    let how = options.method == .tdm ? "preset \(preset.rawValue)" : options.method.rawValue
+    let size = stream.outputFormat.size
+    let enlarged = size == format.size ? "" : " to \(size)"
+    let plan = stream.memory.restorer
+    let tiles =
+      plan.tileCount > 1
+      ? ", in \(plan.tileCount) tiles of \(plan.tileWidth)x\(plan.tileHeight)" : ""
+    return "\(options.task.rawValue), \(how), \(format.size)\(enlarged) \(format.pixelFormat)"
+      + (format.frameRate.map { ", \($0) frames a second" } ?? "")
+      + tiles + "; memory \(stream.memoryBound)"
+  }
+
   private static func text(_ format: StreamFormat) -> String {
     "\(format.container.rawValue), \(format.size) \(format.pixelFormat)"
       + (format.frameRate.map { ", \($0) frames a second" } ?? ", frame rate unknown")
@@ -81,8 +98,7 @@ struct RunPlan {
     let memory = stream.memory.restorer
     let tile = "\(memory.tileWidth)x\(memory.tileHeight)"
     if memory.tileCount > 1 { return "\(memory.tileCount) tiles of \(tile), which overlap" }
-    return "\(tile), of which \(memory.tileWidth - size.width) columns and "
-      + "\(memory.tileHeight - size.height) rows repeat the edge"
+    return tile == "\(size)" ? tile : "\(size), padded to \(tile)"
   }
 
   private static func latency(_ frames: Int?, _ rate: Ratio?) -> String {

@@ -5,7 +5,8 @@ import Video
 /// What stderr says of how far the stream has come.
 enum ProgressText {
   /// `24 of 240 frames in 7.1 s, 3.4 fps (0.14x), 3 left out late, 64 s to go`
-  static func line(_ progress: Progress, _ flow: StreamFlow?) -> String {
+  /// - Parameter isLast: nothing more is to come, however far the stream has got.
+  static func line(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool = false) -> String {
     let total = progress.secondsLeft == nil ? nil : flow?.frameCount
     let count = total.map { "\(progress.framesOut) of \($0)" } ?? "\(progress.framesOut)"
     let speed = progress.rate
@@ -21,9 +22,9 @@ enum ProgressText {
     }
     if progress.framesSkipped > 0 { line += ", \(progress.framesSkipped) left out late" }
     if progress.framesPassedThrough > 0 {
-      line += ", \(progress.framesPassedThrough) of them passed through late"
+      line += ", \(progress.framesPassedThrough) passed through late"
     }
-    if let left = progress.secondsLeft, left > 0 {
+    if let left = progress.secondsLeft, left > 0, !isLast {
       line += ", \(left.formatted(decimals: left < 10 ? 1 : 0)) s to go"
     }
     return line
@@ -33,20 +34,20 @@ enum ProgressText {
   static func latency(_ latency: DurationHistogram) -> String {
     guard let median = latency.quantile(0.5), let most = latency.quantile(0.95) else { return "" }
     func text(_ duration: Duration) -> String {
-      (duration / .seconds(1)).formatted(decimals: 3)
+      (duration / .seconds(1)).formatted(decimals: 2)
     }
     return "; latency p50 \(text(median)) s, p95 \(text(most)) s"
   }
 
-  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`. `out_time_ms` is in milliseconds,
-  /// where ffmpeg's is in microseconds.
+  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`. `out_time_ms` is in microseconds, as ffmpeg's
+  /// is whatever its name says: programs that read it divide by a million.
   static func block(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool) -> String {
     var lines = ["frame=\(progress.framesOut)", "fps=\(progress.rate.formatted(decimals: 2))"]
     if let rate = flow?.rate {
       // A header may give a frame seventy years.
       let microseconds = Int(min(Double(progress.framesOut) / rate.value * 1e6, 1e18))
       lines += [
-        "out_time_us=\(microseconds)", "out_time_ms=\(microseconds / 1000)",
+        "out_time_us=\(microseconds)", "out_time_ms=\(microseconds)",
         "out_time=\(clockTime(microseconds))",
       ]
     } else {

@@ -180,7 +180,7 @@ final class StatusReporter: Sendable {
     }
     if failure == nil, flow != nil {
       logger.info(
-        "done: \(ProgressText.line(progress, flow))\(ProgressText.latency(statistics.counts.latency))"
+        "done: \(ProgressText.line(progress, flow, isLast: true))\(ProgressText.latency(statistics.counts.latency))"
       )
     }
     outlets.messages.endLine()

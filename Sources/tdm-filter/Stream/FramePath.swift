@@ -115,7 +115,9 @@ struct FramePath: Sendable {
         opened.format, model: model, options: options, device: device,
         statistics: reporter.statistics, limits: settings.memory,
         whenLate: settings.whenLate)
-      reporter.logger.info("\(stream.memoryLine)")
+      reporter.logger.info("plan: \(RunPlan.line(stream, settings.preset, from: opened.format))")
+      reporter.logger.debug("memory: \(stream.memoryParts)")
+      if let doubt = try settings.doubt(about: model) { reporter.warn(doubt) }
       settings.forbidOpenings(reporter.logger)
       reporter.logger.debug(
         "planned", metadata: ["model": "\(model.name)", "options": "\(options.json.text)"])

@@ -61,15 +61,17 @@ final class StreamRestoration {
     self.statistics = statistics
   }
 
-  /// `memory: 1.3 GiB at most: 90.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
-  var memoryLine: String {
-    let program = FrameMemory.programByteCount
-    let total = program + memory.frames + memory.restorer.total
+  /// `1.3 GiB at most`
+  var memoryBound: String {
+    let total = FrameMemory.programByteCount + memory.frames + memory.restorer.total
     let bound = memory.restorer.furtherFrame > 0 ? "for the first frame" : "at most"
-    return
-      "memory: \(ByteCount(total)) \(bound): \(ByteCount(program)) for the program, "
-      + "\(ByteCount(memory.frames)) for frames on their way, "
-      + "restorer \(memory.restorer)"
+    return "\(ByteCount(total)) \(bound)"
+  }
+
+  /// `90.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
+  var memoryParts: String {
+    "\(ByteCount(FrameMemory.programByteCount)) for the program, "
+      + "\(ByteCount(memory.frames)) for frames on their way, restorer \(memory.restorer)"
   }
 
   /// The restorer's numbers: see ``FrameRestorer``.

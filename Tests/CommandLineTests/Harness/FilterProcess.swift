@@ -14,8 +14,8 @@ struct FilterResult {
   var errorLines: [Substring] { errors.split(separator: "\n") }
 
   /// Those that are not the first one of every stream.
-  var linesBesideMemory: [Substring] {
-    errorLines.filter { !$0.hasPrefix("tdm-filter: memory: ") }
+  var linesBesidePlan: [Substring] {
+    errorLines.filter { !$0.hasPrefix("tdm-filter: plan: ") }
   }
 }
 
@@ -302,7 +302,7 @@ func expectFailure(
   at location: SourceLocation = #_sourceLocation
 ) {
   #expect(result.status == status.rawValue, "\(result.errors)", sourceLocation: location)
-  #expect(result.linesBesideMemory.count == 1, "\(result.errors)", sourceLocation: location)
+  #expect(result.linesBesidePlan.count == 1, "\(result.errors)", sourceLocation: location)
   #expect(result.errors.hasPrefix("tdm-filter: "), sourceLocation: location)
   for part in parts {
     #expect(result.errors.contains(part), "\(result.errors)", sourceLocation: location)
