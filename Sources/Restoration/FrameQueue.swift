@@ -47,6 +47,9 @@ struct FrameQueue {
   /// Takes a frame back that was taken and did not join.
   mutating func putBack(_ frame: HeldFrame) { free.append(frame) }
 
+  /// Gives up the frames that wait to be used again.
+  mutating func releaseFree() { free = [] }
+
   /// Lets the oldest frame go.
   mutating func removeFirst() { free.append(frames.removeFirst()) }
 }

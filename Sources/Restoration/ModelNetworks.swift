@@ -67,6 +67,14 @@ final class ModelNetworks: PipelineNetworks {
 
   func discardLeftovers() { device.discardUnusedWeights() }
 
+  func releaseMemory() {
+    device.releaseWorkspace()
+    encoder.releaseTensors()
+    decoder.releaseTensors()
+    conditionEmbedding?.releaseTensors()
+    denoiser.releaseTensors()
+  }
+
   func makePicture() -> any DeviceTensor { device.makeTensor(pictureShape, storage: .exact) }
   func makeLatent() -> any DeviceTensor { device.makeTensor(latentShape, storage: .exact) }
 

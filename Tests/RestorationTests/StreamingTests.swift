@@ -175,6 +175,30 @@ import Testing
     #expect(restorer.memory == (try makeRestorer(courses.last!).restorer.memory))
   }
 
+  @Test("What former options made room for is given up when others take their place")
+  func changeReleases() throws {
+    let small = Self.options {
+      $0.chunk = 1
+      $0.lookahead = 0
+    }
+    let (changed, networks) = try makeRestorer(
+      Self.options {
+        $0.chunk = 4
+        $0.lookahead = 3
+        $0.guidance = 2
+      })
+    let frames = Self.frames(12)
+    for frame in frames { try changed.push(frame) { _ in } }
+    #expect(try changed.change(to: small, emit: { _ in }) == nil)
+    #expect(networks.releaseCount == 1)
+    let (fresh, ownNetworks) = try makeRestorer(small)
+    for frame in frames {
+      try changed.push(frame) { _ in }
+      try fresh.push(frame) { _ in }
+    }
+    #expect(networks.livingTensorCount == ownNetworks.livingTensorCount)
+  }
+
   @Test("Options that the networks were not planned for, or that cannot be, change nothing")
   func unfitChange() throws {
     let base = Self.options { $0.chunk = 2 }
