@@ -56,7 +56,8 @@ public struct RestorationOptions: Sendable, Equatable {
   /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by scene with
   /// ``SceneCut/auto``.
   public var chunk: Int
-  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk; 0...4096.
+  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk; 0...4096. Where no window
+  /// reads later frames there are none, and only ``fusion`` waits for so many.
   public var lookahead: Int
   /// Moves up, 0...1000; 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int

@@ -76,6 +76,29 @@ import Testing
     }
   }
 
+  @Test("Where no window reads later frames none is waited for, nor held")
+  func uselessLookahead() throws {
+    for change in [
+      OptionCase("radius 0") { $0.radius = 0 }, OptionCase("self") { $0.attention = .self },
+      OptionCase("first") { $0.attention = .first },
+    ] {
+      func options(lookahead: Int) -> RestorationOptions {
+        Self.options {
+          $0.chunk = 2
+          $0.lookahead = lookahead
+          change.change(&$0)
+        }
+      }
+      let (restorer, networks) = try makeRestorer(options(lookahead: 3))
+      let without = try makeRestorer(options(lookahead: 0)).restorer
+      #expect(restorer.latency == 2 && restorer.memory == without.memory)
+      #expect(try restorer.rehearse().groupSize == 2)
+      let frames = Self.frames(5)
+      #expect(try restorer.restore(frames) == without.restore(frames))
+      #expect(networks.groupSizes.max() == 2)
+    }
+  }
+
   @Test("Each frame is encoded and inverted once, on arrival")
   func workIsDoneOnce() throws {
     let options = Self.options {
