@@ -191,6 +191,7 @@ struct ConfigTests {
       ("hidden_act", .string("relu"), { _ = try CLIPTextConfig($0) }),
       ("num_attention_heads", .integer(7), { _ = try CLIPTextConfig($0) }),
       ("model_type", .string("t5"), { _ = try CLIPTextConfig($0) }),
+      ("max_position_embeddings", .integer(2), { _ = try CLIPTextConfig($0) }),
       ("thresholding", .bool(true), { _ = try SchedulerConfig($0) }),
       ("beta_schedule", .string("sigmoid"), { _ = try SchedulerConfig($0) }),
       ("prediction_type", .string("flow"), { _ = try SchedulerConfig($0) }),
