@@ -73,6 +73,18 @@ struct ConfigTests {
     }
   }
 
+  @Test("a UNet that can be told its guidance is read as one that is not told")
+  func guidanceEmbedding() throws {
+    let plain = try UNetConfig(reader([:]))
+    for value in [JSON.integer(256), .null] {
+      #expect(try UNetConfig(reader(["time_cond_proj_dim": value])) == plain)
+    }
+    let message = refusal {
+      _ = try UNetConfig(reader(["time_cond_proj_dim": .string("256")]))
+    }
+    #expect(message.hasPrefix("config.json: time_cond_proj_dim: expected "), "\(message)")
+  }
+
   @Test("an AutoencoderHaar is known by its class")
   func haar() throws {
     let config = try AutoencoderConfig(
