@@ -126,6 +126,21 @@ struct ConfigTests {
     #expect(try CLIPTextConfig(reader([:])).hiddenSize == 512)
   }
 
+  @Test(
+    "a scheduler's betas are read whichever class wrote them, and how it clips is not",
+    arguments: [
+      "DDIMScheduler", "DDIMParallelScheduler", "DDPMParallelScheduler", "SASolverScheduler",
+      "DPMSolverMultistepInverseScheduler",
+    ])
+  func schedulers(_ name: String) throws {
+    let config = try SchedulerConfig(
+      reader([
+        "_class_name": .string(name), "beta_end": .number(0.012), "thresholding": .bool(true),
+        "clip_sample": .bool(true),
+      ]))
+    #expect(config.betaEnd == 0.012)
+  }
+
   @Test("a scheduler's numbers that are infinite are read over, as diffusers writes them")
   func infinite() throws {
     let folder = TemporaryFolder()
@@ -204,7 +219,6 @@ struct ConfigTests {
       ("num_attention_heads", .integer(7), { _ = try CLIPTextConfig($0) }),
       ("model_type", .string("t5"), { _ = try CLIPTextConfig($0) }),
       ("max_position_embeddings", .integer(2), { _ = try CLIPTextConfig($0) }),
-      ("thresholding", .bool(true), { _ = try SchedulerConfig($0) }),
       ("beta_schedule", .string("sigmoid"), { _ = try SchedulerConfig($0) }),
       ("prediction_type", .string("flow"), { _ = try SchedulerConfig($0) }),
       ("trained_betas", .array([.number(0.1)]), { _ = try SchedulerConfig($0) }),
