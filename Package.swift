@@ -91,7 +91,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "StrictJSON", "TensorCore"]),
-    .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
+    .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore", "CAVUtil"]),
     .testTarget(
       name: "RestorationTests",
       dependencies: [
