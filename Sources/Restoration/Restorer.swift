@@ -233,7 +233,7 @@ public final class Restorer {
 
   private func receive(_ rgb: [Float]) throws {
     let held = queue.takeFree(from: networks)
-    if options.colorFix != .none { held.input = rgb }
+    if options.colorFix != .none { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
         tiling.cut(tile, from: rgb, into: &pixels)

@@ -134,6 +134,25 @@ import Testing
     #expect(networks.tensorCount == count)
   }
 
+  @Test("A frame's memory is the caller's again once it is taken")
+  func callersMemory() throws {
+    let (restorer, _) = try makeRestorer(
+      Self.options {
+        $0.chunk = 2
+        $0.colorFix = .wavelet
+      })
+    func place(_ frame: inout [Float]) -> Int {
+      frame.withUnsafeMutableBufferPointer { Int(bitPattern: $0.baseAddress) }
+    }
+    var frame = Self.frames(1)[0]
+    let before = place(&frame)
+    for number in 0..<7 {
+      frame[0] = Float(number)
+      try restorer.push(frame) { _ in }
+      #expect(place(&frame) == before)
+    }
+  }
+
   @Test("Warming up evaluates every network once and changes no result")
   func warmUp() throws {
     for start in [RestorationOptions.Start.inversion, .noise] {
