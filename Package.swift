@@ -24,6 +24,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
   ],
@@ -64,6 +65,7 @@ let package = Package(
         "ControlProtocol", "Restoration", "Video", "ModelFiles", "Kernels", "StrictJSON",
         "TensorCore", "CProcess",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -91,7 +93,7 @@ let package = Package(
       ]),
     .testTarget(
       name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "StrictJSON", "TensorCore"]),
-    .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore"]),
+    .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore", "CAVUtil"]),
     .testTarget(
       name: "RestorationTests",
       dependencies: [

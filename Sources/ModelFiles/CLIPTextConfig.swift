@@ -23,7 +23,8 @@ public struct CLIPTextConfig: Sendable, Equatable {
     intermediateSize = try reader.int("intermediate_size", default: 2048)
     layerCount = try reader.int("num_hidden_layers", default: 12, in: 1...1024)
     headCount = try reader.int("num_attention_heads", default: 8)
-    maxPositionCount = try reader.int("max_position_embeddings", default: 77)
+    // The first and the last token take two of them.
+    maxPositionCount = try reader.int("max_position_embeddings", default: 77, in: 3...65536)
     activation = try reader.choice("hidden_act", default: .quickGELU)
     layerNormEpsilon = Float(try reader.double("layer_norm_eps", default: 1e-5, atLeast: 0))
     try reader.requireDivisible("hidden_size", hiddenSize, by: "num_attention_heads", headCount)

@@ -2,7 +2,7 @@
 ///
 /// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything in lower case.
 public final class CLIPTokenizer: Sendable {
-  /// The number of tokens of every prompt, padding included: 77.
+  /// The number of tokens of every prompt, padding included.
   public let length: Int
   /// What follows the last token up to `length`.
   public let paddingID: Int32
@@ -14,8 +14,10 @@ public final class CLIPTokenizer: Sendable {
   private let special: [TokenizerFiles.SpecialToken]
   private let pairs: BytePairEncoding
 
-  init(_ files: TokenizerFiles) throws(ModelError) {
-    length = files.length
+  /// - Parameter length: the number of tokens of every prompt, from 3: the text encoder's. What a tokenizer's own files say of it is
+  ///   often another model's, or no limit at all.
+  init(_ files: TokenizerFiles, length: Int) throws(ModelError) {
+    self.length = length
     paddingID = files.padding
     largestID = max(files.vocabulary.values.max() ?? 0, files.special.map(\.id).max() ?? 0)
     start = files.start

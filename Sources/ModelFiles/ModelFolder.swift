@@ -146,9 +146,11 @@ public struct ModelFolder: Sendable {
     try SchedulerConfig(reader(.scheduler))
   }
 
-  public func tokenizer() throws(ModelError) -> CLIPTokenizer {
+  /// The tokenizer of a model whose text encoder is CLIP's.
+  /// - Parameter length: the number of tokens of every prompt, ``CLIPTextConfig/maxPositionCount``.
+  public func tokenizer(length: Int) throws(ModelError) -> CLIPTokenizer {
     try requireClass(.tokenizer)
-    return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)))
+    return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)), length: length)
   }
 
   public func videoTransformerConfig() throws(ModelError) -> CogVideoXTransformerConfig {

@@ -1,7 +1,7 @@
 /// The noise schedule that a model was trained with: `scheduler/scheduler_config.json`.
 ///
 /// Whichever of diffusers' schedulers wrote the file, it is read as DDIMScheduler reads it. How that class picks timesteps
-/// and clips is not read: the pipeline's timesteps are its own, and a move that clips cannot be inverted.
+/// and clips (`clip_sample`, `thresholding`) is not read: the pipeline's timesteps are its own, and a move that clips cannot be inverted.
 public struct SchedulerConfig: Sendable, Equatable {
   /// How beta grows with the timestep.
   public enum BetaSchedule: String, Sendable, CaseIterable {
@@ -33,16 +33,17 @@ public struct SchedulerConfig: Sendable, Equatable {
 
   /// Those whose noise is scheduled by betas.
   static let classNames = [
-    "DDIMScheduler", "DDIMInverseScheduler", "DDPMScheduler", "PNDMScheduler",
+    "DDIMScheduler", "DDIMInverseScheduler", "DDIMParallelScheduler", "DDPMScheduler",
+    "DDPMParallelScheduler", "PNDMScheduler",
     "LMSDiscreteScheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
     "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
-    "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler",
+    "DPMSolverMultistepScheduler", "DPMSolverMultistepInverseScheduler",
+    "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler", "SASolverScheduler",
     "UniPCMultistepScheduler", "DEISMultistepScheduler", "LCMScheduler", "TCDScheduler",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.requireClass(.scheduler)
-    try reader.require("thresholding", oneOf: .bool(false))
     trainStepCount = try reader.int("num_train_timesteps", default: 1000, in: 1...1_000_000)
     betaStart = try reader.double("beta_start", default: 0.0001, atLeast: 0)
     betaEnd = try reader.double("beta_end", default: 0.02, atLeast: 0)

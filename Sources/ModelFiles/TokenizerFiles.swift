@@ -20,8 +20,6 @@ struct TokenizerFiles {
   let unknown: Int32
   let padding: Int32
   let special: [SpecialToken]
-  /// The number of tokens of a prompt, with the first and last.
-  let length: Int
 
   init(_ folder: any FileTree) throws(ModelError) {
     var declared: [String: Declaration] = [:]
@@ -86,9 +84,6 @@ struct TokenizerFiles {
     self.special = special
     (start, end) = (ids["bos_token"]!, ids["eos_token"]!)
     (unknown, padding) = (ids["unk_token"]!, ids["pad_token"]!)
-    // A tokenizer without a limit has a huge one: CLIP's own holds.
-    let limit = config["model_max_length"]?.integer ?? 77
-    length = (3...4096).contains(limit) ? limit : 77
   }
 
   /// The tokens with a role, and what they are where no file says.

@@ -47,10 +47,15 @@ public struct UNetConfig: Sendable, Equatable {
 
   private static func requireSupported(_ reader: ConfigReader) throws(ModelError) {
     for key in [
-      "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act", "time_cond_proj_dim",
-      "cross_attention_norm", "reverse_transformer_layers_per_block",
+      "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act", "cross_attention_norm",
+      "reverse_transformer_layers_per_block",
     ] {
       try reader.require(key, oneOf: .null)
+    }
+    // A distilled model can be told its guidance by this. diffusers computes it only where the pipeline asks for that, which this
+    // one doesn't: there the network is the plain one.
+    if !reader.isNull("time_cond_proj_dim") {
+      _ = try reader.int("time_cond_proj_dim", default: 256)
     }
     for key in ["dual_cross_attention", "resnet_skip_time_act", "class_embeddings_concat"] {
       try reader.require(key, oneOf: .bool(false))

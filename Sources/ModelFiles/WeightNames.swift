@@ -40,6 +40,9 @@ enum WeightNames {
         "embeddings.position_ids", "position_ids", "text_projection.weight", "logit_scale",
         "encoder.embed_tokens.weight",
       ].contains(name)
+    case .unet:
+      // See UNetConfig's time_cond_proj_dim.
+      name == "time_embedding.cond_proj.weight"
     case .transformer:
       // Positions that are computed, and that older versions of diffusers saved.
       name == "patch_embed.pos_embedding"

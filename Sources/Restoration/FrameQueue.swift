@@ -9,11 +9,18 @@ final class HeldFrame {
   /// The embedded degraded frame, tile by tile; none where the ControlNet is left out.
   let conditions: [any DeviceTensor]
   /// The degraded frame, 0...255, where something at the end needs it.
-  var input: [Float] = []
+  private(set) var input: [Float] = []
 
   fileprivate init(latents: [any DeviceTensor], conditions: [any DeviceTensor]) {
     self.latents = latents
     self.conditions = conditions
+  }
+
+  /// Copies the degraded frame. Were the caller's memory shared instead, the caller would copy it into new memory with every frame,
+  /// when the next one is written there.
+  func keep(_ rgb: [Float]) {
+    input.removeAll(keepingCapacity: true)
+    input.append(contentsOf: rgb)
   }
 }
 
@@ -46,6 +53,9 @@ struct FrameQueue {
 
   /// Takes a frame back that was taken and did not join.
   mutating func putBack(_ frame: HeldFrame) { free.append(frame) }
+
+  /// Gives up the frames that wait to be used again.
+  mutating func releaseFree() { free = [] }
 
   /// Lets the oldest frame go.
   mutating func removeFirst() { free.append(frames.removeFirst()) }

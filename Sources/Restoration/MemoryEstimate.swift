@@ -90,7 +90,10 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
 
 extension RestorationOptions {
   /// Frames that are there at a time; of the whole clip, one.
-  var heldCount: Int { chunk == 0 ? 1 : chunk + lookahead }
+  var heldCount: Int {
+    if chunk == 0 { return 1 }
+    return Window(self)?.readsAhead == true ? chunk + lookahead : chunk
+  }
 
   /// Evaluations of a group in sampling, each with features of its own.
   var passCount: Int { steps * (isGuided ? 2 : 1) }

@@ -26,7 +26,8 @@ final class ModelNetworks: PipelineNetworks {
     pictureShape = [height, width, 3]
 
     try model.requireFit(withControlNet: options.usesControl)
-    tokenizer = try model.tokenizer()
+    let tokenCount = try model.textConfig().maxPositionCount
+    tokenizer = try model.tokenizer(length: tokenCount)
     textEncoder = try TextEncoder(CLIPTextModel(model), on: device)
     let autoencoder = try model.autoencoder()
     encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
@@ -36,8 +37,7 @@ final class ModelNetworks: PipelineNetworks {
     let controlNet = options.usesControl ? try ControlNetModel(model) : nil
     denoiser = try Denoiser(
       unet, controlNet: controlNet, latentShape: encoder.latentShape,
-      tokenCount: try model.textConfig().maxPositionCount,
-      windowInControlNet: options.readsWindowInControlNet, on: device)
+      tokenCount: tokenCount, windowInControlNet: options.readsWindowInControlNet, on: device)
     conditionEmbedding = try controlNet.map {
       try ConditionEmbedding($0, height: height, width: width, on: device)
     }
@@ -66,6 +66,14 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   func discardLeftovers() { device.discardUnusedWeights() }
+
+  func releaseMemory() {
+    device.releaseWorkspace()
+    encoder.releaseTensors()
+    decoder.releaseTensors()
+    conditionEmbedding?.releaseTensors()
+    denoiser.releaseTensors()
+  }
 
   func makePicture() -> any DeviceTensor { device.makeTensor(pictureShape, storage: .exact) }
   func makeLatent() -> any DeviceTensor { device.makeTensor(latentShape, storage: .exact) }

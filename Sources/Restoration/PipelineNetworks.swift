@@ -17,6 +17,9 @@ protocol PipelineNetworks: AnyObject {
   /// Lets go of what was kept for networks that are gone.
   func discardLeftovers()
 
+  /// Lets go of what evaluations worked in and of the tensors that they were given; the next make their own.
+  func releaseMemory()
+
   /// [height, width, 3]
   func makePicture() -> any DeviceTensor
   func makeLatent() -> any DeviceTensor

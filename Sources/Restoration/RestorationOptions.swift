@@ -40,7 +40,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  public var task = RestorationTask.denoise
+  /// Set by itself it leaves ``fusion`` and ``fusionNoise`` as they were, which tasks differ in: see ``init(_:task:)``.
+  public var task: RestorationTask
   /// In place of the task's prompt.
   public var prompt: String?
   /// What guidance leads away from.
@@ -55,7 +56,8 @@ public struct RestorationOptions: Sendable, Equatable {
   /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by scene with
   /// ``SceneCut/auto``.
   public var chunk: Int
-  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk; 0...4096.
+  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk; 0...4096. Where no window
+  /// reads later frames there are none, and only ``fusion`` waits for so many.
   public var lookahead: Int
   /// Moves up, 0...1000; 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int
@@ -79,11 +81,17 @@ public struct RestorationOptions: Sendable, Equatable {
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
 
-  public init(_ values: PresetValues = Preset.balanced.values) {
+  /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain by it alone
+  /// (``RestorationTask/gainsByFusion``), and taken to have the noise that the task says (``RestorationTask/fusionNoise``).
+  public init(
+    _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
+  ) {
+    self.task = task
     radius = values.radius
     chunk = values.chunk
     lookahead = values.lookahead
-    fusion = values.fusion
+    fusion = task.gainsByFusion ? values.fusion : 0
+    fusionNoise = task.fusionNoise
     inversionSteps = values.inversionSteps
     steps = values.steps
     strength = values.strength
@@ -91,9 +99,8 @@ public struct RestorationOptions: Sendable, Equatable {
 
   /// Those of zero-shot deraining, where nothing else is said.
   public static var zeroShotDeraining: RestorationOptions {
-    var options = RestorationOptions()
+    var options = RestorationOptions(task: .derain)
     options.method = .zeroShot
-    options.task = .derain
     options.steps = 100
     options.guidance = 15
     options.negativePrompt = ZeroShotOptions.negativePrompt

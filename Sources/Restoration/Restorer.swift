@@ -31,7 +31,7 @@ public final class Restorer {
   private let limits: MemoryLimits
 
   var queue: FrameQueue
-  let group = SamplingTensors()
+  private(set) var group = SamplingTensors()
   /// The network's output in inversion.
   let output: any DeviceTensor
   /// The number of the first frame since the last cut.
@@ -183,10 +183,7 @@ public final class Restorer {
   ) throws -> (any Error)? {
     let memory = try estimate(options, limits)
     try finish(emit: emit)
-    // Without what is large, which would else be held beside the new one's.
-    course.cache = nil
-    course.colorFix = nil
-    course.fusion = nil
+    release()
     let former = course
     do {
       try follow(options, memory: memory, former: former)
@@ -195,6 +192,18 @@ public final class Restorer {
       return error
     }
     return nil
+  }
+
+  /// Gives up what is as large as the options in effect have made it: it would else be held beside what others need, and the memory
+  /// that was told for those would not be all of it.
+  private func release() {
+    course.cache = nil
+    course.colorFix = nil
+    course.fusion = nil
+    queue.releaseFree()
+    group = SamplingTensors()
+    restored = []
+    networks.releaseMemory()
   }
 
   private func follow(
@@ -224,7 +233,7 @@ public final class Restorer {
 
   private func receive(_ rgb: [Float]) throws {
     let held = queue.takeFree(from: networks)
-    if options.colorFix != .none { held.input = rgb }
+    if options.colorFix != .none { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
         tiling.cut(tile, from: rgb, into: &pixels)

@@ -29,6 +29,14 @@ struct Window: Sendable, Equatable {
     }
   }
 
+  /// Whether a frame reads later ones: where none does, those beside the chunk would cost memory and time for nothing.
+  var readsAhead: Bool {
+    switch reach {
+    case .near: true
+    case .anchor: false
+    }
+  }
+
   /// Frames whose features are kept at a time, for each pass.
   var slotCount: Int {
     switch reach {

@@ -43,6 +43,8 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
     let flags = Int32(truncatingIfNeeded: descriptor.flags)
     func has(_ flag: Int32) -> Bool { flags & flag != 0 }
 
+    let tuple = descriptor.comp
+    let all = [tuple.0, tuple.1, tuple.2, tuple.3].prefix(Int(descriptor.nb_components))
     let refusal: String? =
       if has(AV_PIX_FMT_FLAG_HWACCEL) {
         "its pictures live on a device; download them first, as in -vf hwdownload,format=nv12"
@@ -50,6 +52,8 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
         "it indexes a palette; convert it first, as in -pix_fmt rgb24"
       } else if has(AV_PIX_FMT_FLAG_BAYER) {
         "it is a camera's mosaic; convert it first, as in -pix_fmt rgb24"
+      } else if has(AV_PIX_FMT_FLAG_FLOAT), !SampleComponent.areSingles(all) {
+        "its samples are not planes of 32-bit floating point; convert it first, as in -pix_fmt gbrpf32le"
       } else if !Self.isConvertible(code) && !has(AV_PIX_FMT_FLAG_PLANAR) {
         "it cannot be both read and written; convert it first, as in -pix_fmt yuv420p"
       } else {
@@ -62,8 +66,6 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
     hasAlpha = has(AV_PIX_FMT_FLAG_ALPHA)
     log2ChromaWidth = Int(descriptor.log2_chroma_w)
     log2ChromaHeight = Int(descriptor.log2_chroma_h)
-    let tuple = descriptor.comp
-    let all = [tuple.0, tuple.1, tuple.2, tuple.3].prefix(Int(descriptor.nb_components))
     if self.name.hasPrefix("xyz") {
       family = .xyz
       components = []

@@ -7,7 +7,7 @@ struct SampleComponent: Sendable, Equatable {
     case bytes
     /// 16 bits a sample, of which `shift` lie below it.
     case words(shift: Int, bigEndian: Bool)
-    /// An IEEE single a sample, 1 for white.
+    /// An IEEE single a sample, 1 for white, one behind the other.
     case floats(bigEndian: Bool)
     /// Several samples share a word, or a sample is not whole bytes: libavutil takes them apart.
     case described
@@ -50,6 +50,12 @@ struct SampleComponent: Sendable, Equatable {
       } else {
         .described
       }
+  }
+
+  /// Whether samples in floating point are those that are read and written: singles, one behind the other. Newer
+  /// versions of libavutil have halves (`gbrpf16le`), too.
+  static func areSingles(_ components: ArraySlice<AVComponentDescriptor>) -> Bool {
+    components.allSatisfy { $0.depth == 32 && $0.step == 4 && $0.shift == 0 }
   }
 
   /// The largest code, which floating point has at 1.

@@ -211,11 +211,10 @@ extension RestorationOptions {
         arguments.zeroShot.overlap ?? min(zeroShot.overlap, max(zeroShot.segment, 1) - 1)
       return
     }
-    self.init(values)
-    task = arguments.task.task ?? task
+    self.init(values, task: arguments.task.task ?? .denoise)
     radius = given.radius ?? radius
-    fusion = given.fusion ?? (task.gainsByFusion ? fusion : 0)
-    fusionNoise = given.fusionNoise ?? task.fusionNoise
+    fusion = given.fusion ?? fusion
+    fusionNoise = given.fusionNoise ?? fusionNoise
     chunk = given.chunk ?? chunk
     lookahead = given.lookahead ?? lookahead
     inversionSteps = given.inversionSteps ?? inversionSteps

@@ -42,6 +42,7 @@ struct TDMFilter: ParsableCommand {
   /// Parses, runs, and ends the process with the documented status. Nothing is left to be written then, so that the
   /// process can end at once whatever other threads are at.
   static func main() {
+    openClosedErrors()
     // oneDNN would tell of itself on stdout, among the frames.
     unsetenv("DNNL_VERBOSE")
     unsetenv("ONEDNN_VERBOSE")
@@ -65,6 +66,17 @@ struct TDMFilter: ParsableCommand {
       end(
         Failure(.usage, inOneLine(message(for: error)) + " (tdm-filter --help tells all options)"))
     }
+  }
+
+  /// Gives a closed stderr somewhere to go. Its number would else be that of the first socket or file that is opened, and messages
+  /// would be written there.
+  private static func openClosedErrors() {
+    guard fcntl(STDERR_FILENO, F_GETFD) < 0 else { return }
+    // stdin and stdout may be closed, too, and are told of: they stay so.
+    let null = open("/dev/null", O_WRONLY)
+    guard null >= 0, null != STDERR_FILENO else { return }
+    dup2(null, STDERR_FILENO)
+    close(null)
   }
 
   /// Lists of values come with a line for each.

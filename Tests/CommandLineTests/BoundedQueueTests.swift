@@ -92,6 +92,17 @@ struct BoundedQueueTests {
     #expect(try [queue.receive(), queue.receive(), queue.receive()] == [2, 4, nil])
   }
 
+  @Test("takes no time that grows with the square of its length", .timeLimit(.minutes(5)))
+  func longLine() throws {
+    let queue = BoundedQueue<Int>(capacity: 1)
+    let count = 1_000_000
+    for number in 0..<count { queue.append(number) }
+    queue.finish()
+    var sum = 0
+    while let number = try queue.receive() { sum += number }
+    #expect(sum == count * (count - 1) / 2)
+  }
+
   @Test("keeps the place of what takes no room, and the room of what takes some")
   func outsideTheBound() throws {
     let queue = BoundedQueue<Int>(capacity: 1)

@@ -65,6 +65,22 @@ struct ServiceTests {
     #expect(heard.last == "STOPPING=1")
   }
 
+  @Test("hears no messages, which are a person's, where stderr is closed")
+  func closedErrors() throws {
+    let name = "tdm-test-\(UUID())"
+    let receiver = try Receiver(name, isAbstract: true)
+    let filter = try FilterProcess(
+      ["-c", "exec \"$0\" \"$@\" 2>&-", FilterProcess.path] + Tiny.model() + Tiny.steps,
+      executable: "/bin/sh", environment: ["NOTIFY_SOCKET": "@" + name])
+    filter.feed(Y4M().stream(frames: 2))
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+    var heard: [String] = []
+    while heard.last != "STOPPING=1", let message = receiver.next() { heard.append(message) }
+    #expect(heard.last == "STOPPING=1")
+    #expect(!heard.contains { $0.hasPrefix("tdm-filter") }, "\(heard)")
+  }
+
   @Test("is no concern of a run that it did not start")
   func absent() throws {
     #expect(try ServiceNotifier { _ in nil } == nil)

@@ -199,6 +199,38 @@ struct PlanTests {
     }
   }
 
+  @Test("gives up its memory and its tensors where that is asked for, and makes new")
+  func release() throws {
+    let device = try CPUDevice(precision: .f32, threads: 1)
+    let graph = Graph(name: "test")
+    let x = graph.input([64, 32])
+    let y = graph.activation(.silu, graph.affine(x, scale: 2))
+    graph.output(y)
+    let plan = try device.plan(graph)
+    weak var held: (any DeviceTensor)?
+    func run(frames: Int) throws -> [Float] {
+      let tensors = (0..<2 * frames).map { _ in device.makeTensor([64, 32], storage: .exact) }
+      for frame in 0..<frames {
+        tensors[2 * frame].load(Array(repeating: 3, count: 64 * 32))
+        plan.bind(x, frame: frame, to: tensors[2 * frame])
+        plan.bind(y, frame: frame, to: tensors[2 * frame + 1])
+      }
+      try plan.run(frames: frames, outputs: frames, context: nil, window: nil)
+      held = tensors.last
+      var found = Tensor([64, 32]).elements
+      tensors[1].store(into: &found)
+      return found
+    }
+    let before = try run(frames: 5)
+    #expect(held != nil)
+    #expect(device.workspace.byteCount >= plan.workspaceByteCount(frames: 5))
+    plan.unbindAll()
+    device.releaseWorkspace()
+    #expect(held == nil && device.workspace.byteCount <= AlignedMemory.alignment)
+    #expect(try run(frames: 1) == before)
+    #expect(device.workspace.byteCount < plan.workspaceByteCount(frames: 5))
+  }
+
   @Test("never lets buffers that live at the same time overlap")
   func layout() {
     var numbers = Numbers(seed: 8)

@@ -73,6 +73,18 @@ struct ConfigTests {
     }
   }
 
+  @Test("a UNet that can be told its guidance is read as one that is not told")
+  func guidanceEmbedding() throws {
+    let plain = try UNetConfig(reader([:]))
+    for value in [JSON.integer(256), .null] {
+      #expect(try UNetConfig(reader(["time_cond_proj_dim": value])) == plain)
+    }
+    let message = refusal {
+      _ = try UNetConfig(reader(["time_cond_proj_dim": .string("256")]))
+    }
+    #expect(message.hasPrefix("config.json: time_cond_proj_dim: expected "), "\(message)")
+  }
+
   @Test("an AutoencoderHaar is known by its class")
   func haar() throws {
     let config = try AutoencoderConfig(
@@ -112,6 +124,21 @@ struct ConfigTests {
     #expect(vae.blockOutChannels == [64] && vae.layersPerBlock == 1)
     #expect(try AutoencoderTinyConfig(reader([:])).decoderBlockCounts == [3, 3, 3, 1])
     #expect(try CLIPTextConfig(reader([:])).hiddenSize == 512)
+  }
+
+  @Test(
+    "a scheduler's betas are read whichever class wrote them, and how it clips is not",
+    arguments: [
+      "DDIMScheduler", "DDIMParallelScheduler", "DDPMParallelScheduler", "SASolverScheduler",
+      "DPMSolverMultistepInverseScheduler",
+    ])
+  func schedulers(_ name: String) throws {
+    let config = try SchedulerConfig(
+      reader([
+        "_class_name": .string(name), "beta_end": .number(0.012), "thresholding": .bool(true),
+        "clip_sample": .bool(true),
+      ]))
+    #expect(config.betaEnd == 0.012)
   }
 
   @Test("a scheduler's numbers that are infinite are read over, as diffusers writes them")
@@ -191,7 +218,7 @@ struct ConfigTests {
       ("hidden_act", .string("relu"), { _ = try CLIPTextConfig($0) }),
       ("num_attention_heads", .integer(7), { _ = try CLIPTextConfig($0) }),
       ("model_type", .string("t5"), { _ = try CLIPTextConfig($0) }),
-      ("thresholding", .bool(true), { _ = try SchedulerConfig($0) }),
+      ("max_position_embeddings", .integer(2), { _ = try CLIPTextConfig($0) }),
       ("beta_schedule", .string("sigmoid"), { _ = try SchedulerConfig($0) }),
       ("prediction_type", .string("flow"), { _ = try SchedulerConfig($0) }),
       ("trained_betas", .array([.number(0.1)]), { _ = try SchedulerConfig($0) }),

@@ -26,7 +26,7 @@ struct PackedModelTests {
     #expect(try model.autoencoderConfig().latentChannels == 6)
     #expect(try model.textConfig().layerCount == 2)
     #expect(try model.schedulerConfig().predictionType == .vPrediction)
-    #expect(try model.tokenizer().encode("rain").count == 77)
+    #expect(try model.tokenizer(length: 77).encode("rain").count == 77)
     for part in [ModelPart.unet, .controlnet, .vae, .textEncoder] {
       let scope = try model.weights(of: part)
       for (name, shape) in [("first.weight", [3, 5] as Shape), ("second.weight", [7])] {

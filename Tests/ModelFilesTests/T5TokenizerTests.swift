@@ -62,7 +62,7 @@ struct T5TokenizerTests {
         let tokenizer = try model.t5Tokenizer(length: 226)
         #expect(tokenizer.paddingID == 0)
         #expect(tokenizer.encode("") == [1] + Array(repeating: 0, count: 225))
-        #expect(throws: ModelError.self) { try model.tokenizer() }
+        #expect(throws: ModelError.self) { try model.tokenizer(length: 77) }
       }
     }
   }

@@ -78,6 +78,17 @@ struct FusionTests {
     }
   }
 
+  @Test("waits for as much of the lookahead as it reads where no window reads any")
+  func latencyWithoutWindow() throws {
+    let restorer = try makeRestorer(options(2, chunk: 1, lookahead: 3) { $0.radius = 0 })
+    #expect(restorer.latency == 3)
+    var left = 0
+    for (index, frame) in StreamingTests.frames(9).enumerated() {
+      try restorer.push(frame) { _ in left += 1 }
+      #expect(left == max(0, index - 1))
+    }
+  }
+
   @Test("reads nothing across the end of a clip, a change of options or a cut")
   func boundaries() throws {
     let course = options(3, chunk: 1, lookahead: 2)

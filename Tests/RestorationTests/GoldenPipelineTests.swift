@@ -86,6 +86,30 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
     #expect(comparison.withinOne >= 0.999 && comparison.largestDifference <= 3, "\(comparison)")
   }
 
+  @Test("Prompts are as long as the text encoder reads, whatever the tokenizer's files say")
+  func tokenizerLimit() throws {
+    let clip = try Fixture.clip()
+    let options = StreamingTests.options {
+      $0.inversionSteps = 0
+      $0.steps = 1
+    }
+    func restore(_ path: String) throws -> [[Float]] {
+      try Restorer(
+        model: ModelFolder(path: path), options: options, width: clip.width, height: clip.height,
+        device: CPUDevice(precision: .f32, threads: 1)
+      ).restore([clip.frame(0).map { Float($0) }])
+    }
+    let expected = try restore(Fixture.thin.modelFolder())
+    try Fixture.thin.withCopy { folder in
+      let file = folder.appending(path: "tokenizer/tokenizer_config.json")
+      var config =
+        try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] ?? [:]
+      config["model_max_length"] = 512
+      try JSONSerialization.data(withJSONObject: config).write(to: file)
+      #expect(try restore(folder.path) == expected)
+    }
+  }
+
   @Test(
     "In bfloat16 the pipeline gives pictures like the reference's",
     arguments: try GoldenCase.all.get().filter {

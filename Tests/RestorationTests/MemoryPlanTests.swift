@@ -1,5 +1,8 @@
+import FixtureSupport
+import ModelFiles
 import Testing
 
+@testable import Kernels
 @testable import Restoration
 
 @Suite struct MemoryPlanTests {
@@ -77,6 +80,34 @@ import Testing
     for part in ["900x460", "give --memory \(enough)M or more", "--chunk"] {
       #expect(error.description.contains(part), "\(error)")
     }
+  }
+
+  @Test("After a change of options networks work in no more memory than is told for these")
+  func change() throws {
+    let clip = try Fixture.clip()
+    let device = try CPUDevice(precision: .f32, threads: 1)
+    let large = StreamingTests.options {
+      $0.inversionSteps = 1
+      $0.steps = 1
+      $0.chunk = 4
+      $0.lookahead = 2
+    }
+    let restorer = try Restorer(
+      model: ModelFolder(path: Fixture.thin.modelFolder()), options: large, width: clip.width,
+      height: clip.height, device: device)
+    func push(_ count: Int) throws {
+      for number in 0..<count {
+        try restorer.push(clip.frame(number % clip.frameCount).map { Float($0) }) { _ in }
+      }
+    }
+    try push(6)
+    #expect(device.workspace.byteCount <= restorer.memory.activations)
+    var small = large
+    small.chunk = 1
+    small.lookahead = 0
+    #expect(try restorer.change(to: small, emit: { _ in }) == nil)
+    try push(2)
+    #expect(device.workspace.byteCount <= restorer.memory.activations)
   }
 
   @Test("Features that do not fit the cache are refused")

@@ -30,6 +30,18 @@ import Testing
     #expect(options.chunk == 1 && options.lookahead == 0)
   }
 
+  @Test("A preset's fusion is for tasks that gain by it, with the noise that the task says")
+  func fusion() {
+    var values = Preset.live.values
+    values.fusion = 2
+    for task in RestorationTask.allCases {
+      let options = RestorationOptions(values, task: task)
+      #expect(options.task == task && options.fusionNoise == task.fusionNoise)
+      #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
+    }
+    #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)
+  }
+
   @Test("Tasks are known by name and alias")
   func tasks() {
     for task in RestorationTask.allCases {

@@ -17,6 +17,8 @@ final class PlainNetworks: PipelineNetworks {
   private(set) var groupSizes: [Int] = []
   private(set) var encodeCount = 0
   private(set) var tensorCount = 0
+  private var latents: [() -> PlainTensor?] = []
+  private(set) var releaseCount = 0
   private(set) var prompts: [String] = []
 
   /// For the tiles of a tiling.
@@ -33,6 +35,11 @@ final class PlainNetworks: PipelineNetworks {
 
   func discardLeftovers() {}
 
+  func releaseMemory() { releaseCount += 1 }
+
+  /// Latents and conditions that somebody holds.
+  var livingTensorCount: Int { latents.count { $0() != nil } }
+
   func makeFusion(height: Int, width: Int) -> any MotionFusion { PlainFusion(height * width * 3) }
 
   func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int {
@@ -45,7 +52,9 @@ final class PlainNetworks: PipelineNetworks {
 
   func makeLatent() -> any DeviceTensor {
     tensorCount += 1
-    return PlainTensor(latentShape)
+    let tensor = PlainTensor(latentShape)
+    latents.append { [weak tensor] in tensor }
+    return tensor
   }
 
   func makeCondition() -> any DeviceTensor { makeLatent() }

@@ -76,6 +76,29 @@ import Testing
     }
   }
 
+  @Test("Where no window reads later frames none is waited for, nor held")
+  func uselessLookahead() throws {
+    for change in [
+      OptionCase("radius 0") { $0.radius = 0 }, OptionCase("self") { $0.attention = .self },
+      OptionCase("first") { $0.attention = .first },
+    ] {
+      func options(lookahead: Int) -> RestorationOptions {
+        Self.options {
+          $0.chunk = 2
+          $0.lookahead = lookahead
+          change.change(&$0)
+        }
+      }
+      let (restorer, networks) = try makeRestorer(options(lookahead: 3))
+      let without = try makeRestorer(options(lookahead: 0)).restorer
+      #expect(restorer.latency == 2 && restorer.memory == without.memory)
+      #expect(try restorer.rehearse().groupSize == 2)
+      let frames = Self.frames(5)
+      #expect(try restorer.restore(frames) == without.restore(frames))
+      #expect(networks.groupSizes.max() == 2)
+    }
+  }
+
   @Test("Each frame is encoded and inverted once, on arrival")
   func workIsDoneOnce() throws {
     let options = Self.options {
@@ -109,6 +132,25 @@ import Testing
     let count = networks.tensorCount
     for frame in frames.dropFirst(10) { try restorer.push(frame) { _ in } }
     #expect(networks.tensorCount == count)
+  }
+
+  @Test("A frame's memory is the caller's again once it is taken")
+  func callersMemory() throws {
+    let (restorer, _) = try makeRestorer(
+      Self.options {
+        $0.chunk = 2
+        $0.colorFix = .wavelet
+      })
+    func place(_ frame: inout [Float]) -> Int {
+      frame.withUnsafeMutableBufferPointer { Int(bitPattern: $0.baseAddress) }
+    }
+    var frame = Self.frames(1)[0]
+    let before = place(&frame)
+    for number in 0..<7 {
+      frame[0] = Float(number)
+      try restorer.push(frame) { _ in }
+      #expect(place(&frame) == before)
+    }
   }
 
   @Test("Warming up evaluates every network once and changes no result")
@@ -173,6 +215,30 @@ import Testing
     }
     #expect(changed == apart)
     #expect(restorer.memory == (try makeRestorer(courses.last!).restorer.memory))
+  }
+
+  @Test("What former options made room for is given up when others take their place")
+  func changeReleases() throws {
+    let small = Self.options {
+      $0.chunk = 1
+      $0.lookahead = 0
+    }
+    let (changed, networks) = try makeRestorer(
+      Self.options {
+        $0.chunk = 4
+        $0.lookahead = 3
+        $0.guidance = 2
+      })
+    let frames = Self.frames(12)
+    for frame in frames { try changed.push(frame) { _ in } }
+    #expect(try changed.change(to: small, emit: { _ in }) == nil)
+    #expect(networks.releaseCount == 1)
+    let (fresh, ownNetworks) = try makeRestorer(small)
+    for frame in frames {
+      try changed.push(frame) { _ in }
+      try fresh.push(frame) { _ in }
+    }
+    #expect(networks.livingTensorCount == ownNetworks.livingTensorCount)
   }
 
   @Test("Options that the networks were not planned for, or that cannot be, change nothing")

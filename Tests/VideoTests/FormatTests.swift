@@ -1,3 +1,4 @@
+import CAVUtil
 import Testing
 
 @testable import Video
@@ -29,6 +30,36 @@ import Testing
     let error = #expect(throws: VideoError.self) { try PixelFormat(named: name) }
     #expect(error?.kind == .usage)
     #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+  }
+
+  @Test("of floating point, singles in planes can be used and nothing else")
+  func floatingPoint() throws {
+    func component(step: Int32, depth: Int32) -> AVComponentDescriptor {
+      var component = AVComponentDescriptor()
+      (component.step, component.depth) = (step, depth)
+      return component
+    }
+    let single = component(step: 4, depth: 32)
+    #expect(SampleComponent.areSingles([single, single, single]))
+    // As newer versions of libavutil describe gbrpf16le and rgbf32le.
+    for other in [component(step: 2, depth: 16), component(step: 12, depth: 32)] {
+      #expect(!SampleComponent.areSingles([other, other, other]))
+    }
+    for name in ["grayf32le", "gbrpf32be", "gbrapf32le"] {
+      #expect(try PixelFormat(named: name).depth == 32)
+    }
+  }
+
+  @Test("a format of floating point that can be used has singles in planes")
+  func floatingPointHere() throws {
+    var described: UnsafePointer<AVPixFmtDescriptor>?
+    while let next = av_pix_fmt_desc_next(described) {
+      described = next
+      guard Int32(truncatingIfNeeded: next.pointee.flags) & AV_PIX_FMT_FLAG_FLOAT != 0,
+        let format = try? PixelFormat(named: String(cString: next.pointee.name))
+      else { continue }
+      #expect(format.components.allSatisfy { $0.depth == 32 && $0.step == 4 }, "\(format)")
+    }
   }
 
   @Test("sizes and rates are read as people write them")

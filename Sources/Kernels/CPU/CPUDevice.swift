@@ -60,6 +60,8 @@ public final class CPUDevice: Device {
 
   public func discardUnusedWeights() { weights.discardUnused() }
 
+  public func releaseWorkspace() { workspace.release() }
+
   public func plan(_ graph: Graph) throws -> any Plan {
     enter()
     return try CPUPlan(graph, on: self)
@@ -81,6 +83,9 @@ public final class CPUDevice: Device {
 /// The memory that the activations of a run lie in, shared by all plans of a device since only one runs at a time.
 final class Workspace {
   private var memory = AlignedMemory(byteCount: 0)
+
+  var byteCount: Int { memory.byteCount }
+
   /// Memory of at least `byteCount` bytes, with whatever the last run left in it.
   func reserve(_ byteCount: Int) throws(OutOfMemory) -> UnsafeMutableRawPointer {
     if memory.byteCount < byteCount {
@@ -89,4 +94,7 @@ final class Workspace {
     }
     return memory.pointer
   }
+
+  /// Gives the memory back until it is reserved anew.
+  func release() { memory = AlignedMemory(byteCount: 0) }
 }

@@ -104,6 +104,13 @@ final class CPUPlan: Plan {
     precondition(found, "\(name): bound value is neither input nor output of that storage")
   }
 
+  func unbindAll() {
+    for row in rows.indices {
+      boundTensors[row] = []
+      boundPointers[row] = []
+    }
+  }
+
   func set(_ scalar: Value, to number: Float) {
     scalars[scalarRows.firstIndex(of: scalar)!] = number
   }

@@ -23,6 +23,9 @@ public protocol Device: AnyObject {
   /// Lets go of weights that no plan uses any more.
   func discardUnusedWeights()
 
+  /// Lets go of the memory that runs work in, which is as large as the largest of them needed; the next makes its own.
+  func releaseWorkspace()
+
   /// Makes everything that running the graph needs: weights reordered (shared with other plans of this device),
   /// primitives, one layout of all activations. Afterwards a run allocates nothing.
   /// - Throws: ``KernelError`` where the device cannot run an operation.
@@ -72,6 +75,10 @@ public protocol Plan: AnyObject {
 
   /// Has `value`, an input or output, read from or written to `tensor` for one frame of the runs that follow.
   func bind(_ value: Value, frame: Int, to tensor: any DeviceTensor)
+
+  /// Lets go of every tensor that is bound: what is run next has to be bound anew.
+  func unbindAll()
+
   func set(_ scalar: Value, to number: Float)
   func set(_ parameter: Parameter, to number: Float)
 

@@ -10,6 +10,9 @@ public final class ConditionEmbedding {
   public var workspaceByteCount: Int { network.workspaceByteCount }
   private let network: ImageNetwork
 
+  /// Lets go of the tensors of the last run.
+  public func releaseTensors() { network.releaseTensors() }
+
   /// - Parameters:
   ///   - height: of the picture, a multiple of the embedding's factor.
   ///   - width: likewise.

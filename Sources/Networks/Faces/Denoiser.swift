@@ -52,6 +52,13 @@ public final class Denoiser {
       controlled?.plan.workspaceByteCount(frames: frames) ?? 0)
   }
 
+  /// Lets go of the tensors of former runs: each frame's are else held until another frame takes its place, which with fewer
+  /// frames side by side none does.
+  public func releaseTensors() {
+    alone.plan.unbindAll()
+    controlled?.plan.unbindAll()
+  }
+
   /// Bytes of what ``makeFeatureCache(passes:slots:)`` makes.
   public func featureByteCount(passes: Int, slots: Int) -> Int {
     windowPlan.featureByteCount(passes: passes, slots: slots)

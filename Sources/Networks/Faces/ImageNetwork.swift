@@ -22,6 +22,9 @@ final class ImageNetwork {
   /// Bytes that it works in; networks of a device share them.
   var workspaceByteCount: Int { plan.workspaceByteCount(frames: 1) }
 
+  /// Lets go of the tensors of the last run.
+  func releaseTensors() { plan.unbindAll() }
+
   func run(_ x: any DeviceTensor, into result: any DeviceTensor) throws {
     plan.bind(input, frame: 0, to: x)
     plan.bind(output, frame: 0, to: result)

@@ -10,6 +10,9 @@ public final class LatentEncoder {
   public var workspaceByteCount: Int { network.workspaceByteCount }
   private let network: ImageNetwork
 
+  /// Lets go of the tensors of the last run.
+  public func releaseTensors() { network.releaseTensors() }
+
   /// - Parameters:
   ///   - height: of the picture, a multiple of the autoencoder's factor.
   ///   - width: likewise.
@@ -37,6 +40,9 @@ public final class LatentDecoder {
   /// Bytes that it works in; networks of a device share them.
   public var workspaceByteCount: Int { network.workspaceByteCount }
   private let network: ImageNetwork
+
+  /// Lets go of the tensors of the last run.
+  public func releaseTensors() { network.releaseTensors() }
 
   /// - Parameters:
   ///   - height: of the picture, a multiple of the autoencoder's factor.

@@ -1,3 +1,4 @@
+import DequeModule
 import Kernels
 import ModelFiles
 import Restoration
@@ -24,7 +25,7 @@ final class StreamRestoration {
   private let restorer: any FrameRestorer
   private let statistics: StreamStatistics
   /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters and alpha from them.
-  private var held: [Arrival] = []
+  private var held: Deque<Arrival> = []
   private var decoded: [Float] = []
   private var enlarged: [Float] = []
   /// The same of a frame that is passed through while another is restored.

@@ -1,3 +1,5 @@
+import DequeModule
+
 /// A first-in, first-out line between two threads that holds at most `capacity` elements: the thread that is faster
 /// waits for the other, so that memory does not grow with the stream.
 ///
@@ -13,7 +15,8 @@ final class BoundedQueue<Element: Sendable>: Sendable {
 
   private struct State {
     var capacity: Int
-    var elements: [(element: Element, takesRoom: Bool)] = []
+    /// What takes no room may be many, as late frames are behind one that is slow.
+    var elements: Deque<(element: Element, takesRoom: Bool)> = []
     /// Elements that take room.
     var occupied = 0
     var ending: Ending?

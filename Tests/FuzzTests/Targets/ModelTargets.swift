@@ -91,7 +91,7 @@ func fuzzTokenizer(_ bytes: UnsafeRawBufferPointer) {
   let paths = ["vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json"]
   for (path, part) in zip(paths, parts) where !part.isEmpty { files[path] = file(path, part) }
   guard let described = try? TokenizerFiles(MemoryTree(files: files)),
-    let tokenizer = try? CLIPTokenizer(described)
+    let tokenizer = try? CLIPTokenizer(described, length: 77)
   else { return }
   let tokens = tokenizer.encode(prompt)
   precondition(tokens.count == tokenizer.length)
@@ -128,7 +128,7 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   _ = try? folder.autoencoderConfig()
   _ = try? folder.textConfig()
   _ = try? folder.schedulerConfig()
-  _ = try? folder.tokenizer()
+  _ = try? folder.tokenizer(length: 77)
   _ = try? folder.t5Tokenizer(length: 226)
   _ = try? folder.presets()
   for part in ModelPart.allCases where part.weightsStem != nil {

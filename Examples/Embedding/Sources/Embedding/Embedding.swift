@@ -13,7 +13,8 @@ struct Embedding {
 
   static func main() throws {
     let model = try ModelFolder.embedded()
-    let options = RestorationOptions(try Preset.balanced.values(for: model))
+    // The task decides, too, whether frames are averaged along the motion: rain would only be smeared by that.
+    let options = RestorationOptions(try Preset.balanced.values(for: model), task: .denoise)
     let device = try CPUDevice(precision: CPUDevice.favoursBF16 ? .bf16 : .f32)
     let restorer = try Restorer(
       model: model, options: options, width: width, height: height, device: device)
