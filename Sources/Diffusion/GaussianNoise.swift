@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// Standard normal numbers that any language can make again: SplitMix64, 53-bit uniforms, Box-Muller pairs.
 ///
