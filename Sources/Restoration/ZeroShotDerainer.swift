@@ -69,9 +69,10 @@ public final class ZeroShotDerainer: FrameRestorer {
     let latentShape = networks.latentShape(frames: segment)
 
     let valueBytes = MemoryLayout<Float>.size
-    // What came, what was made of it, and a chunk of 13 pictures on its way to or from the networks.
+    // What came, what was made of it, and a chunk of pictures on its way to or from the networks.
     let frames =
-      (2 * segment + blending.overlap + 2) * canvas.frameCount + 2 * 13 * tiling.pictureCount
+      (2 * segment + blending.overlap + 2) * canvas.frameCount
+      + 2 * networks.coders.longestChunk * tiling.pictureCount
     memory = MemoryEstimate(
       weights: device.weightByteCount, activations: networks.workspaceByteCount,
       frames: frames * valueBytes + networks.heldByteCount
