@@ -2,7 +2,7 @@
 ///
 /// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything in lower case.
 public final class CLIPTokenizer: Sendable {
-  /// The number of tokens of every prompt, padding included: 77.
+  /// The number of tokens of every prompt, padding included; CLIP's own is 77.
   public let length: Int
   /// What follows the last token up to `length`.
   public let paddingID: Int32

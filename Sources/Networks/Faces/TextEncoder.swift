@@ -23,7 +23,7 @@ public final class TextEncoder {
   }
 
   /// - Parameter tokenIDs: as many as the model has positions: begin, the prompt, end and padding.
-  /// - Returns: [77, hiddenSize], the last hidden state.
+  /// - Returns: [maxPositionCount, hiddenSize], the last hidden state.
   /// - Throws: `ModelError` where the tokens are not the model's.
   public func encode(_ tokenIDs: [Int32]) throws -> Tensor {
     guard tokenIDs.count == model.config.maxPositionCount else {
