@@ -28,8 +28,9 @@ public final class ZeroShotDerainer: FrameRestorer {
   /// The frames of the segment under way, and what a former one made of the first of them.
   private var inputs: [[Float]] = []
   private var carried: [(sum: [Float], weight: Float)] = []
-  /// Of the clip.
+  /// The number of the segment under way in its clip, from 0.
   private var segmentNumber = 0
+  /// The number of its first frame among all that were pushed, those of former clips with them.
   private var firstNumber = 0
 
   /// Loads a model and makes everything ready for frames of one size.
