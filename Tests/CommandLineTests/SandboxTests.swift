@@ -11,6 +11,13 @@ struct SandboxTests {
     try Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0", "--sandbox", sandbox]
   }
 
+  /// Whether the kernel has Landlock, asked for through the interposed library: Swift cannot make the call.
+  private static let hasLandlock = Result {
+    let tests = SandboxTests()
+    let result = try Interposer.run("probe-loading", tests.options("off"), input: tests.stream)
+    return try #require(tests.outcome("landlock", in: result), "\(result.errors)") == "succeeded"
+  }
+
   /// What came of an attempt.
   private func outcome(_ attempt: String, in result: FilterResult) -> Substring? {
     result.errorLines.first { $0.hasPrefix("probe: \(attempt) ") }?
@@ -39,20 +46,20 @@ struct SandboxTests {
     #expect(result.output == free.output)
   }
 
-  @Test("lets nothing be written from the start, where the kernel has Landlock")
-  func changes() throws {
+  @Test("lets files be read while the model is being loaded")
+  func loading() throws {
     let result = try Interposer.run("probe-loading", options("auto"), input: stream)
     #expect(result.status == 0, "\(result.errors)")
-    #expect(outcome("open", in: result) == "succeeded")
-    guard outcome("landlock", in: result) == "succeeded" else { return }
-    #expect(outcome("create", in: result) == "EACCES", "\(result.errors)")
+    #expect(outcome("open", in: result) == "succeeded", "\(result.errors)")
   }
 
-  @Test("lets a plan write nothing either, where the kernel has Landlock")
-  func dryRun() throws {
-    let result = try Interposer.run("probe-loading", options("auto") + ["--dry-run"], input: stream)
+  @Test(
+    "lets nothing be written from the start, not even by a plan",
+    .enabled(if: try hasLandlock.get(), "the kernel has no Landlock"),
+    arguments: [[], ["--dry-run"]])
+  func changes(further: [String]) throws {
+    let result = try Interposer.run("probe-loading", options("auto") + further, input: stream)
     #expect(result.status == 0, "\(result.errors)")
-    guard outcome("landlock", in: result) == "succeeded" else { return }
     #expect(outcome("create", in: result) == "EACCES", "\(result.errors)")
   }
 
