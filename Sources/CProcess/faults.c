@@ -25,7 +25,7 @@ static void fault(int number) {
   case SIGFPE: tell("tdm-filter: a fault of the program's own, impossible arithmetic"); break;
   default: tell("tdm-filter: no memory left, or a fault of the program's own, a check that failed"); break;
   }
-  tell(": frames in work are lost; give it more memory, or report it with a core dump (ulimit -c unlimited)\n");
+  tell(": frames in progress are lost; give it more memory, or report it with a core dump (ulimit -c unlimited)\n");
   if (!keeps_core) _exit(fault_status);
   // The handler is gone by now (SA_RESETHAND): this one ends the process and leaves the core.
   raise(number);

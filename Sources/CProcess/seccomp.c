@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -83,6 +84,8 @@ struct program {
 
 static void add(struct program *program, unsigned short code, unsigned char yes, unsigned char no,
                 unsigned value) {
+  // A filter that was cut short would allow what it is to deny, and one that is too long is a fault of the program's own.
+  if (program->count == LONGEST) abort();
   program->steps[program->count++] = (struct sock_filter){code, yes, no, value};
 }
 

@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 /// Standard normal numbers that any language can make again: SplitMix64, 53-bit uniforms, Box-Muller pairs.
 ///
@@ -23,22 +19,4 @@ public struct GaussianNoise: Sendable {
     spare = radius * sin(angle)
     return Float(radius * cos(angle))
   }
-}
-
-/// Random bits that are the same in every run. Reference: Steele, Lea, Flood 2014.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  public init(state: UInt64) { self.state = state }
-
-  public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// 53 bits in [0, 1).
-  mutating func nextUniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 }

@@ -1,10 +1,5 @@
+import Glibc
 import ModelFiles
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// How much of the clean latent is left at each timestep, and what a network's output means under it.
 ///

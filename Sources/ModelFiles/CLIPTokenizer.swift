@@ -2,7 +2,7 @@
 ///
 /// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything in lower case.
 public final class CLIPTokenizer: Sendable {
-  /// The number of tokens of every prompt, padding included.
+  /// The number of tokens of every prompt, padding included; CLIP's own is 77.
   public let length: Int
   /// What follows the last token up to `length`.
   public let paddingID: Int32
@@ -11,7 +11,10 @@ public final class CLIPTokenizer: Sendable {
 
   private let start: Int32
   private let end: Int32
-  private let special: [TokenizerFiles.SpecialToken]
+  /// The tokens that are looked for in the prompt as it stands.
+  private let plain: AddedTokens
+  /// Those that are looked for in what is normalized of it.
+  private let normalized: AddedTokens
   private let pairs: BytePairEncoding
 
   /// - Parameter length: the number of tokens of every prompt, from 3: the text encoder's. What a tokenizer's own files say of it is
@@ -22,7 +25,8 @@ public final class CLIPTokenizer: Sendable {
     largestID = max(files.vocabulary.values.max() ?? 0, files.special.map(\.id).max() ?? 0)
     start = files.start
     end = files.end
-    special = files.special
+    plain = AddedTokens(files.special.filter { !$0.isNormalized })
+    normalized = AddedTokens(files.special.filter(\.isNormalized))
     pairs = try BytePairEncoding(
       vocabulary: files.vocabulary, pairs: files.pairs, unknown: files.unknown,
       place: files.pairsPlace)
@@ -44,12 +48,11 @@ public final class CLIPTokenizer: Sendable {
 
   /// - Parameter body: false ends the walk.
   private func forEachToken(of prompt: String, _ body: (Int32) -> Bool) {
-    for piece in Self.cut(prompt[...], at: special.filter { !$0.isNormalized }) {
+    for piece in plain.cut(prompt) {
       switch piece {
       case .token(let token): if !body(token) { return }
       case .text(let text):
-        let normalized = PromptText.normalize(text)
-        for piece in Self.cut(normalized[...], at: special.filter(\.isNormalized)) {
+        for piece in normalized.cut(PromptText.normalize(text)) {
           switch piece {
           case .token(let token): if !body(token) { return }
           case .text(let text):
@@ -64,39 +67,14 @@ public final class CLIPTokenizer: Sendable {
       }
     }
   }
+}
 
-  private enum Piece {
-    case text(Substring)
-    case token(Int32)
-  }
-
-  /// Cuts a text at special tokens: the leftmost first, of those that start together the longest.
-  private static func cut(
-    _ text: Substring, at tokens: [TokenizerFiles.SpecialToken]
-  ) -> [Piece] {
-    let patterns = tokens.map { (bytes: Array($0.text.utf8), id: $0.id) }
-    let bytes = text.utf8
-    var pieces: [Piece] = []
-    var start = bytes.startIndex
-    var position = start
-    while position < bytes.endIndex {
-      var match: (bytes: [UInt8], id: Int32)?
-      for pattern in patterns
-      where pattern.bytes[0] == bytes[position] && pattern.bytes.count > match?.bytes.count ?? 0
-        && bytes[position...].starts(with: pattern.bytes)
-      {
-        match = pattern
-      }
-      guard let match else {
-        bytes.formIndex(after: &position)
-        continue
-      }
-      if start < position { pieces.append(.text(text[start..<position])) }
-      pieces.append(.token(match.id))
-      bytes.formIndex(&position, offsetBy: match.bytes.count)
-      start = position
+extension AddedTokens {
+  fileprivate init(_ tokens: [TokenizerFiles.SpecialToken]) {
+    self.init()
+    // Of those that look alike when they are normalized the first counts, and an insertion takes the place of an earlier one.
+    for token in tokens.reversed() {
+      insert(AddedToken(text: token.text), as: token.text, id: token.id)
     }
-    if start < bytes.endIndex { pieces.append(.text(text[start...])) }
-    return pieces
   }
 }

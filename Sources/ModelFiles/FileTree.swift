@@ -1,10 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// Where a model's files lie: a folder, or a packed model. Paths are relative, with `/`.
 protocol FileTree: Sendable {

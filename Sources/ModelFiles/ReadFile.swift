@@ -1,10 +1,5 @@
+import Glibc
 import TensorCore
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// A file that is open to be read, piece by piece.
 ///

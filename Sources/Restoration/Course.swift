@@ -1,7 +1,7 @@
 import Diffusion
 import Kernels
 
-/// What options come to for networks that are planned: all of it that changes where the options do.
+/// Everything that is derived from the options in effect; made anew when they change.
 struct Course {
   let options: RestorationOptions
   let memory: MemoryEstimate

@@ -41,7 +41,8 @@ final class FrameFusion {
   func canAdvance(ending: Bool) -> Bool { heldCount > (ending ? 0 : ahead) }
 
   /// Gives the next frame.
-  /// - Precondition: since the last it has been asked for as often as it could be given.
+  /// - Precondition: ``canAdvance(ending:)``, and behind every frame that was taken all were given that could be: no more are held
+  ///   than this one still reads.
   func advance() {
     precondition(heldCount <= ahead + 1)
     fusion.fuse(

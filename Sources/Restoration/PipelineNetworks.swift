@@ -54,7 +54,7 @@ protocol PipelineNetworks: AnyObject {
   /// - Parameters:
   ///   - latents: of the frames side by side.
   ///   - conditions: as many, or none where `controlScale` is 0.
-  ///   - timestep: training timestep, 0..<1000.
+  ///   - timestep: training timestep, 0..<trainStepCount of the noise schedule.
   ///   - window: nil has every frame read itself alone.
   ///   - outputs: of the first frames; those without one are there for the others' windows.
   func predict(

@@ -34,8 +34,8 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   /// measurement goes by. Chosen by measuring, on compressed clips and on clean ones.
   public var fusionNoise: Double { self == .deartifact ? 10 : 0 }
 
-  /// Whether an average may change the finest detail. What compression leaves of that is not wrong, and is lost where a motion is not
-  /// met exactly.
+  /// Whether fusion may change the finest detail. Not after compression: what it has left of that is real, and averaging along a
+  /// motion that is not quite exact would blur it.
   var fusesFineDetail: Bool { self != .deartifact }
 
   /// The task with this name or alias.

@@ -2,7 +2,9 @@
 struct TokenCost {
   private let linear, square: Double
 
-  /// - Parameters: tokens and the seconds that they took, the fewer first.
+  /// - Parameters:
+  ///   - few: a number of tokens, and the seconds that they took.
+  ///   - many: the same of more tokens.
   init(_ few: (tokens: Int, seconds: Double), _ many: (tokens: Int, seconds: Double)) {
     let (n, m) = (Double(few.tokens), Double(many.tokens))
     // Noise in the measurement must not make more tokens cheaper.

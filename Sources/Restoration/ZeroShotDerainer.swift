@@ -28,8 +28,9 @@ public final class ZeroShotDerainer: FrameRestorer {
   /// The frames of the segment under way, and what a former one made of the first of them.
   private var inputs: [[Float]] = []
   private var carried: [(sum: [Float], weight: Float)] = []
-  /// Of the clip.
+  /// The number of the segment under way in its clip, from 0.
   private var segmentNumber = 0
+  /// The number of its first frame among all that were pushed, those of former clips with them.
   private var firstNumber = 0
 
   /// Loads a model and makes everything ready for frames of one size.
@@ -69,9 +70,10 @@ public final class ZeroShotDerainer: FrameRestorer {
     let latentShape = networks.latentShape(frames: segment)
 
     let valueBytes = MemoryLayout<Float>.size
-    // What came, what was made of it, and a chunk of 13 pictures on its way to or from the networks.
+    // What came, what was made of it, and a chunk of pictures on its way to or from the networks.
     let frames =
-      (2 * segment + blending.overlap + 2) * canvas.frameCount + 2 * 13 * tiling.pictureCount
+      (2 * segment + blending.overlap + 2) * canvas.frameCount
+      + 2 * networks.coders.longestChunk * tiling.pictureCount
     memory = MemoryEstimate(
       weights: device.weightByteCount, activations: networks.workspaceByteCount,
       frames: frames * valueBytes + networks.heldByteCount

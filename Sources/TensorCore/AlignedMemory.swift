@@ -1,10 +1,5 @@
+import Glibc
 import Synchronization
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// A block of zeroed memory on a 64-byte boundary (the width of a cache line and of an AVX-512 register), freed with
 /// its owner. Large blocks come straight from the kernel: pages that are never touched cost nothing.

@@ -1,3 +1,4 @@
+import FixtureSupport
 import Foundation
 import TensorCore
 import Testing
@@ -13,21 +14,29 @@ struct MemoryTests {
     "--preset", "live", "--size", size, "--pixel-format", "gray", "--scene-cut", "off",
   ]
 
-  /// Restores some frames.
-  /// - Returns: what the first line promises and what was resident at most, in bytes.
+  /// Restores two frames by the embedded model.
   private func run(_ options: [String] = []) throws -> (
     promised: Int, peak: Int, result: FilterResult
   ) {
-    let count = 2
-    let filter = try FilterProcess(Self.options + options, patience: 900)
-    filter.feed((0..<count * Self.byteCount).map { UInt8(truncatingIfNeeded: $0 * 31 % 251) })
-    // All are out while the program is still there to be asked.
-    filter.waitForOutput(count * Self.byteCount)
+    try run(Self.options + options, frames: 2, of: Self.byteCount, whileRunning: 2)
+  }
+
+  /// Restores some frames.
+  /// - Parameters:
+  ///   - byteCount: of a frame.
+  ///   - outputCount: frames that come out before the input ends: the program is still there to be asked.
+  /// - Returns: what the first line promises and what was resident at most until then, in bytes.
+  private func run(
+    _ arguments: [String], frames: Int, of byteCount: Int, whileRunning outputCount: Int
+  ) throws -> (promised: Int, peak: Int, result: FilterResult) {
+    let filter = try FilterProcess(arguments, patience: 900)
+    filter.feed((0..<frames * byteCount).map { UInt8(truncatingIfNeeded: $0 * 31 % 251) })
+    filter.waitForOutput(outputCount * byteCount)
     let peak = try filter.status("VmHWM") << 10
     filter.closeInput()
     let result = filter.wait()
     #expect(result.status == 0, "\(result.errors)")
-    #expect(result.output.count == count * Self.byteCount)
+    #expect(result.output.count == frames * byteCount)
     let line = try #require(result.errorLines.first)
     let amount = try #require(line.firstMatch(of: /memory ([0-9.]+) ([GMK])iB at most/))
     let promised = try #require(ByteCount(parsing: "\(amount.1)\(amount.2)")).bytes
@@ -48,6 +57,20 @@ struct MemoryTests {
       #expect(peak < promised + 20 << 20, "\(peak): \(result.errors)")
       #expect(peak > promised / 2, "\(peak): \(result.errors)")
     }
+  }
+
+  @Test("of zero-shot deraining is no more than the first line says, a whole segment long")
+  func zeroShot() throws {
+    // Large enough for the networks to take more than the program beside them.
+    let (width, height, segment) = (256, 192, 9)
+    let (promised, peak, result) = try run(
+      [
+        "--method", "zero-shot", "--model", FixtureFolder.video.modelFolder(), "--steps", "2",
+        "--skip", "1", "--segment", "\(segment)", "--overlap", "0", "--size", "\(width)x\(height)",
+        "--pixel-format", "gray",
+      ], frames: segment + 1, of: width * height, whileRunning: segment)
+    #expect(peak < promised + 20 << 20, "\(peak): \(result.errors)")
+    #expect(peak > promised / 2, "\(peak): \(result.errors)")
   }
 
   @Test("that cannot do is refused before anything is written")

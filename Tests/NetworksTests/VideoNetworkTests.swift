@@ -117,4 +117,14 @@ struct VideoNetworkTests {
       #expect(ClipChunks(count: count, length: length).ranges == expected)
     }
   }
+
+  @Test("The longest chunk is the longest of any clip")
+  func longestChunk() throws {
+    let coders = VideoCoders(
+      try AutoencoderKLCogVideoX(model), height: 32, width: 16, on: try CPUDevice(precision: .f32))
+    let chunks = (1...50).flatMap {
+      ClipChunks(count: coders.paddedCount($0), length: VideoCoders.framesAtATime).ranges
+    }
+    #expect(chunks.map(\.count).max() == coders.longestChunk)
+  }
 }

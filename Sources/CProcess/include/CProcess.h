@@ -8,8 +8,8 @@ void tdm_set_thread_name(const char *name);
 /// with one line on stderr and this status. Where core dumps are on, the signal then ends it as it always does.
 void tdm_end_on_fault(int status);
 
-/// Leaves this signal to a thread that waits for it (sigwait), which has it blocked as all threads of the program's own have, where the
-/// system hands it to a library's thread that has not.
+/// Leaves this signal to the thread that waits for it (sigwait). The program's own threads all block it; where the system delivers it
+/// to a library's thread that does not, that thread blocks it from then on and sends it to the process again.
 void tdm_leave_signal_to_waiting(int number);
 
 /// By Landlock: the calling thread, and threads that it makes from now on, write, make and remove no file, start no

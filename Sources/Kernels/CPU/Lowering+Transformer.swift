@@ -3,11 +3,13 @@ import TensorCore
 
 extension Lowering {
   /// Lowers what ``Graph/slice(_:_:)`` and its neighbours describe.
-  mutating func lowerForTransformers(_ node: Graph.Node, at index: Int) throws(KernelError) {
+  mutating func lower(
+    _ operation: TransformerOperation, _ node: Graph.Node, at index: Int
+  ) throws(KernelError) {
     let (value, inputs) = (node.output, node.inputs)
     let type = device.activationType
 
-    switch node.operation {
+    switch operation {
     case .slice(let range):
       let row = value.shape.count / value.shape[0]
       append(value, inputs, at: index, "slice") { _, sources, output in
@@ -33,10 +35,9 @@ extension Lowering {
       steps.append((step, value.scope))
 
     case .rmsNorm(let settings):
-      let source = operand(inputs[0], as: type)
+      let (source, output) = buffers(of: node, at: index)
       let step = try KernelStep(
-        settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
-        shape: value.shape, device)
+        settings, source: source, target: output, shape: value.shape, device)
       steps.append((step, value.scope))
 
     case .product:
@@ -45,38 +46,49 @@ extension Lowering {
           type.kernel, output, sources(0), sources(1), value.shape.count, execution.threads)
       }
 
-    case .rowScaling(let settings):
-      let vector = operand(inputs[1], as: .f32)
-      let rows = operand(inputs[0], as: type)
-      let addend = inputs.count > 2 ? operand(inputs[2], as: type) : nil
-      let output = target(value, inPlaceOf: inputs[0], at: index)
-      let step = KernelStep(
-        "row scaling", [rows, vector] + [addend].compactMap { $0 }, to: output
-      ) { execution, sources, output in
-        settings.compute(
-          output, sources(0), addend.map { _ in sources(2) },
-          by: sources(1).assumingMemoryBound(to: Float.self), channels: value.shape.channels,
-          type, execution.threads)
-      }
-      steps.append((step, value.scope))
+    case .rowScaling(let settings): lower(settings, node, at: index)
 
     case .biasedAttention(let headCount):
-      let operands =
-        inputs.dropLast().map { operand($0, as: type) } + [operand(inputs[3], as: .f32)]
-      let (tokens, dimension) = (value.shape.rows, value.shape.channels / headCount)
-      let step = KernelStep(
-        "biased attention", operands, to: target(value, at: index),
-        scratchByteCount: tdm_biased_attention_scratch(tokens, headCount, dimension)
-      ) { execution, sources, output in
-        tdm_biased_attention(
-          type.kernel, output, sources(0), sources(1), sources(2),
-          sources(3).assumingMemoryBound(to: Float.self), tokens, headCount, dimension,
-          execution.scratch, execution.threads)
-      }
-      steps.append((step, value.scope))
-
-    default: preconditionFailure("an operation that is lowered elsewhere")
+      lowerBiasedAttention(headCount: headCount, node, at: index)
     }
+  }
+
+  private mutating func lower(_ settings: RowScaling, _ node: Graph.Node, at index: Int) {
+    let (value, inputs) = (node.output, node.inputs)
+    let type = device.activationType
+    let vector = operand(inputs[1], as: .f32)
+    let rows = operand(inputs[0], as: type)
+    let addend = inputs.count > 2 ? operand(inputs[2], as: type) : nil
+    let output = target(value, inPlaceOf: inputs[0], at: index)
+    let step = KernelStep(
+      "row scaling", [rows, vector] + [addend].compactMap { $0 }, to: output
+    ) { execution, sources, output in
+      settings.compute(
+        output, sources(0), addend.map { _ in sources(2) },
+        by: sources(1).assumingMemoryBound(to: Float.self), channels: value.shape.channels,
+        type, execution.threads)
+    }
+    steps.append((step, value.scope))
+  }
+
+  private mutating func lowerBiasedAttention(
+    headCount: Int, _ node: Graph.Node, at index: Int
+  ) {
+    let (value, inputs) = (node.output, node.inputs)
+    let type = device.activationType
+    let operands =
+      inputs.dropLast().map { operand($0, as: type) } + [operand(inputs[3], as: .f32)]
+    let (tokens, dimension) = (value.shape.rows, value.shape.channels / headCount)
+    let step = KernelStep(
+      "biased attention", operands, to: target(value, at: index),
+      scratchByteCount: tdm_biased_attention_scratch(tokens, headCount, dimension)
+    ) { execution, sources, output in
+      tdm_biased_attention(
+        type.kernel, output, sources(0), sources(1), sources(2),
+        sources(3).assumingMemoryBound(to: Float.self), tokens, headCount, dimension,
+        execution.scratch, execution.threads)
+    }
+    steps.append((step, value.scope))
   }
 }
 

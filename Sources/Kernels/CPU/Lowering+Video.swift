@@ -3,11 +3,11 @@ import TensorCore
 
 extension Lowering {
   /// Lowers what ``Graph/pairMeans(_:)`` and its neighbours describe.
-  mutating func lowerForVideo(_ node: Graph.Node, at index: Int) {
+  mutating func lower(_ operation: VideoOperation, _ node: Graph.Node, at index: Int) {
     let (value, inputs) = (node.output, node.inputs)
     let type = device.activationType
 
-    switch node.operation {
+    switch operation {
     case .pairMeans:
       let from = inputs[0].shape
       append(value, inputs, at: index, "pair means") { execution, sources, output in
@@ -29,8 +29,6 @@ extension Lowering {
           type.kernel, output, sources(0), tdm_extents(inputs[0].shape), value.shape.channels,
           size, execution.threads)
       }
-
-    default: preconditionFailure("an operation that is lowered elsewhere")
     }
   }
 }

@@ -1,5 +1,4 @@
 import CKernels
-import COneDNN
 import TensorCore
 
 /// Turns a graph's operations into steps on buffers: chooses element types, adds conversions, and lets a result take
@@ -121,6 +120,12 @@ struct Lowering {
     return result
   }
 
+  /// What an operation of one input reads and writes, where the result may take the input's place.
+  mutating func buffers(of node: Graph.Node, at index: Int) -> (source: Buffer, target: Buffer) {
+    let source = operand(node.inputs[0], as: device.activationType)
+    return (source, target(node.output, inPlaceOf: node.inputs[0], at: index))
+  }
+
   private mutating func convert(_ source: Buffer, to target: Buffer, count: Int, scope: Scope) {
     affine(source, to: target, scale: 1, offset: 0, count: count, scope: scope)
   }
@@ -139,86 +144,20 @@ struct Lowering {
   // MARK: Operations
 
   private mutating func lower(_ node: Graph.Node, at index: Int) throws(KernelError) {
-    let value = node.output
-    let inputs = node.inputs
+    let (value, inputs) = (node.output, node.inputs)
     let count = value.shape.count
     let type = device.activationType
 
     switch node.operation {
-    case .input(let storage):
-      if value.scope == .context {
-        let buffer = makeBuffer(.context, .f32, count: count)
-        contextInputs.append((value, buffer))
-        placed[value.index] = buffer
-      } else {
-        placed[value.index] = bind(value, storage)
-      }
-
-    case .scalar:
-      scalars.append(value)
-
-    case .timestepEmbedding(let settings):
-      let row = scalars.firstIndex(of: inputs[0])!
-      append(value, [], at: index, "time embedding") { execution, _, output in
-        settings.write(
-          to: output.assumingMemoryBound(to: Float.self), channels: count,
-          timestep: execution.scalars[row])
-      }
-
-    case .convolution(let settings):
-      let source = operand(inputs[0], as: type)
-      let stepBias = settings.hasStepBias ? operand(inputs[1], as: .f32) : nil
-      let residual = settings.hasResidual ? inputs.last! : nil
-      let output = target(
-        value, inPlaceOf: residual?.index == inputs[0].index ? nil : residual, at: index)
-      let step = try ConvolutionStep(
-        settings, source: source, sourceShape: inputs[0].shape, stepBias: stepBias,
-        residual: residual.map { operand($0, as: output.type) }, target: output,
-        targetShape: value.shape, device)
-      steps.append((step, value.scope))
-
-    case .linear(let settings):
-      let source = operand(inputs[0], as: type)
-      let residual = settings.hasResidual ? inputs[1] : nil
-      let output = target(
-        value, inPlaceOf: residual?.index == inputs[0].index ? nil : residual, at: index)
-      let addend = residual.map { operand($0, as: output.type) }
-      let rows = value.shape.rows
-      let step: any Step =
-        device.precision == .f32 && device.favoursSgemm
-        ? try SgemmStep(
-          settings, rows: rows, source: source, residual: addend, target: output, device)
-        : try LinearStep(
-          settings, rows: rows, source: source, residual: addend, target: output, device)
-      steps.append((step, value.scope))
-
-    case .groupNorm(let settings):
-      let source = operand(inputs[0], as: type)
-      let step = try KernelStep(
-        settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
-        shape: value.shape, device)
-      steps.append((step, value.scope))
-
-    case .layerNorm(let settings):
-      let source = operand(inputs[0], as: type)
-      let step = try KernelStep(
-        settings, source: source, target: target(value, inPlaceOf: inputs[0], at: index),
-        shape: value.shape, device)
-      steps.append((step, value.scope))
-
-    case .attention(let settings):
-      let operands = inputs.map { operand($0, as: type) }
-      let step = AttentionStep(
-        settings, queries: operands[0], keys: operands[1], values: operands[2],
-        target: target(value, at: index), queryCount: value.shape.rows,
-        keyCount: inputs[1].shape.rows, device)
-      steps.append((step, value.scope))
-
-    case .windowStack(let settings):
-      let image = operand(inputs[0], as: type)
-      let step = WindowStackStep(
-        settings, image: image, target: target(value, at: index), pixelCount: value.shape.rows)
-      steps.append((step, value.scope))
+    case .input(let storage): lowerInput(value, storage)
+    case .scalar: scalars.append(value)
+    case .timestepEmbedding(let settings): lower(settings, node, at: index)
+    case .convolution(let settings): try lower(settings, node, at: index)
+    case .linear(let settings): try lower(settings, node, at: index)
+    case .groupNorm(let settings): try lower(settings, node, at: index)
+    case .layerNorm(let settings): try lower(settings, node, at: index)
+    case .attention(let settings): lower(settings, node, at: index)
+    case .windowStack(let settings): lower(settings, node, at: index)
 
     case .activation(let activation):
       append(value, inputs, inPlace: true, at: index, "activation") { execution, sources, output in
@@ -241,21 +180,8 @@ struct Lowering {
           execution.threads)
       }
 
-    case .concatenation(let scale):
-      let (a, b) = (inputs[0].shape.channels, inputs[1].shape.channels)
-      append(value, inputs, at: index, "concatenation") { execution, sources, output in
-        tdm_concat(
-          type.kernel, output, sources(0), a, sources(1), b, inputs.count > 2 ? sources(2) : nil,
-          execution.factor(scale), value.shape.rows, execution.threads)
-      }
-
-    case .upsampling:
-      let from = inputs[0].shape
-      append(value, inputs, at: index, "upsampling") { execution, sources, output in
-        tdm_upsample_nearest(
-          type.kernel, output, tdm_extents(value.shape), sources(0), tdm_extents(from),
-          from.channels, execution.threads)
-      }
+    case .concatenation(let scale): lowerConcatenation(scale: scale, node, at: index)
+    case .upsampling: lowerUpsampling(node, at: index)
 
     case .softClamp(let limit):
       append(value, inputs, inPlace: true, at: index, "soft clamp") { execution, sources, output in
@@ -268,34 +194,86 @@ struct Lowering {
       let output = target(value, inPlaceOf: inputs[0], at: index)
       affine(source, to: output, scale: scale, offset: offset, count: count, scope: value.scope)
 
-    case .haarAnalysis(let factors):
-      appendExact(value, inputs[0], at: index, "Haar transform") { execution, sources, output in
-        tdm_haar_analysis(
-          output.assumingMemoryBound(to: Float.self),
-          sources(0).assumingMemoryBound(to: Float.self),
-          value.shape[0], value.shape[1], value.shape[2] / 4, factors, execution.threads)
-      }
+    case .haarAnalysis(let factors): lowerHaarAnalysis(factors, node, at: index)
+    case .haarSynthesis(let factors): lowerHaarSynthesis(factors, node, at: index)
+    case .transformer(let operation): try lower(operation, node, at: index)
+    case .video(let operation): lower(operation, node, at: index)
+    }
+  }
 
-    case .haarSynthesis(let factors):
-      appendExact(value, inputs[0], at: index, "Haar transform") { execution, sources, output in
-        tdm_haar_synthesis(
-          output.assumingMemoryBound(to: Float.self),
-          sources(0).assumingMemoryBound(to: Float.self),
-          value.shape[0] / 2, value.shape[1] / 2, value.shape[2], factors, execution.threads)
-      }
+  private mutating func lowerInput(_ value: Value, _ storage: Storage) {
+    if value.scope == .context {
+      let buffer = makeBuffer(.context, .f32, count: value.shape.count)
+      contextInputs.append((value, buffer))
+      placed[value.index] = buffer
+    } else {
+      placed[value.index] = bind(value, storage)
+    }
+  }
 
-    case .slice, .stacking, .borrowing, .rmsNorm, .product, .rowScaling, .biasedAttention:
-      try lowerForTransformers(node, at: index)
-    case .pairMeans, .modulation, .unpatchifying: lowerForVideo(node, at: index)
+  private mutating func lower(_ settings: TimestepEmbedding, _ node: Graph.Node, at index: Int) {
+    let value = node.output
+    let row = scalars.firstIndex(of: node.inputs[0])!
+    append(value, [], at: index, "time embedding") { execution, _, output in
+      settings.write(
+        to: output.assumingMemoryBound(to: Float.self), channels: value.shape.count,
+        timestep: execution.scalars[row])
+    }
+  }
+
+  private mutating func lowerConcatenation(
+    scale: Parameter?, _ node: Graph.Node, at index: Int
+  ) {
+    let (value, inputs) = (node.output, node.inputs)
+    let type = device.activationType
+    let (a, b) = (inputs[0].shape.channels, inputs[1].shape.channels)
+    append(value, inputs, at: index, "concatenation") { execution, sources, output in
+      tdm_concat(
+        type.kernel, output, sources(0), a, sources(1), b, inputs.count > 2 ? sources(2) : nil,
+        execution.factor(scale), value.shape.rows, execution.threads)
+    }
+  }
+
+  private mutating func lowerUpsampling(_ node: Graph.Node, at index: Int) {
+    let (to, from) = (node.output.shape, node.inputs[0].shape)
+    let type = device.activationType
+    append(node.output, node.inputs, at: index, "upsampling") { execution, sources, output in
+      tdm_upsample_nearest(
+        type.kernel, output, tdm_extents(to), sources(0), tdm_extents(from), from.channels,
+        execution.threads)
+    }
+  }
+
+  private mutating func lowerHaarAnalysis(
+    _ factors: [Float], _ node: Graph.Node, at index: Int
+  ) {
+    let shape = node.output.shape
+    appendExact(node, at: index, "Haar transform") { execution, sources, output in
+      tdm_haar_analysis(
+        output.assumingMemoryBound(to: Float.self),
+        sources(0).assumingMemoryBound(to: Float.self), shape[0], shape[1], shape[2] / 4, factors,
+        execution.threads)
+    }
+  }
+
+  private mutating func lowerHaarSynthesis(
+    _ factors: [Float], _ node: Graph.Node, at index: Int
+  ) {
+    let shape = node.output.shape
+    appendExact(node, at: index, "Haar transform") { execution, sources, output in
+      tdm_haar_synthesis(
+        output.assumingMemoryBound(to: Float.self),
+        sources(0).assumingMemoryBound(to: Float.self), shape[0] / 2, shape[1] / 2, shape[2],
+        factors, execution.threads)
     }
   }
 
   /// An operation that reads and writes float32 only.
   private mutating func appendExact(
-    _ value: Value, _ input: Value, at index: Int, _ label: String,
-    _ kernel: @escaping KernelStep.Kernel
+    _ node: Graph.Node, at index: Int, _ label: String, _ kernel: @escaping KernelStep.Kernel
   ) {
-    let source = operand(input, as: .f32)
+    let value = node.output
+    let source = operand(node.inputs[0], as: .f32)
     let output = target(value, at: index)
     let exact =
       output.type == .f32 ? output : makeBuffer(output.place, .f32, count: value.shape.count)

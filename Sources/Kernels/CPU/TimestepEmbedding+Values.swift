@@ -1,8 +1,4 @@
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
+import Glibc
 
 extension TimestepEmbedding {
   /// In float32 throughout, as the networks were trained.

@@ -23,7 +23,7 @@ extension Graph {
     precondition(!range.isEmpty && range.lowerBound >= 0 && range.upperBound <= x.shape[0])
     if range == 0..<x.shape[0] { return x }
     return append(
-      .slice(range), [x], shape: Shape([range.count] + x.shape.extents.dropFirst()))
+      .transformer(.slice(range)), [x], shape: Shape([range.count] + x.shape.extents.dropFirst()))
   }
 
   /// Values one behind the other along their outermost extent; the others are alike.
@@ -32,7 +32,8 @@ extension Graph {
     precondition(
       values.allSatisfy { $0.shape.extents.dropFirst() == inner && $0.scope != .step })
     return append(
-      .stacking, values, shape: Shape([values.reduce(0) { $0 + $1.shape[0] }] + inner))
+      .transformer(.stacking), values, shape: Shape([values.reduce(0) { $0 + $1.shape[0] }] + inner)
+    )
   }
 
   /// The same elements under another shape.
@@ -44,20 +45,21 @@ extension Graph {
   /// x with its first rows those of the last frame of the run.
   public func borrowing(rows: Int, _ x: Value) -> Value {
     precondition(rows <= x.shape[0] && x.scope == .frame)
-    return append(.borrowing(rows: rows), [x], shape: x.shape)
+    return append(.transformer(.borrowing(rows: rows)), [x], shape: x.shape)
   }
 
   /// x / √(mean of squares + epsilon) · weight, over each token's channels.
   public func rmsNorm(_ sequence: Value, epsilon: Float, weight: WeightTensor) -> Value {
     precondition(sequence.shape.channels == weight.shape.count)
     return append(
-      .rmsNorm(RMSNorm(epsilon: epsilon, weight: weight)), [sequence], shape: sequence.shape)
+      .transformer(.rmsNorm(RMSNorm(epsilon: epsilon, weight: weight))), [sequence],
+      shape: sequence.shape)
   }
 
   /// a · b, element by element.
   public func product(_ a: Value, _ b: Value) -> Value {
     precondition(a.shape.count == b.shape.count && a.scope != .step && b.scope != .step)
-    return append(.product, [a, b], shape: a.shape)
+    return append(.transformer(.product), [a, b], shape: a.shape)
   }
 
   /// residual + x · (offset + scale) + shift, scale and shift by span of tokens.
@@ -75,7 +77,7 @@ extension Graph {
       precondition(max(span.scale, span.shift ?? 0) + channels <= vector.shape.count)
     }
     return append(
-      .rowScaling(RowScaling(spans: spans, offset: offset)),
+      .transformer(.rowScaling(RowScaling(spans: spans, offset: offset))),
       [x, vector] + [residual].compactMap { $0 }, shape: x.shape, scope: x.scope)
   }
 
@@ -91,6 +93,7 @@ extension Graph {
     precondition(keys.shape == queries.shape && values.shape == queries.shape)
     precondition(bias.shape == [headCount, tokens, tokens])
     return append(
-      .biasedAttention(headCount: headCount), [queries, keys, values, bias], shape: queries.shape)
+      .transformer(.biasedAttention(headCount: headCount)), [queries, keys, values, bias],
+      shape: queries.shape)
   }
 }

@@ -16,7 +16,8 @@ extension Graph {
   public func pairMeans(_ video: Value) -> Value {
     let shape = video.shape
     precondition(shape.rank == 4)
-    return append(.pairMeans, [video], shape: [(shape[0] + 1) / 2, shape[1], shape[2], shape[3]])
+    return append(
+      .video(.pairMeans), [video], shape: [(shape[0] + 1) / 2, shape[1], shape[2], shape[3]])
   }
 
   /// activation(x · factors + addends), these enlarged to the video's size.
@@ -29,7 +30,8 @@ extension Graph {
   ) -> Value {
     precondition(video.shape.rank == 4 && factors.shape.rank == 4)
     precondition(factors.shape == addends.shape && factors.shape[3] == video.shape[3])
-    return append(.modulation(activation), [video, factors, addends], shape: video.shape)
+    return append(
+      .video(.modulation(activation)), [video, factors, addends], shape: video.shape)
   }
 
   /// Pixels out of the patches that stand for them.
@@ -39,7 +41,7 @@ extension Graph {
     let shape = patches.shape
     precondition(shape.rank == 4 && shape[3] % (size * size) == 0)
     return append(
-      .unpatchifying(size: size), [patches],
+      .video(.unpatchifying(size: size)), [patches],
       shape: [shape[0], shape[1] * size, shape[2] * size, shape[3] / (size * size)])
   }
 }

@@ -63,6 +63,12 @@ enum Operation: Sendable {
   case haarSynthesis(factors: [Float])
   /// Input: scalar.
   case timestepEmbedding(TimestepEmbedding)
+  case transformer(TransformerOperation)
+  case video(VideoOperation)
+}
+
+/// What ``Graph/slice(_:_:)`` and its neighbours append.
+enum TransformerOperation: Sendable {
   /// Input: any. A range of the outermost extent.
   case slice(Range<Int>)
   /// Inputs: alike but for the outermost extent, one behind the other.
@@ -77,6 +83,10 @@ enum Operation: Sendable {
   case rowScaling(RowScaling)
   /// Inputs: queries, keys, values, bias.
   case biasedAttention(headCount: Int)
+}
+
+/// What ``Graph/pairMeans(_:)`` and its neighbours append.
+enum VideoOperation: Sendable {
   /// Input: video. Frames in pairs.
   case pairMeans
   /// Inputs: video, coarse factors, coarse addends.

@@ -4,7 +4,7 @@ import Kernels
 struct Conditioning {
   /// silu(time embedding), [4 · blockOutChannels[0]].
   let time: Value
-  /// Text features, [77, crossAttentionDimension].
+  /// Text features, [tokenCount, crossAttentionDimension].
   let context: Value
   /// Whether attention among pixels reads a window of frames.
   let readsWindow: Bool

@@ -29,7 +29,7 @@ struct Transformer2DModel {
 
   /// - Parameters:
   ///   - x: [H, W, channels]
-  ///   - conditioning: its text is [77, crossAttentionDimension].
+  ///   - conditioning: its text is [tokenCount, crossAttentionDimension].
   /// - Returns: shaped as `x`.
   func callAsFunction(_ x: Value, _ conditioning: Conditioning, in graph: Graph) -> Value {
     var h = projIn(norm(x, in: graph), in: graph)

@@ -67,7 +67,7 @@ public final class Denoiser {
   /// The plan whose attention reads the window.
   private var windowPlan: any Plan { (windowInControlNet ? controlled! : alone).plan }
 
-  /// - Parameter text: a prompt's features, [77, C].
+  /// - Parameter text: a prompt's features, [tokenCount, contextChannels].
   public func prepare(_ text: Tensor) -> Context { Context(text) }
 
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
@@ -79,7 +79,7 @@ public final class Denoiser {
   /// - Parameters:
   ///   - latents: xₜ of each frame, ``latentShape``, exact.
   ///   - conditions: of each frame, as ``ConditionEmbedding`` gives it; nil: without ControlNet.
-  ///   - timestep: 0..<1000.
+  ///   - timestep: 0..<trainStepCount of the noise schedule.
   ///   - context: of this denoiser.
   ///   - controlScale: what the ControlNet's output is multiplied by; at 0 it is not run.
   ///   - window: whose features each frame reads; nil: its own.

@@ -1,12 +1,7 @@
+import Glibc
 import Kernels
 import ModelFiles
 import TensorCore
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// CogVideoX's denoiser: a transformer over all frames of a clip at once, told by a prompt.
 ///

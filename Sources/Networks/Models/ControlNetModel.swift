@@ -48,8 +48,8 @@ public struct ControlNetModel {
   /// - Parameters:
   ///   - latent: the window's latents, [H, W, (2 · windowInput + 1) · inChannels].
   ///   - condition: the conditioning embedding's output, [H, W, blockOutChannels[0]].
-  ///   - timestep: a step's scalar, 0..<1000.
-  ///   - context: text features, [77, crossAttentionDimension].
+  ///   - timestep: a step's scalar, 0..<trainStepCount of the noise schedule.
+  ///   - context: text features, [tokenCount, crossAttentionDimension].
   ///   - readsWindow: whether attention among pixels reads a window of frames.
   public func callAsFunction(
     _ latent: Value, condition: Value, timestep: Value, context: Value, readsWindow: Bool,

@@ -1,12 +1,7 @@
+import Glibc
 import Kernels
 import ModelFiles
 import TensorCore
-
-#if canImport(Musl)
-  import Musl
-#else
-  import Glibc
-#endif
 
 /// T5's encoder: a feature for each token of a prompt.
 ///

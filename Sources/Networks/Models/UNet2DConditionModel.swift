@@ -42,8 +42,8 @@ public struct UNet2DConditionModel {
 
   /// - Parameters:
   ///   - latent: the window's latents, [H, W, (2 · windowInput + 1) · inChannels].
-  ///   - timestep: a step's scalar, 0..<1000.
-  ///   - context: text features, [77, contextChannels].
+  ///   - timestep: a step's scalar, 0..<trainStepCount of the noise schedule.
+  ///   - context: text features, [tokenCount, contextChannels].
   ///   - control: a ControlNet's output.
   ///   - controlScale: what that is multiplied by.
   /// - Returns: [H, W, outChannels]

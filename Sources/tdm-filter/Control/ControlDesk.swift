@@ -19,7 +19,7 @@ final class ControlDesk: Sendable {
     let wake: @Sendable () -> Void
     /// Ends reading; frames already read are finished.
     let drain: @Sendable () -> Void
-    /// Ends the program; frames in work are lost.
+    /// Ends the program; frames in progress are lost.
     let quit: @Sendable () -> Void
   }
 

@@ -20,7 +20,7 @@ extension Failure {
   init(_ error: any Error) {
     switch error {
     case let failure as Failure: self = failure
-    case is Quit: self.init(.terminated, "a client had it quit: frames in work are lost")
+    case is Quit: self.init(.terminated, "a client sent quit: frames in progress are lost")
     case let error as VideoError: self.init(Self.status(of: error.kind), error.description)
     case let error as ModelError:
       self.init(error.isOutOfMemory ? .internalFault : .unfitModel, error.description)

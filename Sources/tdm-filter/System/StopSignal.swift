@@ -70,7 +70,7 @@ final class StopSignal: Sendable {
         let name = number == SIGINT ? "SIGINT" : "SIGTERM"
         // A client's wish to stop is no signal: who sends the first one after it loses nothing either.
         if isSecond {
-          announce("\(name) again: ended at once, frames in work are lost")
+          announce("\(name) again: ended at once, frames in progress are lost")
           _exit((number == SIGINT ? ProgramStatus.interrupted : .terminated).rawValue)
         }
         announce("\(name): reading ends, frames already read are finished; once more ends at once")
