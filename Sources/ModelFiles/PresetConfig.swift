@@ -5,13 +5,14 @@ import StrictJSON
 /// Values that were found by measuring this model; what is not given is the program's own.
 public struct PresetConfig: Sendable, Equatable {
   public var inversionSteps, steps: Int?
-  public var radius, fusion, chunk, lookahead: Int?
+  public var radius, fusedRadius, fusion, chunk, lookahead: Int?
   /// Above 0, at most 1.
   public var strength: Double?
 
   static let fileName = "presets.json"
   private static let keys: Set = [
-    "inversion_steps", "steps", "strength", "radius", "fusion", "chunk", "lookahead",
+    "inversion_steps", "steps", "strength", "radius", "fused_radius", "fusion", "chunk",
+    "lookahead",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -26,6 +27,7 @@ public struct PresetConfig: Sendable, Equatable {
     inversionSteps = try number("inversion_steps", in: 0...1000)
     steps = try number("steps", in: 1...1000)
     radius = try number("radius", in: 0...64)
+    fusedRadius = try number("fused_radius", in: 0...64)
     fusion = try number("fusion", in: 0...16)
     chunk = try number("chunk", in: 0...4096)
     lookahead = try number("lookahead", in: 0...4096)

@@ -211,9 +211,8 @@ extension RestorationOptions {
         arguments.zeroShot.overlap ?? min(zeroShot.overlap, max(zeroShot.segment, 1) - 1)
       return
     }
-    self.init(values, task: arguments.task.task ?? .denoise)
+    self.init(values, task: arguments.task.task ?? .denoise, fusion: given.fusion)
     radius = given.radius ?? radius
-    fusion = given.fusion ?? fusion
     fusionNoise = given.fusionNoise ?? fusionNoise
     chunk = given.chunk ?? chunk
     lookahead = given.lookahead ?? lookahead

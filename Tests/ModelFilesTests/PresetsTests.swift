@@ -16,13 +16,13 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "fusion": 4, "chunk": 1, "lookahead": 0},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "fused_radius": 1, "fusion": 4, "chunk": 1, "lookahead": 0},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
     #expect(presets["balanced"]?.steps == 3)
     #expect(presets["balanced"]?.strength == 0.25)
-    #expect(presets["balanced"]?.radius == 2)
+    #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.fusedRadius == 1)
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
         && presets["balanced"]?.lookahead == 0)

@@ -34,12 +34,20 @@ import Testing
   func fusion() {
     var values = Preset.live.values
     values.fusion = 2
+    values.fusedRadius = 1
     for task in RestorationTask.allCases {
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
       #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
+      #expect(options.radius == (options.fusion > 0 ? 1 : 3), "\(task)")
     }
     #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)
+    // By hand it is for any task, and for none.
+    let (given, taken) = (
+      RestorationOptions(values, task: .derain, fusion: 4), RestorationOptions(values, fusion: 0)
+    )
+    #expect(given.fusion == 4 && given.radius == 1)
+    #expect(taken.fusion == 0 && taken.radius == 3)
   }
 
   @Test("Tasks are known by name and alias")
