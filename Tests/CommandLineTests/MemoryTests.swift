@@ -1,3 +1,4 @@
+import FixtureSupport
 import Foundation
 import TensorCore
 import Testing
@@ -13,21 +14,33 @@ struct MemoryTests {
     "--preset", "live", "--size", size, "--pixel-format", "gray", "--scene-cut", "off",
   ]
 
-  /// Restores some frames.
-  /// - Returns: what the first line promises and what was resident at most, in bytes.
+  /// Restores two frames by the embedded model.
   private func run(_ options: [String] = []) throws -> (
     promised: Int, peak: Int, result: FilterResult
   ) {
-    let count = 2
-    let filter = try FilterProcess(Self.options + options, patience: 900)
-    filter.feed((0..<count * Self.byteCount).map { UInt8(truncatingIfNeeded: $0 * 31 % 251) })
-    // All are out while the program is still there to be asked.
-    filter.waitForOutput(count * Self.byteCount)
+    let run = try run(Self.options + options, frames: 2, of: Self.byteCount) {
+      $0.waitForOutput(2 * Self.byteCount)
+    }
+    #expect(run.result.output.count == 2 * Self.byteCount)
+    return run
+  }
+
+  /// Restores some frames.
+  /// - Parameters:
+  ///   - byteCount: of a frame.
+  ///   - measured: returns when the program, which is still there to be asked, has done what it is measured by.
+  /// - Returns: what the first line promises and what was resident at most until then, in bytes.
+  private func run(
+    _ arguments: [String], frames: Int, of byteCount: Int,
+    until measured: (FilterProcess) throws -> Void
+  ) throws -> (promised: Int, peak: Int, result: FilterResult) {
+    let filter = try FilterProcess(arguments, patience: 900)
+    filter.feed((0..<frames * byteCount).map { UInt8(truncatingIfNeeded: $0 * 31 % 251) })
+    try measured(filter)
     let peak = try filter.status("VmHWM") << 10
     filter.closeInput()
     let result = filter.wait()
     #expect(result.status == 0, "\(result.errors)")
-    #expect(result.output.count == count * Self.byteCount)
     let line = try #require(result.errorLines.first)
     let amount = try #require(line.firstMatch(of: /memory: ([0-9.]+) ([GMK])iB at most/))
     let promised = try #require(ByteCount(parsing: "\(amount.1)\(amount.2)")).bytes
@@ -48,6 +61,31 @@ struct MemoryTests {
       #expect(peak < promised + 20 << 20, "\(peak): \(result.errors)")
       #expect(peak > promised / 2, "\(peak): \(result.errors)")
     }
+  }
+
+  @Test("of zero-shot deraining is no more than the first line says, for segments of any length")
+  func zeroShot() throws {
+    // Large enough for the networks to take more than the program beside them.
+    let (width, height, segment) = (384, 288, 9)
+    let byteCount = width * height
+    let path = ControlConnection.path()
+    let (promised, peak, result) = try run(
+      [
+        "--method", "zero-shot", "--model", FixtureFolder.video.modelFolder(), "--steps", "2",
+        "--skip", "1", "--segment", "\(segment)", "--overlap", "0", "--size", "\(width)x\(height)",
+        "--pixel-format", "gray", "--control", path,
+      ], frames: segment + 1, of: byteCount
+    ) { filter in
+      filter.waitForOutput(segment * byteCount)
+      // A change ends the clip, whose last segment is then a single frame.
+      let reply = try ControlConnection(path).ask(#"{"command":"set","guidance":9}"#)
+      #expect(reply.isOK, "\(reply.text)")
+      filter.feed([UInt8](repeating: 0, count: byteCount))
+      filter.waitForOutput((segment + 1) * byteCount)
+    }
+    #expect(result.output.count == (segment + 2) * byteCount)
+    #expect(peak < promised + 20 << 20, "\(peak): \(result.errors)")
+    #expect(peak > promised / 2, "\(peak): \(result.errors)")
   }
 
   @Test("that cannot do is refused before anything is written")

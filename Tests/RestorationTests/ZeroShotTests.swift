@@ -98,7 +98,7 @@ struct ZeroShotTests {
     #expect(try restorer.restoreClip() == restored)
   }
 
-  @Test("holds no more than it says before the first frame, and refuses what does not fit")
+  @Test("refuses a byte less than it says that it takes, and tells which option takes less")
   func memory() throws {
     let golden = try #require(try ZeroShotCase.all.get().first)
     let needed = try golden.restorer(.f32).memory.total
