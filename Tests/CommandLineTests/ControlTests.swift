@@ -259,7 +259,9 @@ struct ControlTests {
       saying: ["/nowhere/at/all/socket", "No such file"])
   }
 
-  @Test("has nothing to say to another user", .enabled(if: geteuid() == 0))
+  @Test(
+    "has nothing to say to another user",
+    .enabled(if: geteuid() == 0, "only root can be two users"))
   func otherUser() throws {
     let path = ControlConnection.path()
     let arguments = (try Tiny.model() + Tiny.steps + ["--control", path]).map { "'\($0)'" }
