@@ -15,17 +15,7 @@ struct DocumentationTests {
     try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
   }
 
-  /// The long options at the beginnings of the help's lines.
-  private var options: Set<String> {
-    var options: Set<String> = []
-    for line in TDMFilter.helpMessage().split(separator: "\n") where line.hasPrefix("  -") {
-      for word in line.split(separator: " ") where word.hasPrefix("--") {
-        options.insert(word.trimmingCharacters(in: CharacterSet(charactersIn: ",")))
-        break
-      }
-    }
-    return options
-  }
+  private let options = TDMFilter.longOptions
 
   /// The options that the man page has an entry for.
   private func documented() throws -> Set<String> {
@@ -58,16 +48,24 @@ struct DocumentationTests {
     }
   }
 
-  @Test("in the man page are all exit statuses")
+  @Test("in the man page, the README and the help are all exit statuses, and no others")
   func statuses() throws {
-    let page = try text("man/tdm-filter.1")
-    for status: ProgramStatus in [
-      .done, .usage, .badStream, .unfitModel, .internalFault, .insufficientMemory, .inputOutput,
-      .readerGone,
-      .interrupted,
-      .terminated,
-    ] {
-      #expect(page.contains(".It \(status.rawValue)\n"), "\(status)")
+    let page = try text("man/tdm-filter.1").matches(of: /(?m)^\.It ([0-9]+)$/).map { $0.1 }
+    let table = try text("README.md").split(separator: "\n| status | means |\n")[1]
+      .split(separator: "\n\n")[0]
+    let help = TDMFilter.configuration.discussion.split(separator: "Exit status: ")[1]
+    let named = [
+      "man page": page,
+      // The first column may have two.
+      "README": table.matches(of: /(?m)^\| ([0-9, ]+) \|/).flatMap {
+        $0.1.split(separator: ", ")
+      },
+      "help": help.matches(of: /[0-9]+/).map { $0.0 },
+    ]
+    for (place, numbers) in named {
+      #expect(
+        numbers.compactMap { Int32($0) }.sorted() == ProgramStatus.allCases.map(\.rawValue),
+        "\(place)")
     }
   }
 

@@ -1,5 +1,5 @@
 /// How the program ends, as scripts see it. The numbers are sysexits.h's where that has one.
-enum ProgramStatus: Int32, Sendable {
+enum ProgramStatus: Int32, CaseIterable, Sendable {
   /// Every frame that was read has been restored and written.
   case done = 0
   /// The command line cannot be understood, or asks for what does not exist.
