@@ -56,6 +56,39 @@ struct UsageTests {
     #expect(result.output.isEmpty)
   }
 
+  /// What both methods read, what belongs to neither, and what only zero-shot deraining reads; all others are only --method tdm's.
+  private static let sharedOptions: Set<String> = [
+    "--task", "--method", "--model", "--steps", "--guidance", "--negative-prompt", "--seed",
+    "--input-format", "--size", "--pixel-format", "--rate", "--matrix", "--range", "--precision",
+    "--threads", "--dry-run", "--when-late", "--sandbox", "--memory", "--status-fd", "--control",
+    "--progress", "--log-level", "--quiet", "--version", "--help",
+  ]
+  private static let zeroShotOptions: Set<String> = [
+    "--skip", "--switch-blocks", "--segment", "--overlap",
+  ]
+
+  @Test("refuses every option that the method does not read, none is passed over")
+  func otherMethods() throws {
+    // Of those that do not take a 1.
+    let values = [
+      "--preset": ["live"], "--attention": ["self"], "--start": ["noise"],
+      "--inversion-prompt": ["task"], "--color-fix": ["wavelet"], "--scene-cut": ["off"],
+      "--window-in-controlnet": [],
+    ]
+    let options = TDMFilter.longOptions
+    #expect(options.isSuperset(of: Self.sharedOptions.union(Self.zeroShotOptions)))
+    for option in options.subtracting(Self.sharedOptions) {
+      let (method, reader) =
+        Self.zeroShotOptions.contains(option) ? ("tdm", "zero-shot") : ("zero-shot", "tdm")
+      let words = ["--method", method, "--model", "m", option] + (values[option] ?? ["1"])
+      let failure = #expect(throws: Failure.self, "\(option)") { try settings(words) }
+      #expect(failure?.status == .usage)
+      #expect(
+        failure?.description.hasPrefix("\(option) is for --method \(reader),") == true,
+        "\(option): \(failure?.description ?? "accepted")")
+    }
+  }
+
   @Test(
     "tells its version and its help on stdout, with status 0", arguments: ["--version", "--help"])
   func help(option: String) throws {
