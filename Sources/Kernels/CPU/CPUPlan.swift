@@ -105,6 +105,14 @@ final class CPUPlan: Plan {
     precondition(found, "\(name): bound value is neither input nor output of that storage")
   }
 
+  func unbind(_ value: Value, frame: Int) {
+    for (row, entry) in rows.enumerated()
+    where entry.value == value && boundTensors[row].indices.contains(frame) {
+      boundTensors[row][frame] = nil
+      boundPointers[row][frame] = nil
+    }
+  }
+
   func set(_ scalar: Value, to number: Float) {
     scalars[scalarRows.firstIndex(of: scalar)!] = number
   }

@@ -72,6 +72,9 @@ public protocol Plan: AnyObject {
 
   /// Has `value`, an input or output, read from or written to `tensor` for one frame of the runs that follow.
   func bind(_ value: Value, frame: Int, to tensor: any DeviceTensor)
+
+  /// Gives up what was bound, which a plan otherwise keeps; nothing where nothing was.
+  func unbind(_ value: Value, frame: Int)
   func set(_ scalar: Value, to number: Float)
   func set(_ parameter: Parameter, to number: Float)
 

@@ -93,5 +93,14 @@ final class ChunkedNetwork {
   }
 
   /// Gives up what was kept for a next chunk.
-  func forget() { past = [] }
+  func forget() {
+    past = []
+    // Plans keep what is bound to them, and another length of chunk has another plan.
+    for network in planned.values {
+      for place in network.places {
+        if let past = place.past { network.plan.unbind(past, frame: 0) }
+        network.plan.unbind(place.kept, frame: 0)
+      }
+    }
+  }
 }
