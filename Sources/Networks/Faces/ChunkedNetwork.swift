@@ -27,8 +27,6 @@ final class ChunkedNetwork {
       places = past.places
       inputTensor = device.makeTensor(shape, storage: .exact)
       outputTensor = device.makeTensor(output.shape, storage: .exact)
-      plan.bind(input, frame: 0, to: inputTensor)
-      plan.bind(output, frame: 0, to: outputTensor)
     }
   }
 
@@ -85,6 +83,8 @@ final class ChunkedNetwork {
       if let past = place.past { network.plan.bind(past, frame: 0, to: tensor) }
       network.plan.bind(place.kept, frame: 0, to: tensor)
     }
+    network.plan.bind(network.input, frame: 0, to: network.inputTensor)
+    network.plan.bind(network.output, frame: 0, to: network.outputTensor)
     network.inputTensor.load(input)
     try network.plan.run(frames: 1, outputs: 1, context: nil, window: nil)
     var output = [Float](repeating: 0, count: network.outputTensor.shape.count)
@@ -93,5 +93,9 @@ final class ChunkedNetwork {
   }
 
   /// Gives up what was kept for a next chunk.
-  func forget() { past = [] }
+  func forget() {
+    past = []
+    // Plans keep what is bound to them, and another length of chunk has another plan.
+    for network in planned.values { network.plan.unbindAll() }
+  }
 }
