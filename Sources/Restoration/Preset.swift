@@ -61,7 +61,7 @@ public struct PresetValues: Sendable, Equatable {
   public var summary: String {
     let share = strength == 1 ? "1" : "\(strength)"
     let isOther = fusion > 0 && fusedRadius != radius
-    let fused = isOther ? " (\(fusedRadius) where frames are fused)" : ""
+    let fused = isOther ? " (fused: \(fusedRadius))" : ""
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
       + " --radius \(radius)\(fused) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
   }

@@ -60,7 +60,7 @@ struct TDMFilter: ParsableCommand {
       _exit(ProgramStatus.done.rawValue)
     } catch  where exitCode(for: error).isSuccess {
       // --help and --version.
-      print(fullMessage(for: error, columns: 100))
+      print(fullMessage(for: error, columns: 120))
       Glibc.exit(ProgramStatus.done.rawValue)
     } catch {
       end(
