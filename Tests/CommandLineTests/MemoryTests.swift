@@ -92,7 +92,8 @@ struct MemoryTests {
   func refusal() throws {
     for (option, size) in [("--memory", "2M"), ("--cache-memory", "1K")] {
       let result = try FilterProcess.run(
-        Self.options + ["--radius", "2", option, size], input: [UInt8](repeating: 0, count: Self.byteCount))
+        Self.options + ["--radius", "2", option, size],
+        input: [UInt8](repeating: 0, count: Self.byteCount))
       expectFailure(result, .insufficientMemory, saying: [option, Self.size, "--radius"])
       #expect(result.output.isEmpty)
     }
