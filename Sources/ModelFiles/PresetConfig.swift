@@ -5,13 +5,15 @@ import StrictJSON
 /// Values that were found by measuring this model; what is not given is the program's own.
 public struct PresetConfig: Sendable, Equatable {
   public var inversionSteps, steps: Int?
-  public var radius, fusedRadius, fusion, chunk, lookahead: Int?
+  public var radius, fusion, chunk, lookahead: Int?
+  /// The radius of tasks that have another, by their names.
+  public var taskRadius: [String: Int] = [:]
   /// Above 0, at most 1.
   public var strength: Double?
 
   static let fileName = "presets.json"
   private static let keys: Set = [
-    "inversion_steps", "steps", "strength", "radius", "fused_radius", "fusion", "chunk",
+    "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "chunk",
     "lookahead",
   ]
 
@@ -27,7 +29,13 @@ public struct PresetConfig: Sendable, Equatable {
     inversionSteps = try number("inversion_steps", in: 0...1000)
     steps = try number("steps", in: 1...1000)
     radius = try number("radius", in: 0...64)
-    fusedRadius = try number("fused_radius", in: 0...64)
+    if let value = reader.members["task_radius"] {
+      guard let members = value.object else {
+        throw reader.error("task_radius", expected: "an object of radii by their tasks")
+      }
+      let tasks = ConfigReader(file: "\(reader.file): task_radius", members: members)
+      for task in members.keys { taskRadius[task] = try tasks.int(task, default: 0, in: 0...64) }
+    }
     fusion = try number("fusion", in: 0...16)
     chunk = try number("chunk", in: 0...4096)
     lookahead = try number("lookahead", in: 0...4096)

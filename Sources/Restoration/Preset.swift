@@ -28,7 +28,15 @@ public enum Preset: String, CaseIterable, Sendable {
     values.steps = own?.steps ?? values.steps
     values.strength = own?.strength ?? values.strength
     values.radius = own?.radius ?? values.radius
-    values.fusedRadius = own?.fusedRadius ?? own?.radius ?? values.fusedRadius
+    for (name, radius) in own?.taskRadius ?? [:] {
+      guard let task = RestorationTask(rawValue: name) else {
+        let tasks = RestorationTask.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ModelError(
+          "\(model.name): presets.json: \(rawValue): task_radius: expected some of \(tasks), "
+            + "found \"\(name)\"")
+      }
+      values.taskRadius[task] = radius
+    }
     values.fusion = own?.fusion ?? values.fusion
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
@@ -46,8 +54,8 @@ public struct PresetValues: Sendable, Equatable {
   public var strength = 1.0
   /// Frames on either side that a frame reads.
   public var radius = 3
-  /// The same where frames are fused, and have something of their neighbours already.
-  public var fusedRadius = 3
+  /// The same for tasks that have another.
+  public var taskRadius: [RestorationTask: Int] = [:]
   /// Frames on either side that a frame is averaged with before the networks see it, for tasks that gain by it
   /// (``RestorationTask/gainsByFusion``).
   public var fusion = 0
@@ -56,13 +64,15 @@ public struct PresetValues: Sendable, Equatable {
   /// Frames sampled beyond the chunk.
   public var lookahead: Int
 
-  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4 --lookahead 3`, behind the radius the one
-  /// of fused frames where it is another.
+  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4 --lookahead 3`, behind the radius those of
+  /// tasks that have another.
   public var summary: String {
     let share = strength == 1 ? "1" : "\(strength)"
-    let isOther = fusion > 0 && fusedRadius != radius
-    let fused = isOther ? " (fused: \(fusedRadius))" : ""
+    let others = RestorationTask.allCases.compactMap { task in
+      taskRadius[task].map { "\(task.rawValue): \($0)" }
+    }
+    let tasks = others.isEmpty ? "" : " (\(others.joined(separator: ", ")))"
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
-      + " --radius \(radius)\(fused) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
+      + " --radius \(radius)\(tasks) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
   }
 }

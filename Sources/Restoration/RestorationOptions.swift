@@ -83,14 +83,12 @@ public struct RestorationOptions: Sendable, Equatable {
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain by it alone
   /// (``RestorationTask/gainsByFusion``), and taken to have the noise that the task says (``RestorationTask/fusionNoise``).
-  /// - Parameter fusion: in place of what preset and task come to.
   public init(
-    _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise,
-    fusion: Int? = nil
+    _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {
     self.task = task
-    self.fusion = fusion ?? (task.gainsByFusion ? values.fusion : 0)
-    radius = self.fusion > 0 ? values.fusedRadius : values.radius
+    fusion = task.gainsByFusion ? values.fusion : 0
+    radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
     lookahead = values.lookahead
     fusionNoise = task.fusionNoise
@@ -116,7 +114,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var presetValues: PresetValues {
     PresetValues(
       inversionSteps: inversionSteps, steps: steps, strength: strength, radius: radius,
-      fusedRadius: radius, fusion: fusion, chunk: chunk, lookahead: lookahead)
+      fusion: fusion, chunk: chunk, lookahead: lookahead)
   }
 
   /// The prompt that sampling follows.

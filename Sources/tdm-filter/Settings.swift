@@ -211,7 +211,8 @@ extension RestorationOptions {
         arguments.zeroShot.overlap ?? min(zeroShot.overlap, max(zeroShot.segment, 1) - 1)
       return
     }
-    self.init(values, task: arguments.task.task ?? .denoise, fusion: given.fusion)
+    self.init(values, task: arguments.task.task ?? .denoise)
+    fusion = given.fusion ?? fusion
     radius = given.radius ?? radius
     fusionNoise = given.fusionNoise ?? fusionNoise
     chunk = given.chunk ?? chunk

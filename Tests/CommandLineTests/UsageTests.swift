@@ -144,6 +144,25 @@ struct UsageTests {
     }
   }
 
+  @Test("takes the radius that the preset says for the task, and refuses tasks that there are not")
+  func taskRadius() throws {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
+    func radius(_ tasks: String, _ words: [String]) throws -> Int {
+      try Data("{\"balanced\": {\"radius\": 1, \"task_radius\": {\(tasks)}}}".utf8)
+        .write(to: folder.appending(path: "presets.json"))
+      let settings = try settings(["--model", folder.path] + words)
+      return try settings.options(for: settings.openModel()).radius
+    }
+    #expect(try radius(#""derain": 2"#, []) == 1)
+    #expect(try radius(#""derain": 2"#, ["--task", "derain"]) == 2)
+    #expect(try radius(#""derain": 2"#, ["--task", "derain", "--radius", "5"]) == 5)
+    let error = #expect(throws: ModelError.self) { try radius(#""unrain": 2"#, []) }
+    #expect(error?.description.contains("unrain") == true)
+  }
+
   @Test("knows the tasks' other names", arguments: [("mp4", "deartifact"), ("sr", "superres")])
   func alias(alias: String, task: String) throws {
     let options = try settings(["--task", alias]).options(for: .embedded())

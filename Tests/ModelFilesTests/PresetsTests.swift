@@ -16,13 +16,13 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "fused_radius": 1, "fusion": 4, "chunk": 1, "lookahead": 0},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "chunk": 1, "lookahead": 0},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
     #expect(presets["balanced"]?.steps == 3)
     #expect(presets["balanced"]?.strength == 0.25)
-    #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.fusedRadius == 1)
+    #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.taskRadius == ["derain": 1])
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
         && presets["balanced"]?.lookahead == 0)
@@ -45,7 +45,10 @@ struct PresetsTests {
       (#"{"live": {"steps": 0}}"#, "steps"), (#"{"live": {"steps": 2.5}}"#, "steps"),
       (#"{"live": {"inversion_steps": -1}}"#, "inversion_steps"),
       (#"{"live": {"strength": 0}}"#, "strength"), (#"{"live": {"strength": 1.5}}"#, "strength"),
-      (#"{"live": {"radius": -3}}"#, "radius"), (#"{"live": {"guidance": 3}}"#, "guidance"),
+      (#"{"live": {"radius": -3}}"#, "radius"),
+      (#"{"live": {"task_radius": 2}}"#, "task_radius"),
+      (#"{"live": {"task_radius": {"derain": 65}}}"#, "derain"),
+      (#"{"live": {"guidance": 3}}"#, "guidance"),
       (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
     ])
   func refused(_ json: String, _ named: String) {

@@ -30,24 +30,18 @@ import Testing
     #expect(options.chunk == 1 && options.lookahead == 0)
   }
 
-  @Test("A preset's fusion is for tasks that gain by it, with the noise that the task says")
+  @Test("A preset's fusion is for tasks that gain by it, and some have a radius of their own")
   func fusion() {
     var values = Preset.live.values
     values.fusion = 2
-    values.fusedRadius = 1
+    values.taskRadius = [.derain: 1]
     for task in RestorationTask.allCases {
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
       #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
-      #expect(options.radius == (options.fusion > 0 ? 1 : 3), "\(task)")
+      #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
     }
     #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)
-    // By hand it is for any task, and for none.
-    let (given, taken) = (
-      RestorationOptions(values, task: .derain, fusion: 4), RestorationOptions(values, fusion: 0)
-    )
-    #expect(given.fusion == 4 && given.radius == 1)
-    #expect(taken.fusion == 0 && taken.radius == 3)
   }
 
   @Test("Tasks are known by name and alias")
