@@ -128,33 +128,26 @@ struct UsageTests {
 
   @Test("fuses noisy and compressed frames as the preset says, and others where it is told to")
   func fusion() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
-    try Data(#"{"balanced": {"fusion": 2}}"#.utf8).write(to: folder.appending(path: "presets.json"))
-    for (words, expected, noise) in [
-      ([], 2, 0), (["--task", "derain"], 0, 0), (["--task", "derain", "--fusion", "3"], 3, 0),
-      (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 2, 10),
-      (["--task", "mp4", "--fusion-noise", "2.5"], 2, 2.5),
-    ] {
-      let settings = try settings(["--model", folder.path] + words)
-      let options = try settings.options(for: settings.openModel())
-      #expect(options.fusion == expected && options.fusionNoise == noise, "\(words)")
+    try withPresets(#"{"balanced": {"fusion": 2}}"#) { path in
+      for (words, expected, noise) in [
+        ([], 2, 0), (["--task", "derain"], 0, 0), (["--task", "derain", "--fusion", "3"], 3, 0),
+        (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 2, 10),
+        (["--task", "mp4", "--fusion-noise", "2.5"], 2, 2.5),
+      ] {
+        let settings = try settings(["--model", path] + words)
+        let options = try settings.options(for: settings.openModel())
+        #expect(options.fusion == expected && options.fusionNoise == noise, "\(words)")
+      }
     }
   }
 
   @Test("takes the radius that the preset says for the task, and refuses tasks that there are not")
   func taskRadius() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
     func radius(_ tasks: String, _ words: [String]) throws -> Int {
-      try Data("{\"balanced\": {\"radius\": 1, \"task_radius\": {\(tasks)}}}".utf8)
-        .write(to: folder.appending(path: "presets.json"))
-      let settings = try settings(["--model", folder.path] + words)
-      return try settings.options(for: settings.openModel()).radius
+      try withPresets(#"{"balanced": {"radius": 1, "task_radius": {\#(tasks)}}}"#) { path in
+        let settings = try settings(["--model", path] + words)
+        return try settings.options(for: settings.openModel()).radius
+      }
     }
     #expect(try radius(#""derain": 2"#, []) == 1)
     #expect(try radius(#""derain": 2"#, ["--task", "derain"]) == 2)

@@ -85,17 +85,12 @@ struct WhenLateTests {
 
   @Test("places are there for the chunk that the model says, unless another is given")
   func chunkOfModel() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID())")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    try Data("{}".utf8).write(to: folder.appending(path: "model_index.json"))
-    try Data(#"{"live": {"chunk": 9}, "paper": {"chunk": 0}}"#.utf8)
-      .write(to: folder.appending(path: "presets.json"))
-
     func places(_ options: String...) throws -> Int {
-      let settings = try Settings(
-        TDMFilter.parse(["--model", folder.path, "--when-late", "skip"] + options))
-      return try settings.whenLate.places(settings.options(for: settings.openModel()))
+      try withPresets(#"{"live": {"chunk": 9}, "paper": {"chunk": 0}}"#) { path in
+        let settings = try Settings(
+          TDMFilter.parse(["--model", path, "--when-late", "skip"] + options))
+        return try settings.whenLate.places(settings.options(for: settings.openModel()))
+      }
     }
     #expect(try places("--preset", "live") == 11)
     #expect(try places("--preset", "live", "--chunk", "1") == 3)
