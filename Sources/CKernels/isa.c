@@ -36,8 +36,9 @@ static tdm_isa detect(void) {
   return amx_offered() && amx_permitted() ? TDM_ISA_AMX_BF16 : TDM_ISA_AVX512_BF16;
 }
 
-// AMD's cores start as many VDPBF16PS a cycle as float32 FMAs, each of twice the products. Intel's start one in two cycles beside two FMAs
-// a cycle: half the products, so that bfloat16 pays only by AMX, which virtual machines may be without.
+// AMD's cores start as many VDPBF16PS a cycle as float32 FMAs, each of twice the products. Intel's
+// start one in two cycles beside two FMAs a cycle: half the products, so that bfloat16 pays only by
+// AMX, which virtual machines may be without.
 static int avx512_bf16_pays(void) { return !__builtin_cpu_is("intel"); }
 #else
 static tdm_isa detect(void) { return TDM_ISA_PLAIN; }

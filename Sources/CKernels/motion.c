@@ -68,10 +68,6 @@ typedef struct {
   size_t channels;
 } level_job;
 
-TDM_INLINE size_t clamped(ptrdiff_t i, size_t count) {
-  return i < 0 ? 0 : (size_t)i < count ? (size_t)i : count - 1;
-}
-
 /// The means of blocks of 2 x 2 pixels and of their channels.
 TDM_INLINE void halve_body(const level_job *j, size_t row) {
   size_t line = j->from.width * j->channels;
@@ -93,8 +89,8 @@ TDM_DISPATCH(halve, (const level_job *j, size_t row), (j, row))
 /// (1 2 1) / 4 along both sides, from `x` to `out`.
 TDM_INLINE void soften_body(const level_job *j, size_t row) {
   size_t w = j->to.width, h = j->to.height;
-  const float *m = j->x + row * w, *a = j->x + clamped((ptrdiff_t)row - 1, h) * w;
-  const float *b = j->x + clamped((ptrdiff_t)row + 1, h) * w;
+  const float *m = j->x + row * w, *a = j->x + tdm_clamped((ptrdiff_t)row - 1, h) * w;
+  const float *b = j->x + tdm_clamped((ptrdiff_t)row + 1, h) * w;
   float *out = j->out + row * w;
 #define COLUMN(i) (a[i] + 2 * m[i] + b[i])
   for (size_t i = 1; i + 1 < w; i++)
@@ -107,8 +103,8 @@ TDM_DISPATCH(soften, (const level_job *j, size_t row), (j, row))
 
 TDM_INLINE void slope_body(const level_job *j, size_t row) {
   size_t w = j->to.width, h = j->to.height;
-  const float *m = j->out + row * w, *a = j->out + clamped((ptrdiff_t)row - 1, h) * w;
-  const float *b = j->out + clamped((ptrdiff_t)row + 1, h) * w;
+  const float *m = j->out + row * w, *a = j->out + tdm_clamped((ptrdiff_t)row - 1, h) * w;
+  const float *b = j->out + tdm_clamped((ptrdiff_t)row + 1, h) * w;
   float *gx = j->out + (h + row) * w, *gy = j->out + (2 * h + row) * w;
   for (size_t i = 1; i + 1 < w; i++) gx[i] = (m[i + 1] - m[i - 1]) * 0.5f;
   gx[0] = (m[1] - m[0]) * 0.5f;
@@ -170,7 +166,7 @@ TDM_INLINE void look(float *patch, const float *picture, size s, float x, float 
     for (int r = 0; r <= SIDE; r++)
       for (int c = 0; c <= SIDE; c++)
         region[r * (SIDE + 1) + c] =
-            picture[clamped(top + r, s.height) * s.width + clamped(left + c, s.width)];
+            picture[tdm_clamped(top + r, s.height) * s.width + tdm_clamped(left + c, s.width)];
   }
   float a = (1 - fx) * (1 - fy), b = fx * (1 - fy), c = (1 - fx) * fy, d = fx * fy;
   for (int r = 0; r < SIDE; r++) {
@@ -243,8 +239,8 @@ TDM_INLINE void match_body(const flow_job *j, size_t row) {
       static const int around[5][2] = {{0, 0}, {-SIDE, 0}, {SIDE, 0}, {0, -SIDE}, {0, SIDE}};
       size cs = j->coarse_size;
       for (int i = 0; i < 5; i++) {
-        size_t cx = clamped(((ptrdiff_t)x + SIDE / 2 + around[i][0]) / 2, cs.width);
-        size_t cy = clamped(((ptrdiff_t)y + SIDE / 2 + around[i][1]) / 2, cs.height);
+        size_t cx = tdm_clamped(((ptrdiff_t)x + SIDE / 2 + around[i][0]) / 2, cs.width);
+        size_t cy = tdm_clamped(((ptrdiff_t)y + SIDE / 2 + around[i][1]) / 2, cs.height);
         float cu = held(2 * j->coarse[cy * cs.width + cx], (float)x, (float)s.width);
         float cv = held(2 * j->coarse[area(cs) + cy * cs.width + cx], (float)y, (float)s.height);
         float cost = residual(error, own, j->other, s, (float)x + cu, (float)y + cv);
@@ -292,11 +288,11 @@ TDM_INLINE void spread_body(const flow_job *j, size_t row) {
         const float *patch = j->patches + 2 * (r * columns + c);
         float px = (float)x + patch[0], py = (float)row + patch[1];
         float floor_x = floorf(px), floor_y = floorf(py), fx = px - floor_x, fy = py - floor_y;
-        size_t top = clamped((ptrdiff_t)floor_y, s.height) * s.width;
-        size_t bottom = clamped((ptrdiff_t)floor_y + 1, s.height) * s.width;
+        size_t top = tdm_clamped((ptrdiff_t)floor_y, s.height) * s.width;
+        size_t bottom = tdm_clamped((ptrdiff_t)floor_y + 1, s.height) * s.width;
         float seen[SIDE + 1];
         for (int i = 0; i <= SIDE; i++) {
-          size_t at = clamped((ptrdiff_t)floor_x + i, s.width);
+          size_t at = tdm_clamped((ptrdiff_t)floor_x + i, s.width);
           seen[i] = j->other[top + at] * (1 - fy) + j->other[bottom + at] * fy;
         }
         for (int i = 0; i < SIDE; i++) {

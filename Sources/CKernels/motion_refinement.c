@@ -1,10 +1,11 @@
-// Variational refinement of a flow: patches see the motion of what lies in them, and take noise for motion where that is little. Sought is the
-// flow w with the least sum over all pixels of
+// Variational refinement of a flow: patches see the motion of what lies in them, and take noise for
+// motion where that is little. Sought is the flow w with the least sum over all pixels of
 //
-//   |other(x + w) - own(x)|  +  SMOOTHNESS |grad w|
+//   |other(x + w) - own(x)|  +  smoothness |grad w|
 //
-// both rounded off near zero, other being linear about where the flow begins. Both are made square by weights that follow the flow (Brox et
-// al. 2004), and each pixel then goes to its own optimum among its neighbours (Jacobi), so that rows can be worked on side by side.
+// both rounded off near zero, other being linear about where the flow begins. Both are made square
+// by weights that follow the flow (Brox et al. 2004), and each pixel then goes to its own optimum
+// among its neighbours (Jacobi), so that rows can be worked on side by side.
 #include "motion_refinement.h"
 
 #include "scalar.h"
@@ -19,7 +20,7 @@ static const float smoothness = 40, round_level = 3, round_slope = 0.02f;
 typedef struct {
   const float *own, *other;
   size_t width, height;
-  // All [height, width]. An edge's weight is kept by the pixel to its left or above it; the last has none.
+  // All [height, width]. The weight of an edge is kept by the pixel to its left or above it.
   float *slope_x, *slope_y, *offset;  // the difference of the pictures, linear in the flow
   float *agreement, *right, *down;    // the weights
   float *flow, *next;                 // [2, height, width]
@@ -30,10 +31,6 @@ size_t tdm_refinement_scratch_count(size_t width, size_t height) {
   return 8 * width * height + width;
 }
 
-TDM_INLINE size_t held(ptrdiff_t i, size_t count) {
-  return i < 0 ? 0 : (size_t)i < count ? (size_t)i : count - 1;
-}
-
 /// The pictures' difference about the flow, by the mean of their gradients.
 TDM_INLINE void linearize_body(const job *j, size_t row) {
   size_t w = j->width, h = j->height, area = w * h;
@@ -41,8 +38,8 @@ TDM_INLINE void linearize_body(const job *j, size_t row) {
     float u = j->flow[i], v = j->flow[area + i];
     float x = (float)(i - row * w) + u, y = (float)row + v;
     float left = floorf(x), top = floorf(y), fx = x - left, fy = y - top;
-    size_t x0 = held((ptrdiff_t)left, w), x1 = held((ptrdiff_t)left + 1, w);
-    size_t y0 = held((ptrdiff_t)top, h) * w, y1 = held((ptrdiff_t)top + 1, h) * w;
+    size_t x0 = tdm_clamped((ptrdiff_t)left, w), x1 = tdm_clamped((ptrdiff_t)left + 1, w);
+    size_t y0 = tdm_clamped((ptrdiff_t)top, h) * w, y1 = tdm_clamped((ptrdiff_t)top + 1, h) * w;
     float seen[3];
     for (size_t k = 0; k < 3; k++) {
       const float *plane = j->other + k * area;
@@ -93,18 +90,18 @@ TDM_INLINE void move_body(const job *j, size_t row) {
   size_t above = row > 0 ? w : 0, below = row + 1 < j->height ? w : 0;
   const float *ua = u - above, *va = v - above, *ub = u + below, *vb = v + below;
   float *next_u = j->next + from, *next_v = next_u + area;
-#define MOVE(i, left, before, behind)                                                               \
-  do {                                                                                              \
-    float sum = (left) + right[i] + up[i] + down[i];                                                \
-    float bu = (left)*u[before] + right[i] * u[behind] + up[i] * ua[i] + down[i] * ub[i];           \
-    float bv = (left)*v[before] + right[i] * v[behind] + up[i] * va[i] + down[i] * vb[i];           \
-    float dx = agreement[i] * gx[i], dy = agreement[i] * gy[i];                                     \
-    bu -= dx * offset[i];                                                                           \
-    bv -= dy * offset[i];                                                                           \
-    float xx = dx * gx[i] + sum, xy = dx * gy[i], yy = dy * gy[i] + sum;                            \
-    float share = 1 / (xx * yy - xy * xy);                                                          \
-    next_u[i] = (yy * bu - xy * bv) * share;                                                        \
-    next_v[i] = (xx * bv - xy * bu) * share;                                                        \
+#define MOVE(i, left, before, behind)                                                              \
+  do {                                                                                             \
+    float sum = (left) + right[i] + up[i] + down[i];                                               \
+    float bu = (left)*u[before] + right[i] * u[behind] + up[i] * ua[i] + down[i] * ub[i];          \
+    float bv = (left)*v[before] + right[i] * v[behind] + up[i] * va[i] + down[i] * vb[i];          \
+    float dx = agreement[i] * gx[i], dy = agreement[i] * gy[i];                                    \
+    bu -= dx * offset[i];                                                                          \
+    bv -= dy * offset[i];                                                                          \
+    float xx = dx * gx[i] + sum, xy = dx * gy[i], yy = dy * gy[i] + sum;                           \
+    float share = 1 / (xx * yy - xy * xy);                                                         \
+    next_u[i] = (yy * bu - xy * bv) * share;                                                       \
+    next_v[i] = (xx * bv - xy * bu) * share;                                                       \
   } while (0)
   MOVE(0, 0.0f, 0, 1);
   TDM_LANES

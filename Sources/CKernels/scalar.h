@@ -50,6 +50,11 @@ TDM_INLINE void *tdm_out(tdm_type type, void *x, size_t i) {
   return (char *)x + i * tdm_size(type);
 }
 
+/// `i`, or the nearest of the indices 0..<count.
+TDM_INLINE size_t tdm_clamped(ptrdiff_t i, size_t count) {
+  return i < 0 ? 0 : (size_t)i < count ? (size_t)i : count - 1;
+}
+
 /// 2 to the power x. Below the normal numbers it stays at the smallest of them.
 TDM_INLINE float tdm_exp2(float x) {
   x = x < -126.0f ? -126.0f : x;
