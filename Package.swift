@@ -57,7 +57,10 @@ let package = Package(
     .target(name: "Video", dependencies: ["TensorCore", "CAVUtil", "CSWScale"]),
     .target(
       name: "Restoration",
-      dependencies: ["TensorCore", "Kernels", "ModelFiles", "Networks", "Diffusion"]),
+      dependencies: [
+        "TensorCore", "Kernels", "ModelFiles", "Networks", "Diffusion",
+        .product(name: "DequeModule", package: "swift-collections"),
+      ]),
     .target(name: "ControlProtocol", dependencies: ["Restoration", "StrictJSON"]),
     .executableTarget(
       name: "tdm-filter",

@@ -24,13 +24,14 @@ package struct OptionChange: Sendable, Equatable {
   package var prompt = Setting<String>.unchanged
   package var strength = Setting<Double>.unchanged
   package var guidance = Setting<Double>.unchanged
+  package var amount = Setting<Double>.unchanged
   /// The first frame that is to be restored so; nil is the next one.
   package var atFrame: Int?
 
   package init() {}
 
-  /// Whether nothing else is to be changed.
-  package var isOfGuidanceAlone: Bool {
+  /// Whether nothing is to be changed but guidance and amount.
+  package var isForAnyMethod: Bool {
     task == nil && preset == nil && prompt == .unchanged && strength == .unchanged
   }
 
@@ -51,6 +52,8 @@ package struct OptionChange: Sendable, Equatable {
         strength = try Self.setting(key, value, expected: "a number or null", \.real)
       case "guidance":
         guidance = try Self.setting(key, value, expected: "a number or null", \.real)
+      case "amount":
+        amount = try Self.setting(key, value, expected: "a number or null", \.real)
       case "at_frame":
         guard let frame = value.integer, frame >= 0 else {
           throw Refusal(
@@ -60,16 +63,16 @@ package struct OptionChange: Sendable, Equatable {
       default:
         throw Refusal(
           .invalidRequest,
-          "\(key.quoted): expected task, preset, prompt, strength, guidance or at_frame")
+          "\(key.quoted): expected task, preset, prompt, strength, guidance, amount or at_frame")
       }
     }
     guard
       task != nil || preset != nil || prompt != .unchanged || strength != .unchanged
-        || guidance != .unchanged
+        || guidance != .unchanged || amount != .unchanged
     else {
       throw Refusal(
-        .invalidRequest, "set: expected one of task, preset, prompt, strength, guidance; found none"
-      )
+        .invalidRequest,
+        "set: expected one of task, preset, prompt, strength, guidance, amount; found none")
     }
   }
 

@@ -18,7 +18,7 @@ extension RestorationOptions {
       "skip": .integer(zeroShot.skip), "guidance": .number(guidance),
       "switch_blocks": .string(zeroShot.switchBlocks.description),
       "segment": .integer(zeroShot.segment), "overlap": .integer(zeroShot.overlap),
-      "seed": .integer(Int(clamping: seed)),
+      "seed": .integer(Int(clamping: seed)), "amount": .number(amount),
     ])
   }
 
@@ -36,6 +36,7 @@ extension RestorationOptions {
       "window_in_controlnet": .bool(windowInControlNet), "attention": .string(attention.rawValue),
       "start": .string(start.rawValue), "seed": .integer(Int(clamping: seed)),
       "scene_cut": .string(sceneCut.rawValue), "color_fix": .string(colorFix.rawValue),
+      "amount": .number(amount),
     ])
   }
 }

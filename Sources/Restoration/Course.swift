@@ -15,6 +15,8 @@ struct Course {
   var colorFix: WaveletColorFix?
   /// Likewise.
   var fusion: FrameFusion?
+  /// Likewise.
+  var mixing: Mixing?
   private let contexts: [String: any PromptContext]
 
   /// - Parameters:
@@ -43,6 +45,7 @@ struct Course {
     window = Window(options)
     let (width, height) = (tiling.canvas.width, tiling.canvas.height)
     sceneCuts = options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
+    mixing = Mixing(amount: options.amount)
     colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
     fusion =
       options.fusion == 0

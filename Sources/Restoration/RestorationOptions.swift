@@ -80,6 +80,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var seed: UInt64 = 0
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
+  /// How much of what restoration changes is kept, 0...2: 0 is the frame as it came, above 1 the change is exaggerated.
+  public var amount = 1.0
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain by it alone
   /// (``RestorationTask/gainsByFusion``), and taken to have the noise that the task says (``RestorationTask/fusionNoise``).
@@ -168,6 +170,7 @@ extension RestorationOptions {
       note: "where 0 leaves the ControlNet out")
     // Messages tell it, so that another run can be given it, and their whole numbers end there.
     try check("--seed", seed, in: 0...UInt64(Int.max), note: "what a frame's number is added to")
+    try check("--amount", amount, in: 0...2, note: "of the change, where 1 is all of it")
     if method == .zeroShot { try validateZeroShot() }
   }
 

@@ -119,6 +119,7 @@ public final class Restorer {
       statistics.sceneCuts += 1
       try closeScene(emit)
     }
+    course.mixing?.take(rgb)
     if let fusion = course.fusion {
       fusion.take(rgb)
       try enter(from: fusion, ending: false, emit)
@@ -200,6 +201,7 @@ public final class Restorer {
     course.cache = nil
     course.colorFix = nil
     course.fusion = nil
+    course.mixing = nil
     queue.releaseFree()
     group = SamplingTensors()
     restored = []
@@ -295,6 +297,7 @@ public final class Restorer {
         }
         guard isLast else { continue }
         statistics.decode.add(decoded[place])
+        course.mixing?.apply(to: &restored[slot])
         queue.removeFirst()
         statistics.framesOut += 1
         try emit(restored[slot])

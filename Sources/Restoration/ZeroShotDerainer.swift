@@ -135,6 +135,7 @@ public final class ZeroShotDerainer: FrameRestorer {
       }
     }
     carried = Array(blended[leaving...])
+    let originals = Array(inputs[..<leaving])
     inputs.removeFirst(leaving)
     segmentNumber += 1
     firstNumber += leaving
@@ -142,7 +143,9 @@ public final class ZeroShotDerainer: FrameRestorer {
       let (sum, weight) = blended[place]
       statistics.decode.add(decoding / count)
       statistics.framesOut += 1
-      try emit(weight == 1 ? sum : sum.map { $0 / weight })
+      var frame = weight == 1 ? sum : sum.map { $0 / weight }
+      Mixing.mix(&frame, with: originals[place], amount: options.amount)
+      try emit(frame)
     }
   }
 
@@ -235,9 +238,11 @@ public final class ZeroShotDerainer: FrameRestorer {
     try options.validate()
     var same = options
     same.guidance = self.options.guidance
+    same.amount = self.options.amount
     guard same == self.options else {
       throw OptionError(
-        "--method", options.method.rawValue, expected: "no change but of --guidance while it runs")
+        "--method", options.method.rawValue,
+        expected: "no change but of --guidance and --amount while it runs")
     }
   }
 

@@ -171,6 +171,7 @@ struct Settings: Sendable {
     change.prompt.apply(to: &changed.arguments.restoration.prompt)
     change.strength.apply(to: &changed.arguments.restoration.strength)
     change.guidance.apply(to: &changed.arguments.restoration.guidance)
+    change.amount.apply(to: &changed.arguments.restoration.amount)
     return changed
   }
 
@@ -202,6 +203,7 @@ extension RestorationOptions {
       task = arguments.task.task ?? task
       steps = given.steps ?? steps
       guidance = given.guidance ?? guidance
+      amount = given.amount ?? amount
       negativePrompt = given.negativePrompt ?? negativePrompt
       seed = arguments.ablations.seed ?? seed
       zeroShot.skip = arguments.zeroShot.skip ?? zeroShot.skip
@@ -225,6 +227,7 @@ extension RestorationOptions {
     negativePrompt = given.negativePrompt ?? negativePrompt
     controlScale = given.controlScale ?? controlScale
     colorFix = given.colorFix ?? colorFix
+    amount = given.amount ?? amount
     sceneCut = given.sceneCut ?? sceneCut
 
     let ablations = arguments.ablations

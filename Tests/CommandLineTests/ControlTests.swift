@@ -75,6 +75,7 @@ struct ControlTests {
       (#"{"command":"set","strength":0}"#, "invalid_value"),
       (#"{"command":"set","strength":"much"}"#, "invalid_value"),
       (#"{"command":"set","guidance":1e9}"#, "invalid_value"),
+      (#"{"command":"set","amount":2.1}"#, "invalid_value"),
       (#"{"command":"set","task":"derain","at_frame":-1}"#, "invalid_value"),
       (#"{"command":"set","task":"superres"}"#, "size_change"),
       (#"{"command":"set","task":"sr","at_frame":900}"#, "size_change"),
@@ -100,6 +101,7 @@ struct ControlTests {
         ["--prompt", "remove the fog", "--strength", "0.4"]
       ),
       (#""guidance":2.5"#, ["--guidance", "2.5"]),
+      (#""amount":0.25"#, ["--amount", "0.25"]),
       (#""preset":"live""#, ["--preset", "live"]),
     ])
   func changeEqualsTwoRuns(change: String, options: [String]) throws {

@@ -25,6 +25,7 @@ struct UsageTests {
       (["--steps", "many"], ["--steps", "many"]),
       (["--strength", "-1"], ["--strength", "-1"]),
       (["--strength", "1.01"], ["--strength", "1.01"]),
+      (["--amount", "2.5"], ["--amount 2.5", "0.0 to 2.0"]),
       (["--radius", "-3"], ["--radius", "-3"]),
       (["--threads", "0"], ["--threads", "0"]),
       (["--precision", "f16"], ["--precision", "f16", "bf16"]),
@@ -58,7 +59,8 @@ struct UsageTests {
 
   /// What both methods read, what belongs to neither, and what only zero-shot deraining reads; all others are only --method tdm's.
   private static let sharedOptions: Set<String> = [
-    "--task", "--method", "--model", "--steps", "--guidance", "--negative-prompt", "--seed",
+    "--task", "--method", "--model", "--steps", "--guidance", "--amount", "--negative-prompt",
+    "--seed",
     "--input-format", "--size", "--pixel-format", "--rate", "--matrix", "--range", "--precision",
     "--threads", "--dry-run", "--when-late", "--sandbox", "--memory", "--status-fd", "--control",
     "--progress", "--log-level", "--quiet", "--version", "--help",

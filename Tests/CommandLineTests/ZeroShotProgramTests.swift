@@ -72,7 +72,9 @@ struct ZeroShotProgramTests {
     #expect(result.status == 0 && result.output.count == stream.count, "\(result.errors)")
   }
 
-  @Test("is told other guidance while it runs, and nothing else; the output is that of two runs")
+  @Test(
+    "is told other guidance and amount while it runs, and nothing else; the output is that of two runs"
+  )
   func control() throws {
     let golden = try golden("segments")
     let bytes = try Fixture.clip().bytes
@@ -89,7 +91,7 @@ struct ZeroShotProgramTests {
       let refusal = try client.ask("{\"command\":\"set\",\(change)}")
       #expect(!refusal.isOK && refusal.text.contains("guidance"), "\(refusal.text)")
     }
-    let reply = try client.ask(#"{"command":"set","guidance":9}"#)
+    let reply = try client.ask(#"{"command":"set","guidance":9,"amount":0.5}"#)
     #expect(reply.isOK && reply.text.contains(#""effective_frame":5"#), "\(reply.text)")
     try Message.expectValid([reply.text], as: "reply")
     filter.feed(Array(bytes[(5 * frame)...]))
@@ -98,7 +100,8 @@ struct ZeroShotProgramTests {
     let before = try FilterProcess.run(
       try arguments(golden), input: Array(bytes[..<(5 * frame)]))
     let after = try FilterProcess.run(
-      try arguments(golden) + ["--guidance", "9"], input: Array(bytes[(5 * frame)...]))
+      try arguments(golden) + ["--guidance", "9", "--amount", "0.5"],
+      input: Array(bytes[(5 * frame)...]))
     #expect(result.status == 0 && result.output == before.output + after.output)
   }
 

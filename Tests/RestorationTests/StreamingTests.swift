@@ -140,6 +140,7 @@ import Testing
       Self.options {
         $0.chunk = 2
         $0.colorFix = .wavelet
+        $0.amount = 0.5
       })
     func place(_ frame: inout [Float]) -> Int {
       frame.withUnsafeMutableBufferPointer { Int(bitPattern: $0.baseAddress) }
@@ -176,6 +177,29 @@ import Testing
     }
   }
 
+  @Test(
+    "An amount is so much of the change, each frame mixed with itself as it came",
+    arguments: [0, 0.25, 2])
+  func amount(_ amount: Double) throws {
+    let frames = Self.frames(9)
+    for (chunk, fusion) in [(1, 0), (3, 0), (2, 1), (0, 2)] {
+      var options = Self.options {
+        $0.chunk = chunk
+        $0.lookahead = 2
+        $0.fusion = fusion
+      }
+      let whole = try restore(frames, options)
+      options.amount = amount
+      let part = try restore(frames, options)
+      #expect(part.count == frames.count)
+      for (part, (whole, input)) in zip(part, zip(whole, frames)) {
+        for (part, (whole, input)) in zip(part, zip(whole, input)) {
+          #expect(abs(part - (input + Float(amount) * (whole - input))) < 1e-3)
+        }
+      }
+    }
+  }
+
   @Test("Options that change between two frames give what two restorers would")
   func optionsChange() throws {
     let frames = Self.frames(23)
@@ -188,6 +212,7 @@ import Testing
     }
     let courses: [RestorationOptions] = [
       options { _ in }, options { $0.task = .derain }, options { $0.guidance = 2 },
+      options { $0.amount = 0.5 },
       options {
         $0.steps = 5
         $0.strength = 0.5
@@ -199,7 +224,7 @@ import Testing
         $0.radius = 1
       }, options { _ in },
     ]
-    let bounds = [0, 4, 5, 11, 11, 17, 23]
+    let bounds = [0, 4, 5, 11, 15, 15, 17, 23]
     let (restorer, _) = try makeRestorer(courses[0])
     var changed: [[Float]] = []
     for (index, course) in courses.enumerated() {
@@ -339,6 +364,13 @@ import Testing
     #expect(small.features == 3 * 3 * PlainNetworks(Tiling(Self.canvas)).latentShape.count)
     #expect(try estimate { $0.radius = 0 }.features == 0)
     #expect(try estimate { $0.guidance = 2 }.features == 2 * small.features)
+    let mixed = try estimate {
+      $0.chunk = 1
+      $0.lookahead = 0
+      $0.amount = 0.5
+    }
+    // The frame as it came, and another one that is mixed.
+    #expect(mixed.total == small.total + 2 * Self.canvas.frameCount * MemoryLayout<Float>.size)
     #expect(small.total == small.weights + small.features + small.activations + small.frames)
     let clip = try estimate { $0.chunk = 0 }
     #expect(clip.features == 0 && clip.furtherFrame > 0)

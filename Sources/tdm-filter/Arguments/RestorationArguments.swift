@@ -5,6 +5,13 @@ import Restoration
 struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "How much of what restoration changes is kept: 0.5 is halfway from the frame as it came, up to 2 exaggerates. (default: 1)",
+      valueName: "X"))
+  var amount: Double?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Frames on either side that a frame reads.", valueName: "N"))
   var radius: Int?
 

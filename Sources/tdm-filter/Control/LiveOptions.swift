@@ -35,10 +35,11 @@ struct LiveOptions {
     guard pending.count < Self.mostPending else {
       throw Refusal(.busy, "\(pending.count) changes wait for their frames already")
     }
-    guard options.method == .tdm || change.isOfGuidanceAlone else {
+    guard options.method == .tdm || change.isForAnyMethod else {
       throw Refusal(
         .invalidValue,
-        "with --method \(options.method.rawValue) only guidance can be changed while it runs")
+        "with --method \(options.method.rawValue) only guidance and amount can be changed while it runs"
+      )
     }
     let frame = max(change.atFrame ?? next, next)
     // Later ones stay as they were asked for: they come on top of this one.
