@@ -1,4 +1,5 @@
-// Attention whose scores have something added to them: T5's, over a prompt's few hundred tokens, once a run. Plain loops are enough.
+// Attention whose scores have something added to them: T5's, over a prompt's few hundred tokens,
+// once a run. Plain loops are enough.
 #include <math.h>
 
 #include "scalar.h"
@@ -12,7 +13,8 @@ typedef struct {
   float *scratch;
 } job;
 
-/// What one head works in: keys turned on their side, values, a query, a row of scores and one of results.
+/// What one head works in: keys turned on their side, values, a query, a row of scores and one of
+/// results.
 TDM_INLINE size_t head_scratch(size_t tokens, size_t dimension) {
   return (2 * tokens + 2) * dimension + tokens;
 }

@@ -228,7 +228,8 @@ TDM_INLINE void average_band(const job *j, const band *b) {
   }
 }
 
-/// Gives the own rows with what the average changes, blurred: finer than that they stay as they are.
+/// Gives the own rows with what the average changes, blurred: finer than that they stay as they
+/// are.
 TDM_INLINE void give_coarse(const job *j, const band *b) {
   size_t line = 3 * j->width, count = (size_t)(b->last - b->first) * line;
   ptrdiff_t h = (ptrdiff_t)j->height;

@@ -10,7 +10,8 @@ enum { TDM_PIECE = 16384 };
 /// How many rows of so many elements, 1 or more, are a piece.
 TDM_INLINE size_t tdm_rows_a_piece(size_t row) { return (TDM_PIECE + row - 1) / row; }
 
-// Defines `name_piece`, which has `name` do one piece of a job: of its `rows` rows, `piece` in each.
+// Defines `name_piece`, which has `name` do one piece of a job: of its `rows` rows, `piece` in
+// each.
 #define TDM_PIECES(name) \
   static void name##_piece(void *context, size_t index) { \
     const job *j = context; \

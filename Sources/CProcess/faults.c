@@ -1,5 +1,5 @@
-// Swift ends a process by a signal where one of its checks fails or malloc has nothing left, and libgomp by status 1 where
-// the system refuses a thread. Scripts get one status for all of them.
+// Swift ends a process by a signal where one of its checks fails or malloc has nothing left, and
+// libgomp by status 1 where the system refuses a thread. Scripts get one status for all of them.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-// Landlock: from now on no file is written, made or removed, no program started, no TCP used. What is open stays open.
+// Landlock: from now on no file is written, made or removed, no program started, no TCP used. What
+// is open stays open.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,8 @@
 
 #include "CProcess.h"
 
-// The kernel's own header may be older than the kernel; these numbers are the same on every architecture.
+// The kernel's own header may be older than the kernel; these numbers are the same on every
+// architecture.
 enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446 };
 enum { RULE_PATH_BENEATH = 1, QUERY_VERSION = 1 };
 

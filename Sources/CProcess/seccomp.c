@@ -1,7 +1,8 @@
-// seccomp: from now on system calls that get at anything not open yet fail with EPERM, in every thread.
+// seccomp: from now on system calls that get at anything not open yet fail with EPERM, in every
+// thread.
 //
-// A list of what is denied, not of what is allowed: libgomp, malloc and oneDNN may use whatever they use, and a library's
-// next version may use more.
+// A list of what is denied, not of what is allowed: libgomp, malloc and oneDNN may use whatever
+// they use, and a library's next version may use more.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -62,8 +63,8 @@ static const int removing[] = {
 // Signals, which may go to this process alone: raise and the handing on of stop signals need them.
 static const int signalling[] = {__NR_tgkill, __NR_rt_sigqueueinfo, __NR_rt_tgsigqueueinfo};
 
-// Of these calls, some values of the second argument: what is typed into a terminal for its shell to read, and signals that a
-// descriptor sends.
+// Of these calls, some values of the second argument: what is typed into a terminal for its shell
+// to read, and signals that a descriptor sends.
 static const struct {
   int call;
   unsigned value;
@@ -84,7 +85,8 @@ struct program {
 
 static void add(struct program *program, unsigned short code, unsigned char yes, unsigned char no,
                 unsigned value) {
-  // A filter that was cut short would allow what it is to deny, and one that is too long is a fault of the program's own.
+  // A filter that was cut short would allow what it is to deny, and one that is too long is a fault
+  // of the program's own.
   if (program->count == LONGEST) abort();
   program->steps[program->count++] = (struct sock_filter){code, yes, no, value};
 }
@@ -137,12 +139,13 @@ int tdm_forbid_openings(int keeps_removing) {
   add(&program, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, (unsigned)getpid());
   end(&program, SECCOMP_RET_ERRNO | EPERM);
   end(&program, SECCOMP_RET_ALLOW);
-  // A thread may be made, a process may not. clone3 keeps its flags in memory, where no filter looks: without it libraries
-  // take clone.
+  // A thread may be made, a process may not. clone3 keeps its flags in memory, where no filter
+  // looks: without it libraries take clone.
   add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, __NR_clone3);
   end(&program, SECCOMP_RET_ERRNO | ENOSYS);
   add(&program, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, __NR_clone);
-  // The lower half of the flags, as of process numbers above: all architectures here are little endian.
+  // The lower half of the flags, as of process numbers above: all architectures here are little
+  // endian.
   add(&program, load, 0, 0, offsetof(struct seccomp_data, args[0]));
   add(&program, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_THREAD);
   end(&program, SECCOMP_RET_ERRNO | EPERM);

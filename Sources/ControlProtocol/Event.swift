@@ -1,7 +1,7 @@
 import StrictJSON
 
-/// The version of the messages; see Protocol/control.md. It grows where a message changes its meaning or goes away, not
-/// where members are added.
+/// The version of the messages; see Protocol/control.md. It grows where a message changes its
+/// meaning or goes away, not where members are added.
 package let protocolVersion = 1
 
 /// What the program tells of itself while it runs.

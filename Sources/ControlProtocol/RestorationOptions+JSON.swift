@@ -2,8 +2,8 @@ import Restoration
 import StrictJSON
 
 extension RestorationOptions {
-  /// Every option by its name on the command line, `_` for `-`, with the value in effect: another run that is given
-  /// these restores alike.
+  /// Every option by its name on the command line, `_` for `-`, with the value in effect: another
+  /// run that is given these restores alike.
   package var json: JSON {
     switch method {
     case .tdm: tdm

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Standard normal numbers that any language can make again: SplitMix64, 53-bit uniforms, Box-Muller pairs.
+/// Standard normal numbers that any language can make again: SplitMix64, 53-bit uniforms,
+/// Box-Muller pairs.
 ///
 /// Reference: Steele, Lea, Flood 2014 (SplitMix64); Box, Muller 1958.
 public struct GaussianNoise: Sendable {

@@ -1,10 +1,11 @@
 import ModelFiles
 
-/// One deterministic DDIM move of a latent between two noise levels, towards the noise or away from it:
-/// x' = latentFactor · x + outputFactor · (the network's output).
+/// One deterministic DDIM move of a latent between two noise levels, towards the noise or away from
+/// it: x' = latentFactor · x + outputFactor · (the network's output).
 ///
-/// The clean latent and the noise that the output stands for are linear in x and in the output, and so is the move; its
-/// two factors are worked out in double, and a device needs one pass over memory.
+/// The clean latent and the noise that the output stands for are linear in x and in the output, and
+/// so is the move; its two factors are worked out in double, and a device needs one pass over
+/// memory.
 ///
 /// Reference: Song et al. 2021, eq. 12 with σ = 0; TDM, eq. 3 (inversion) and eq. 4 (sampling).
 public struct Move: Sendable, Equatable {
@@ -33,7 +34,8 @@ extension NoiseSchedule {
       latentFactor = signalThere * signal + noiseThere * noise
       outputFactor = noiseThere * signal - signalThere * noise
     case .sample:
-      // noise itself = (x - signal · output) / noise, and at the clean end there may be none to divide by.
+      // noise itself = (x - signal · output) / noise, and at the clean end there may be none to
+      // divide by.
       let divisor = max(noise, (1 - alphaBars[0]).squareRoot())
       latentFactor = noiseThere / divisor
       outputFactor = signalThere - noiseThere * signal / divisor

@@ -1,10 +1,11 @@
 import ModelFiles
 
 extension NoiseSchedule {
-  /// The schedule of a CogVideoX model, in double as its scheduler computes it: first the ratio of signal to noise is divided
-  /// by a factor, then √alphaBar is brought to zero at its end.
+  /// The schedule of a CogVideoX model, in double as its scheduler computes it: first the ratio of
+  /// signal to noise is divided by a factor, then √alphaBar is brought to zero at its end.
   ///
-  /// Reference: Yang et al. 2025 (CogVideoX), appendix; Esser et al. 2024, section 5.3.2; Lin et al. 2023, algorithm 1.
+  /// Reference: Yang et al. 2025 (CogVideoX), appendix; Esser et al. 2024, section 5.3.2; Lin et
+  /// al. 2023, algorithm 1.
   /// - Throws: where the file's numbers make no schedule.
   public init(_ config: CogVideoXSchedulerConfig) throws(ModelError) {
     var alphaBars: [Double] = []
@@ -29,7 +30,8 @@ extension NoiseSchedule {
 }
 
 extension Betas {
-  /// The betas of CogVideoX's scheduler: those that are linear in their roots in double, the others in float32.
+  /// The betas of CogVideoX's scheduler: those that are linear in their roots in double, the others
+  /// in float32.
   fileprivate static func makeExact(_ config: CogVideoXSchedulerConfig) -> [Double] {
     let count = config.trainStepCount
     guard config.betaSchedule == .scaledLinear else {

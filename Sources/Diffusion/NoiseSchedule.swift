@@ -1,7 +1,8 @@
 import Glibc
 import ModelFiles
 
-/// How much of the clean latent is left at each timestep, and what a network's output means under it.
+/// How much of the clean latent is left at each timestep, and what a network's output means under
+/// it.
 ///
 /// `alphaBar` is the share of the signal's energy; a latent at timestep t is
 /// √alphaBar(t) · clean + √(1 - alphaBar(t)) · noise.
@@ -66,8 +67,8 @@ public struct NoiseSchedule: Sendable {
     timestep < 0 ? cleanAlphaBar : alphaBars[timestep]
   }
 
-  /// The timesteps of `count` noise levels with trailing spacing, rising: whatever their count, inversion and
-  /// sampling meet on the same, noisiest level.
+  /// The timesteps of `count` noise levels with trailing spacing, rising: whatever their count,
+  /// inversion and sampling meet on the same, noisiest level.
   /// - Parameters:
   ///   - count: 0 (no levels) or more, at most strength · ``trainStepCount``.
   ///   - strength: the share of the timesteps that is used, 0 < strength <= 1.

@@ -1,9 +1,11 @@
 import ModelFiles
 
-/// One step of DDPM sampling, from a timestep to the next cleaner one: x' = move(x) + deviation · noise.
+/// One step of DDPM sampling, from a timestep to the next cleaner one: x' = move(x) + deviation ·
+/// noise.
 ///
-/// Edit-friendly inversion draws the noisy latents of a clip first, each by itself, and then takes for the noise of every step
-/// what leads from one of them to the next: so the clip comes back exactly, and an edit keeps what it does not change.
+/// Edit-friendly inversion draws the noisy latents of a clip first, each by itself, and then takes
+/// for the noise of every step what leads from one of them to the next: so the clip comes back
+/// exactly, and an edit keeps what it does not change.
 ///
 /// Reference: Ho et al. 2020, algorithm 2; Huberman-Spiegelglas et al. 2024, eq. 5 and 6.
 public struct ReverseStep: Sendable, Equatable {
@@ -12,14 +14,16 @@ public struct ReverseStep: Sendable, Equatable {
   public let move: Move
   /// Of the noise that is added to it.
   public let deviation: Float
-  /// How the noisier latent is made of the clean one and of noise: signal · clean + noise · normals.
+  /// How the noisier latent is made of the clean one and of noise: signal · clean + noise ·
+  /// normals.
   public let signal, noise: Float
 }
 
 extension NoiseSchedule {
   /// The steps of sampling in `count` steps, the cleanest first.
   /// - Parameter count: 1 to ``trainStepCount``.
-  /// - Throws: where the configuration's offset leads beyond the last timestep, or a step divides by no noise.
+  /// - Throws: where the configuration's offset leads beyond the last timestep, or a step divides
+  ///   by no noise.
   public func reverseSteps(
     _ count: Int, _ config: CogVideoXSchedulerConfig
   ) throws(ModelError) -> [ReverseStep] {
@@ -44,8 +48,9 @@ extension NoiseSchedule {
     }
   }
 
-  /// Rising: the numbers that numpy works out, down to its rounding (`linspace` multiplies a rounded step, `arange` a rounded difference),
-  /// by which some lie a timestep apart. Halves go to even.
+  /// Rising: the numbers that numpy works out, down to its rounding (`linspace` multiplies a
+  /// rounded step, `arange` a rounded difference), by which some lie a timestep apart. Halves go to
+  /// even.
   private func timesteps(_ count: Int, _ config: CogVideoXSchedulerConfig) -> [Int] {
     func round(_ x: Double) -> Int { Int(x.rounded(.toNearestOrEven)) }
     let (total, last) = (Double(trainStepCount), Double(trainStepCount - 1))

@@ -11,7 +11,8 @@ struct AddedToken: Equatable, Sendable {
   var isNormalized = false
 }
 
-/// Cuts texts at tokens, as the Rust crate `tokenizers` does: the leftmost first, of those that start together the longest.
+/// Cuts texts at tokens, as the Rust crate `tokenizers` does: the leftmost first, of those that
+/// start together the longest.
 struct AddedTokens: Sendable {
   enum Piece {
     case text(Substring)

@@ -1,5 +1,5 @@
-/// AutoencoderHaar's configuration: `vae/config.json`. A lossless autoencoder without weights, one level of the Haar
-/// transform: a class of our own, which diffusers does not know.
+/// AutoencoderHaar's configuration: `vae/config.json`. A lossless autoencoder without weights, one
+/// level of the Haar transform: a class of our own, which diffusers does not know.
 public struct AutoencoderHaarConfig: Sendable, Equatable {
   /// Channels of pictures.
   public var inChannels: Int

@@ -29,7 +29,8 @@ public struct AutoencoderKLCogVideoXConfig: Sendable, Equatable {
     try reader.require("invert_scale_latents", oneOf: .bool(false))
     try reader.requireEach("down_block_types", .string("CogVideoXDownBlock3D"))
     try reader.requireEach("up_block_types", .string("CogVideoXUpBlock3D"))
-    // Another ratio would cut clips into other chunks than those of 8 frames that the decoder gives.
+    // Another ratio would cut clips into other chunks than those of 8 frames that the decoder
+    // gives.
     try reader.require("temporal_compression_ratio", oneOf: .integer(4))
     temporalCompressionRatio = 4
     latentChannels = try reader.int("latent_channels", default: 16)

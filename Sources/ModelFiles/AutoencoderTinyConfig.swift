@@ -1,4 +1,5 @@
-/// AutoencoderTiny's configuration: `vae/config.json`. An autoencoder of convolutions alone, without norms.
+/// AutoencoderTiny's configuration: `vae/config.json`. An autoencoder of convolutions alone,
+/// without norms.
 public struct AutoencoderTinyConfig: Sendable, Equatable {
   public enum Activation: String, Sendable, CaseIterable {
     case relu, silu, swish, gelu

@@ -1,7 +1,8 @@
-/// Byte-pair encoding (Sennrich et al. 2016) over bytes, with marks for the end of a word, as CLIP uses it.
+/// Byte-pair encoding (Sennrich et al. 2016) over bytes, with marks for the end of a word, as CLIP
+/// uses it.
 ///
-/// A word starts as its bytes; of all neighbouring pairs that the table knows, the one of lowest rank is merged, the
-/// leftmost first, until no known pair is left.
+/// A word starts as its bytes; of all neighbouring pairs that the table knows, the one of lowest
+/// rank is merged, the leftmost first, until no known pair is left.
 struct BytePairEncoding: Sendable {
   /// Ends a word's last symbol.
   static let wordEnd = "</w>"
@@ -46,7 +47,8 @@ struct BytePairEncoding: Sendable {
     UInt64(UInt32(bitPattern: first)) << 32 | UInt64(UInt32(bitPattern: second))
   }
 
-  /// GPT-2's printable stand-in for each byte: itself where it is printable in Latin-1, else the next from U+0100.
+  /// GPT-2's printable stand-in for each byte: itself where it is printable in Latin-1, else the
+  /// next from U+0100.
   private static let byteSymbols: [String] = {
     var extra: UInt32 = 256
     return (0..<256).map { byte in

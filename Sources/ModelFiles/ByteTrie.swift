@@ -32,7 +32,8 @@ struct ByteTrie: Sendable {
     return values[Int(node)] < 0 ? nil : values[Int(node)]
   }
 
-  /// Calls `body` with the end and the number of every text that stands at `start`, the shortest first.
+  /// Calls `body` with the end and the number of every text that stands at `start`, the shortest
+  /// first.
   /// - Complexity: O(the bytes of the longest text).
   func forEachMatch(
     in bytes: [UInt8], from start: Int, _ body: (_ end: Int, _ value: Int32) -> Void

@@ -1,6 +1,8 @@
-/// Turns a prompt into the numbers that CLIPTextModel reads, exactly as transformers' CLIPTokenizer does.
+/// Turns a prompt into the numbers that CLIPTextModel reads, exactly as transformers' CLIPTokenizer
+/// does.
 ///
-/// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything in lower case.
+/// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything
+/// in lower case.
 public final class CLIPTokenizer: Sendable {
   /// The number of tokens of every prompt, padding included; CLIP's own is 77.
   public let length: Int
@@ -17,8 +19,8 @@ public final class CLIPTokenizer: Sendable {
   private let normalized: AddedTokens
   private let pairs: BytePairEncoding
 
-  /// - Parameter length: the number of tokens of every prompt, from 3: the text encoder's. What a tokenizer's own files say of it is
-  ///   often another model's, or no limit at all.
+  /// - Parameter length: the number of tokens of every prompt, from 3: the text encoder's. What a
+  ///   tokenizer's own files say of it is often another model's, or no limit at all.
   init(_ files: TokenizerFiles, length: Int) throws(ModelError) {
     self.length = length
     paddingID = files.padding
@@ -32,7 +34,8 @@ public final class CLIPTokenizer: Sendable {
       place: files.pairsPlace)
   }
 
-  /// The start token, the prompt's as far as they fit, the end token, and padding: `length` numbers.
+  /// The start token, the prompt's as far as they fit, the end token, and padding: `length`
+  /// numbers.
   /// - Complexity: O(n log n) in the prompt's bytes at worst, when it is one long word.
   public func encode(_ prompt: String) -> [Int32] {
     var tokens = [start]
@@ -72,7 +75,8 @@ public final class CLIPTokenizer: Sendable {
 extension AddedTokens {
   fileprivate init(_ tokens: [TokenizerFiles.SpecialToken]) {
     self.init()
-    // Of those that look alike when they are normalized the first counts, and an insertion takes the place of an earlier one.
+    // Of those that look alike when they are normalized the first counts, and an insertion takes
+    // the place of an earlier one.
     for token in tokens.reversed() {
       insert(AddedToken(text: token.text), as: token.text, id: token.id)
     }

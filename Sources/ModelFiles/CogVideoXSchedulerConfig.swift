@@ -1,5 +1,5 @@
-/// The noise schedule of a CogVideoX model: `scheduler/scheduler_config.json`, read as CogVideoXDDIMScheduler reads it, whichever
-/// of the two wrote it.
+/// The noise schedule of a CogVideoX model: `scheduler/scheduler_config.json`, read as
+/// CogVideoXDDIMScheduler reads it, whichever of the two wrote it.
 public struct CogVideoXSchedulerConfig: Sendable, Equatable {
   /// How the steps' timesteps lie among those of the training.
   public enum Spacing: String, Sendable, CaseIterable {

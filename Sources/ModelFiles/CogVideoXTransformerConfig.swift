@@ -1,5 +1,6 @@
-/// CogVideoXTransformer3DModel's configuration: `transformer/config.json`. Of its versions that which knows positions by
-/// sines and cosines (CogVideoX-2b); those that rotate queries and keys are refused.
+/// CogVideoXTransformer3DModel's configuration: `transformer/config.json`. Of its versions that
+/// which knows positions by sines and cosines (CogVideoX-2b); those that rotate queries and keys
+/// are refused.
 public struct CogVideoXTransformerConfig: Sendable, Equatable {
   public var headCount: Int
   public var headDimension: Int
@@ -53,7 +54,8 @@ public struct CogVideoXTransformerConfig: Sendable, Equatable {
       "spatial_interpolation_scale", default: 1.875, atLeast: 1e-6)
     temporalInterpolationScale = try reader.double(
       "temporal_interpolation_scale", default: 1, atLeast: 1e-6)
-    // A quarter of the channels tells the time, the rest each of two places, all of them by sines and cosines.
+    // A quarter of the channels tells the time, the rest each of two places, all of them by sines
+    // and cosines.
     guard channels % 16 == 0 else {
       throw reader.error(
         "attention_head_dim",

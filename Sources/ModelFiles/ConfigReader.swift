@@ -1,7 +1,7 @@
 import StrictJSON
 
-/// Reads one of diffusers' or transformers' JSON configurations: what is missing has the class's default, what cannot be
-/// run is refused by name.
+/// Reads one of diffusers' or transformers' JSON configurations: what is missing has the class's
+/// default, what cannot be run is refused by name.
 struct ConfigReader {
   let file: String
   let members: [String: JSON]
@@ -117,7 +117,8 @@ struct ConfigReader {
     return choices
   }
 
-  /// Refuses the part unless the option is missing or one of `values`: the networks do nothing else.
+  /// Refuses the part unless the option is missing or one of `values`: the networks do nothing
+  /// else.
   func require(_ key: String, oneOf values: JSON...) throws(ModelError) {
     guard let value = members[key] else { return }
     let number = value.real

@@ -25,8 +25,8 @@ extension FileTree {
   }
 }
 
-/// A folder of the file system. A file that was asked for stays open, and is the same one when it is asked for again: what a
-/// device made of its weights then serves once more.
+/// A folder of the file system. A file that was asked for stays open, and is the same one when it
+/// is asked for again: what a device made of its weights then serves once more.
 struct DirectoryTree: FileTree {
   let name: String
   private let opened = OpenedFiles()

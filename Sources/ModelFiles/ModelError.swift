@@ -6,8 +6,8 @@ public struct ModelError: Error, Equatable, CustomStringConvertible {
   /// Whether nothing is wrong with the model: there was no memory for it.
   public private(set) var isOutOfMemory = false
 
-  /// Text from files (names of tensors, of keys) may hold anything: what would break the line or flood the terminal is
-  /// replaced.
+  /// Text from files (names of tensors, of keys) may hold anything: what would break the line or
+  /// flood the terminal is replaced.
   public init(_ description: String) {
     var line = ""
     for scalar in description.unicodeScalars.prefix(Self.longest) {

@@ -1,5 +1,6 @@
 extension ModelFolder {
-  /// Refuses parts that do not belong together, by their configurations alone: before gigabytes of weights are read.
+  /// Refuses parts that do not belong together, by their configurations alone: before gigabytes of
+  /// weights are read.
   /// - Parameter withControlNet: whether the ControlNet will be used.
   /// - Throws: `ModelError` naming the part's file, the option, and what the other part has.
   public func requireFit(withControlNet: Bool) throws(ModelError) {
@@ -19,8 +20,8 @@ extension ModelFolder {
     if withControlNet { try requireFit(controlNetConfig(), unet, autoencoder) }
   }
 
-  /// By how many pixels a picture's height and width have to be divisible: the autoencoder's factor, and a halving for
-  /// every level of the U-Net but one.
+  /// By how many pixels a picture's height and width have to be divisible: the autoencoder's
+  /// factor, and a halving for every level of the U-Net but one.
   public func pictureMultiple() throws(ModelError) -> Int {
     try autoencoderConfig().factor << (unetConfig().blockOutChannels.count - 1)
   }

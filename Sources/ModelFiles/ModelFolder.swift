@@ -1,10 +1,12 @@
 import StrictJSON
 import TensorCore
 
-/// A model in the layout that diffusers writes: a folder for each part, with its configuration and its weights.
+/// A model in the layout that diffusers writes: a folder for each part, with its configuration and
+/// its weights.
 ///
-/// It may lie in a folder, in a packed file (tdm-model(5)) or in the program itself. A ControlNet may lie in a folder of its
-/// own, because it is usually published apart from the model that it steers. Nothing is read before it is asked for.
+/// It may lie in a folder, in a packed file (tdm-model(5)) or in the program itself. A ControlNet
+/// may lie in a folder of its own, because it is usually published apart from the model that it
+/// steers. Nothing is read before it is asked for.
 public struct ModelFolder: Sendable {
   /// What messages call it: its path, or "the embedded model".
   public let name: String
@@ -18,7 +20,8 @@ public struct ModelFolder: Sendable {
 
   /// - Parameters:
   ///   - path: a diffusers folder, or a packed model.
-  ///   - controlNet: a ControlNet's folder (with its `config.json`), or one with a folder `controlnet`.
+  ///   - controlNet: a ControlNet's folder (with its `config.json`), or one with a folder
+  ///     `controlnet`.
   /// - Throws: `ModelError` where there is no model at `path`.
   public init(path: String, controlNet: String? = nil) throws(ModelError) {
     var steering: (any FileTree)?
@@ -174,8 +177,8 @@ public struct ModelFolder: Sendable {
     return try T5Tokenizer(folder(of: .tokenizer), length: length)
   }
 
-  /// The weights of a part, checked for form; what they belong to, the networks check as they ask for them. An
-  /// AutoencoderHaar has none.
+  /// The weights of a part, checked for form; what they belong to, the networks check as they ask
+  /// for them. An AutoencoderHaar has none.
   public func weights(of part: ModelPart) throws(ModelError) -> WeightScope {
     WeightScope(checkpoint: try PartWeights.checkpoint(part, in: folder(of: part)))
   }

@@ -37,7 +37,8 @@ public enum ModelPart: String, CaseIterable, Sendable {
     }
   }
 
-  /// The classes that can be run, as `model_index.json` and `_class_name` call them. The first is the usual one.
+  /// The classes that can be run, as `model_index.json` and `_class_name` call them. The first is
+  /// the usual one.
   func classNames(of family: ModelFamily) -> [String] {
     switch (self, family) {
     case (.unet, _): ["UNet2DConditionModel"]

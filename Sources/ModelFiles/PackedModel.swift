@@ -12,7 +12,8 @@ struct PackedModel: FileTree {
   static let alignment = AlignedMemory.alignment
   private static let largestContent = 4 << 30
   private static let largestIndex = 1 << 20
-  /// Weights shrink by a fifth, vocabularies by three quarters. A frame that promises more is no model.
+  /// Weights shrink by a fifth, vocabularies by three quarters. A frame that promises more is no
+  /// model.
   private static let largestRatio = 64
 
   let name: String
@@ -22,8 +23,8 @@ struct PackedModel: FileTree {
   /// - Parameters:
   ///   - name: what errors call it.
   ///   - bytes: the whole file.
-  /// - Throws: `ModelError` where the file is damaged or promises more than it can hold. Nothing is allocated before the
-  ///   promise was checked.
+  /// - Throws: `ModelError` where the file is damaged or promises more than it can hold. Nothing is
+  ///   allocated before the promise was checked.
   init(name: String, bytes: UnsafeRawBufferPointer) throws(ModelError) {
     let header = try PackedHeader(name: name, bytes: bytes)
     let frame = UnsafeRawBufferPointer(rebasing: bytes[Self.headerSize...])
@@ -37,7 +38,8 @@ struct PackedModel: FileTree {
     guard header.indexSize <= min(Self.largestIndex, header.contentSize) else {
       throw Self.damaged(name, "its index should not be \(header.indexSize) bytes long")
     }
-    // In the byte behind zstd's magic bit 2 tells of a checksum; 3 and 4 mean nothing and are 0 (RFC 8878, 3.1.1.1.1).
+    // In the byte behind zstd's magic bit 2 tells of a checksum; 3 and 4 mean nothing and are 0
+    // (RFC 8878, 3.1.1.1.1).
     guard ZSTD_getFrameContentSize(frame.baseAddress, frame.count) == UInt64(header.contentSize),
       ZSTD_findFrameCompressedSize(frame.baseAddress, frame.count) == frame.count,
       frame[4] & 0b11100 == 0b100

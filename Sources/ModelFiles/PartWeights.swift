@@ -1,6 +1,7 @@
 import StrictJSON
 
-/// Finds the files that hold a part's weights: one file or shards with an index, in full or half precision.
+/// Finds the files that hold a part's weights: one file or shards with an index, in full or half
+/// precision.
 enum PartWeights {
   /// - Parameter folder: the part's own.
   static func checkpoint(_ part: ModelPart, in folder: any FileTree) throws(ModelError)

@@ -1,10 +1,13 @@
-/// SentencePiece's rules for characters (NFKC and the like), as a model carries them: what stands for what.
+/// SentencePiece's rules for characters (NFKC and the like), as a model carries them: what stands
+/// for what.
 ///
-/// The bytes are the size of a trie in bytes, 4 of them; the trie, a double array of 4-byte units as Darts-clone writes it;
-/// and the replacements, each ended by a 0, of which the trie has the offsets. All little-endian.
+/// The bytes are the size of a trie in bytes, 4 of them; the trie, a double array of 4-byte units
+/// as Darts-clone writes it; and the replacements, each ended by a 0, of which the trie has the
+/// offsets. All little-endian.
 ///
-/// They are applied as the Rust crates `tokenizers` and `spm_precompiled` do, not as SentencePiece does: character by
-/// character as people see them (extended grapheme clusters), by the shortest rule that fits the start.
+/// They are applied as the Rust crates `tokenizers` and `spm_precompiled` do, not as SentencePiece
+/// does: character by character as people see them (extended grapheme clusters), by the shortest
+/// rule that fits the start.
 struct PrecompiledCharsmap: Sendable {
   private let units: [UInt32]
   private let replacements: [UInt8]
@@ -54,7 +57,8 @@ struct PrecompiledCharsmap: Sendable {
 
   /// What the shortest rule says that fits the start of `bytes`; it replaces all of them.
   private func replacement(for bytes: some Sequence<UInt8>) -> ArraySlice<UInt8>? {
-    // The root's label is not asked for. A damaged trie may lead anywhere: what is not there fits nothing.
+    // The root's label is not asked for. A damaged trie may lead anywhere: what is not there fits
+    // nothing.
     var position = Self.offset(units[0])
     for byte in bytes {
       position ^= Int(byte)

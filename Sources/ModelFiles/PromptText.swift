@@ -36,7 +36,8 @@ enum PromptText {
     (whole: Array("<|\($0)|>".unicodeScalars), pieces: ["<|", $0, "|>"])
   }
 
-  /// Cuts a normalized text into words: contractions, runs of letters, single numbers, runs of anything else but space.
+  /// Cuts a normalized text into words: contractions, runs of letters, single numbers, runs of
+  /// anything else but space.
   ///
   ///     <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
   ///

@@ -1,6 +1,7 @@
 /// Takes a message of protocol buffers apart into its fields, in the order in which they stand.
 ///
-/// Nothing is copied, and nothing is taken from beyond the bytes. Reference: protobuf.dev, "Encoding".
+/// Nothing is copied, and nothing is taken from beyond the bytes. Reference: protobuf.dev,
+/// "Encoding".
 struct ProtobufReader {
   struct Field {
     let number: UInt64

@@ -3,15 +3,16 @@ import TensorCore
 
 /// A file that is open to be read, piece by piece.
 ///
-/// It is not mapped: a mapped file that shrinks ends the program (SIGBUS), while one that is read gives an error. What is
-/// read is copied into other layouts at once anyway.
+/// It is not mapped: a mapped file that shrinks ends the program (SIGBUS), while one that is read
+/// gives an error. What is read is copied into other layouts at once anyway.
 final class ReadFile: WeightStorage {
   let path: String
   /// As it was when the file was opened.
   let byteCount: Int
   private let descriptor: Int32
 
-  /// - Throws: `ModelError` where the file cannot be read or is none; nil where there is nothing at `path`.
+  /// - Throws: `ModelError` where the file cannot be read or is none; nil where there is nothing at
+  ///   `path`.
   static func open(_ path: String) throws(ModelError) -> ReadFile? {
     // Non-blocking, or a named pipe would hold us here for ever.
     let descriptor = systemOpen(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

@@ -11,9 +11,11 @@ struct StoredTensor: Equatable, Sendable {
   let range: Range<Int>
 }
 
-/// The table at the start of a safetensors file: 8 bytes of length, JSON, then the tensors' bytes without gap or overlap.
+/// The table at the start of a safetensors file: 8 bytes of length, JSON, then the tensors' bytes
+/// without gap or overlap.
 ///
-/// Everything that the format forbids is refused, because a reader that trusts such a file reads other tensors' bytes.
+/// Everything that the format forbids is refused, because a reader that trusts such a file reads
+/// other tensors' bytes.
 struct SafetensorsHeader: Equatable, Sendable {
   static let longest = 100_000_000
   static let mostTensors = 100_000
@@ -64,8 +66,8 @@ struct SafetensorsHeader: Equatable, Sendable {
     self.dataOffset = dataOffset
   }
 
-  /// How many bytes from the file's start the header takes, its length included: never more than the file has, nor than
-  /// a header may have.
+  /// How many bytes from the file's start the header takes, its length included: never more than
+  /// the file has, nor than a header may have.
   /// - Parameter prefix: the file's first 8 bytes, or fewer where it has no more.
   static func byteCount(prefix: UnsafeRawBufferPointer, fileSize: Int) -> Int {
     guard prefix.count >= 8 else { return prefix.count }

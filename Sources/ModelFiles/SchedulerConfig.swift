@@ -1,7 +1,8 @@
 /// The noise schedule that a model was trained with: `scheduler/scheduler_config.json`.
 ///
-/// Whichever of diffusers' schedulers wrote the file, it is read as DDIMScheduler reads it. How that class picks timesteps
-/// and clips (`clip_sample`, `thresholding`) is not read: the pipeline's timesteps are its own, and a move that clips cannot be inverted.
+/// Whichever of diffusers' schedulers wrote the file, it is read as DDIMScheduler reads it. How
+/// that class picks timesteps and clips (`clip_sample`, `thresholding`) is not read: the pipeline's
+/// timesteps are its own, and a move that clips cannot be inverted.
 public struct SchedulerConfig: Sendable, Equatable {
   /// How beta grows with the timestep.
   public enum BetaSchedule: String, Sendable, CaseIterable {

@@ -1,6 +1,8 @@
-/// What a file of SentencePiece (`spiece.model`) says of a unigram model: its pieces, and how text is prepared for them.
+/// What a file of SentencePiece (`spiece.model`) says of a unigram model: its pieces, and how text
+/// is prepared for them.
 ///
-/// Reference: Kudo and Richardson 2018, "SentencePiece"; the fields are those of its `sentencepiece_model.proto`.
+/// Reference: Kudo and Richardson 2018, "SentencePiece"; the fields are those of its
+/// `sentencepiece_model.proto`.
 struct SentencePieceModel {
   struct Piece: Equatable, Sendable {
     var text = ""
@@ -28,7 +30,8 @@ struct SentencePieceModel {
     do throws(ProtobufReader.Failure) { try contents.read(bytes[...]) } catch {
       throw ModelError("\(file.name): not a model of SentencePiece: \(error): copy the file again")
     }
-    // Each stands in every file, in this order behind the pieces: a file that is cut short lacks them.
+    // Each stands in every file, in this order behind the pieces: a file that is cut short lacks
+    // them.
     guard !contents.pieces.isEmpty, contents.hasTrainer, contents.hasNormalizer else {
       throw ModelError(
         "\(file.name): expected pieces, a trainer_spec and a normalizer_spec, found "
@@ -51,7 +54,8 @@ struct SentencePieceModel {
     charsmap = contents.charsmap
   }
 
-  /// The fields that matter, as they are found. What a file leaves out has the default of its `.proto`.
+  /// The fields that matter, as they are found. What a file leaves out has the default of its
+  /// `.proto`.
   private struct Contents {
     var pieces: [Piece] = []
     var hasTrainer = false

@@ -1,4 +1,5 @@
-/// T5EncoderModel's configuration: `text_encoder/config.json`. Of its versions 1.1, whose feed-forward layers are gated.
+/// T5EncoderModel's configuration: `text_encoder/config.json`. Of its versions 1.1, whose
+/// feed-forward layers are gated.
 public struct T5Config: Sendable, Equatable {
   public var vocabularySize: Int
   /// Channels of a token.

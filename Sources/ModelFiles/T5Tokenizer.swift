@@ -1,6 +1,8 @@
-/// Turns a prompt into the numbers that T5EncoderModel reads, exactly as transformers' T5Tokenizer does.
+/// Turns a prompt into the numbers that T5EncoderModel reads, exactly as transformers' T5Tokenizer
+/// does.
 ///
-/// Reference: Raffel et al. 2020; a unigram model of SentencePiece (Kudo 2018) over words that each start with "▁".
+/// Reference: Raffel et al. 2020; a unigram model of SentencePiece (Kudo 2018) over words that each
+/// start with "▁".
 public final class T5Tokenizer: Sendable {
   /// The number of tokens of every prompt, padding included.
   public let length: Int
@@ -18,7 +20,8 @@ public final class T5Tokenizer: Sendable {
   private let normalized: AddedTokens
 
   /// - Parameters:
-  ///   - folder: holds `tokenizer.json` or `spiece.model`, and what transformers writes beside them.
+  ///   - folder: holds `tokenizer.json` or `spiece.model`, and what transformers writes beside
+  ///     them.
   ///   - length: the number of tokens of every prompt, from 1.
   /// - Throws: `ModelError` where a file is missing, damaged, or asks for what is not done here.
   init(_ folder: any FileTree, length: Int) throws(ModelError) {
@@ -71,7 +74,8 @@ public final class T5Tokenizer: Sendable {
     return tokens
   }
 
-  /// - Parameter body: called with the tokens of each word, and with each token that stands in the text; false ends the walk.
+  /// - Parameter body: called with the tokens of each word, and with each token that stands in the
+  ///   text; false ends the walk.
   private func forEachRun(of prompt: String, _ body: ([Int32]) -> Bool) {
     for piece in plain.cut(prompt) {
       switch piece {

@@ -1,9 +1,11 @@
 import StrictJSON
 
-/// What a T5 tokenizer's folder says, checked: a vocabulary, and the tokens that are looked for in the text.
+/// What a T5 tokenizer's folder says, checked: a vocabulary, and the tokens that are looked for in
+/// the text.
 ///
-/// As transformers 5 reads it: `tokenizer.json` comes before `spiece.model`, and tokens that the vocabulary lacks are numbered
-/// behind it in the order of the files, whatever numbers these give them.
+/// As transformers 5 reads it: `tokenizer.json` comes before `spiece.model`, and tokens that the
+/// vocabulary lacks are numbered behind it in the order of the files, whatever numbers these give
+/// them.
 struct T5TokenizerFiles {
   let vocabulary: T5Vocabulary
   /// Those that the vocabulary lacks are in the order in which they are numbered.
@@ -15,7 +17,8 @@ struct T5TokenizerFiles {
   /// Every place of a prompt may be the start of every piece: their lengths bound its time.
   private static let longestText = 1024
 
-  /// `isListed` is whether transformers knows the token for special where it reads `added_tokens.json`.
+  /// `isListed` is whether transformers knows the token for special where it reads
+  /// `added_tokens.json`.
   private typealias Role = (name: String, token: ListedToken, isListed: Bool)
 
   init(_ folder: any FileTree) throws(ModelError) {
@@ -107,7 +110,8 @@ struct T5TokenizerFiles {
     return roles
   }
 
-  /// The special tokens without a role that the configuration lists; nil where it has no list, which is not an empty one.
+  /// The special tokens without a role that the configuration lists; nil where it has no list,
+  /// which is not an empty one.
   private static func special(
     _ config: ConfigReader, _ map: ConfigReader
   ) throws(ModelError) -> [ListedToken]? {
@@ -151,7 +155,8 @@ struct T5TokenizerFiles {
     return hasExtras ? some : some + extras.map { ListedToken(text: $0) }
   }
 
-  /// The tokens of all lists, each once: of what is said of one by number the last holds, else of what is said elsewhere.
+  /// The tokens of all lists, each once: of what is said of one by number the last holds, else of
+  /// what is said elsewhere.
   private static func merged(
     _ listed: [ListedToken], _ roles: [ListedToken], _ special: [ListedToken]
   ) -> [AddedToken] {

@@ -1,7 +1,8 @@
 import Foundation
 import StrictJSON
 
-/// The pieces of a T5 tokenizer and its rules for characters, from `spiece.model` or `tokenizer.json`.
+/// The pieces of a T5 tokenizer and its rules for characters, from `spiece.model` or
+/// `tokenizer.json`.
 struct T5Vocabulary {
   /// The piece for what no other stands for: T5's are made so, and transformers asks no file.
   static let unknown: Int32 = 2
@@ -93,7 +94,8 @@ struct T5Vocabulary {
     }
   }
 
-  /// Of a normalizer in `tokenizer.json`, alone or in a sequence. transformers' T5Tokenizer takes this one of them, no other.
+  /// Of a normalizer in `tokenizer.json`, alone or in a sequence. transformers' T5Tokenizer takes
+  /// this one of them, no other.
   private static func charsmap(
     _ normalizer: [String: JSON], place: String
   ) throws(ModelError) -> PrecompiledCharsmap? {

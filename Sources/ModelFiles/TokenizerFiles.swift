@@ -1,6 +1,7 @@
 import StrictJSON
 
-/// What a tokenizer's folder says, checked: a vocabulary, the pairs to merge, and the tokens with a meaning of their own.
+/// What a tokenizer's folder says, checked: a vocabulary, the pairs to merge, and the tokens with a
+/// meaning of their own.
 struct TokenizerFiles {
   /// A token that is looked for in the prompt's text as it stands.
   struct SpecialToken: Equatable, Sendable {

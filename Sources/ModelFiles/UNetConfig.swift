@@ -52,8 +52,8 @@ public struct UNetConfig: Sendable, Equatable {
     ] {
       try reader.require(key, oneOf: .null)
     }
-    // A distilled model can be told its guidance by this. diffusers computes it only where the pipeline asks for that, which this
-    // one doesn't: there the network is the plain one.
+    // A distilled model can be told its guidance by this. diffusers computes it only where the
+    // pipeline asks for that, which this one doesn't: there the network is the plain one.
     if !reader.isNull("time_cond_proj_dim") {
       _ = try reader.int("time_cond_proj_dim", default: 256)
     }

@@ -26,13 +26,15 @@ public enum MidBlockType: String, Sendable, CaseIterable {
 /// What the residual blocks of a UNet normalize by.
 public enum ResnetNorm: String, Sendable, CaseIterable {
   case group
-  /// Nothing: features keep the strength of what is in the picture. The UNet then has no norm behind its blocks either.
+  /// Nothing: features keep the strength of what is in the picture. The UNet then has no norm
+  /// behind its blocks either.
   case none
 }
 
 /// What UNet2DConditionModel and ControlNetModel have in common: the way down and the middle.
 ///
-/// Lists have one entry for each down block, finest first. The way up uses them in reverse, the middle its last.
+/// Lists have one entry for each down block, finest first. The way up uses them in reverse, the
+/// middle its last.
 public struct UNetTrunkConfig: Sendable, Equatable {
   /// Channels of the latent.
   public var inChannels: Int

@@ -1,6 +1,8 @@
-/// Cuts words into the pieces that are most probable together (Viterbi 1967), each independent of the others.
+/// Cuts words into the pieces that are most probable together (Viterbi 1967), each independent of
+/// the others.
 ///
-/// Reference: Kudo 2018, "Subword regularization", eq. 1 and 3; as the Rust crate `tokenizers` does it.
+/// Reference: Kudo 2018, "Subword regularization", eq. 1 and 3; as the Rust crate `tokenizers` does
+/// it.
 struct UnigramModel: Sendable {
   /// Number of pieces.
   let count: Int

@@ -1,6 +1,8 @@
-/// The names that checkpoints of different ages give to one tensor, and the tensors that no network asks for.
+/// The names that checkpoints of different ages give to one tensor, and the tensors that no network
+/// asks for.
 enum WeightNames {
-  /// The one name under which a tensor is looked up, whatever the library that wrote the checkpoint calls it.
+  /// The one name under which a tensor is looked up, whatever the library that wrote the checkpoint
+  /// calls it.
   static func canonical(_ name: String, part: ModelPart) -> String {
     switch part {
     case .textEncoder:
@@ -13,7 +15,8 @@ enum WeightNames {
     }
   }
 
-  /// Older versions of diffusers, among them those that saved SD 1.5, name an autoencoder's attention otherwise.
+  /// Older versions of diffusers, among them those that saved SD 1.5, name an autoencoder's
+  /// attention otherwise.
   private static func currentAttentionName(_ name: String) -> String {
     guard name.contains(".attentions.") else { return name }
     var components = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
@@ -33,9 +36,9 @@ enum WeightNames {
   static func isKnownLeftover(_ name: String, part: ModelPart) -> Bool {
     switch part {
     case .textEncoder:
-      // The positions 0, 1, 2 ... that transformers saved before version 4.31; the projection and temperature that
-      // CLIP trained with, which come after the last hidden state that diffusion models read.
-      // And T5's second name for its table of tokens.
+      // The positions 0, 1, 2 ... that transformers saved before version 4.31; the projection and
+      // temperature that CLIP trained with, which come after the last hidden state that diffusion
+      // models read. And T5's second name for its table of tokens.
       [
         "embeddings.position_ids", "position_ids", "text_projection.weight", "logit_scale",
         "encoder.embed_tokens.weight",

@@ -6,9 +6,10 @@ import TensorCore
 ///     let block = unet["down_blocks", 0]["resnets", 1]
 ///     let weight = try block.tensor("conv1.weight", [320, 320, 3, 3])
 ///
-/// Every tensor is asked for with the shape that the configuration implies, so a checkpoint that does not belong to its
-/// configuration fails by the tensor's name. At the end `finish()` refuses tensors that nobody asked for. Names are those
-/// that diffusers writes today; `WeightNames` knows the older ones. Used by one thread.
+/// Every tensor is asked for with the shape that the configuration implies, so a checkpoint that
+/// does not belong to its configuration fails by the tensor's name. At the end `finish()` refuses
+/// tensors that nobody asked for. Names are those that diffusers writes today; `WeightNames` knows
+/// the older ones. Used by one thread.
 public final class WeightScope {
   /// For example `unet/down_blocks.0.resnets.1`.
   public var path: String { "\(checkpoint.part.rawValue)/\(prefix)" }
@@ -46,8 +47,8 @@ public final class WeightScope {
 
   private func full(_ name: String) -> String { prefix.isEmpty ? name : "\(prefix).\(name)" }
 
-  /// The tensor `name`, in the shape asked for. A matrix [out, in] and a 1x1 convolution [out, in, 1, 1] stand for each
-  /// other.
+  /// The tensor `name`, in the shape asked for. A matrix [out, in] and a 1x1 convolution [out, in,
+  /// 1, 1] stand for each other.
   /// - Throws: `ModelError` where it is missing, has another shape or holds no F32, F16 or BF16.
   public func tensor(_ name: String, _ shape: Shape) throws(ModelError) -> WeightTensor {
     guard let tensor = try optional(name, shape) else {

@@ -1,7 +1,8 @@
 import TensorCore
 
-/// A frame's place in the picture that the networks see: at the top left, its last row and column repeated to the right
-/// and below, so that the networks can halve the size as often as they have to.
+/// A frame's place in the picture that the networks see: at the top left, its last row and column
+/// repeated to the right and below, so that the networks can halve the size as often as they have
+/// to.
 struct Canvas: Sendable, Equatable {
   /// Of the frame.
   let height, width: Int

@@ -8,7 +8,8 @@ struct Course {
   let inversion: Inversion
   let sampling: Sampling
   let window: Window?
-  /// Given up before another course makes its own: the two together may be more than there is room for.
+  /// Given up before another course makes its own: the two together may be more than there is room
+  /// for.
   var cache: (any FeatureCache)?
   var sceneCuts: SceneCutDetector?
   /// Likewise.
@@ -28,7 +29,8 @@ struct Course {
   ) throws {
     self.options = options
     self.memory = memory
-    // Each different prompt once, and none that is not used any more: a client may change them for as long as it likes.
+    // Each different prompt once, and none that is not used any more: a client may change them for
+    // as long as it likes.
     var contexts: [String: any PromptContext] = [:]
     func context(_ prompt: String) throws -> any PromptContext {
       let context =

@@ -3,14 +3,16 @@ import TensorCore
 
 /// One side of a picture, cut into pieces of one length that overlap.
 struct Cut: Sendable, Equatable {
-  /// By which neighbours overlap at least, in pixels; more where the networks' multiple makes it so.
+  /// By which neighbours overlap at least, in pixels; more where the networks' multiple makes it
+  /// so.
   static let leastOverlap = 128
 
   /// Of a piece, a multiple of what the networks can divide.
   let length: Int
   /// Where pieces begin.
   let starts: [Int]
-  /// What each piece counts at each of its places. At any place of the whole the pieces' weights add up to 1.
+  /// What each piece counts at each of its places. At any place of the whole the pieces' weights
+  /// add up to 1.
   let weights: [[Float]]
 
   /// Cuts a side into so many pieces.
@@ -35,8 +37,9 @@ struct Cut: Sendable, Equatable {
     weights = Self.weights(starts, length)
   }
 
-  /// Weights rise from 0 to 1 along the middle half of an overlap, as half a wave of a cosine. What lies nearer to an
-  /// end of a piece, where the networks saw zeros instead of a neighbourhood, does not count.
+  /// Weights rise from 0 to 1 along the middle half of an overlap, as half a wave of a cosine. What
+  /// lies nearer to an end of a piece, where the networks saw zeros instead of a neighbourhood,
+  /// does not count.
   private static func weights(_ starts: [Int], _ length: Int) -> [[Float]] {
     var weights = starts.map { _ in [Float](repeating: 1, count: length) }
     for piece in 1..<starts.count {

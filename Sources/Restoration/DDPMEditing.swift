@@ -2,8 +2,8 @@ import Diffusion
 import Kernels
 import TensorCore
 
-/// Takes a clip's latent to noise and back, away from a prompt: edit-friendly DDPM inversion and, with the noise that it found,
-/// guided sampling.
+/// Takes a clip's latent to noise and back, away from a prompt: edit-friendly DDPM inversion and,
+/// with the noise that it found, guided sampling.
 ///
 /// Reference: Huberman-Spiegelglas et al. 2024, section 3; Varanka et al. 2026, section 3.
 final class DDPMEditing {

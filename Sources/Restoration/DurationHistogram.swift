@@ -2,7 +2,8 @@ import Glibc
 
 /// How durations are distributed, in memory that does not grow with their number.
 ///
-/// Classes are 1/16 of an octave wide: a quantile is off by 2.2% at most, from a microsecond to a day.
+/// Classes are 1/16 of an octave wide: a quantile is off by 2.2% at most, from a microsecond to a
+/// day.
 public struct DurationHistogram: Sendable, Equatable {
   private static let classesPerOctave = 16.0
   private static let octaves = 37

@@ -1,7 +1,7 @@
 import ModelFiles
 
-/// Refuses what networks make whose weights are broken, or too large for the precision: a decoder may make a picture of it that
-/// looks like one.
+/// Refuses what networks make whose weights are broken, or too large for the precision: a decoder
+/// may make a picture of it that looks like one.
 /// - Parameter place: where in the stream it comes from.
 func requireFinite(_ values: [Float], _ place: String) throws {
   // Zero times anything else is not zero.

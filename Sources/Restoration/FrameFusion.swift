@@ -1,7 +1,7 @@
 import Kernels
 
-/// The window before the networks: each frame averaged along the motion with those on either side, so that less noise is left for
-/// the networks than any single frame has.
+/// The window before the networks: each frame averaged along the motion with those on either side,
+/// so that less noise is left for the networks than any single frame has.
 ///
 /// Frames leave in their order, each when the later ones that it reads have come.
 final class FrameFusion {
@@ -41,8 +41,8 @@ final class FrameFusion {
   func canAdvance(ending: Bool) -> Bool { heldCount > (ending ? 0 : ahead) }
 
   /// Gives the next frame.
-  /// - Precondition: ``canAdvance(ending:)``, and behind every frame that was taken all were given that could be: no more are held
-  ///   than this one still reads.
+  /// - Precondition: ``canAdvance(ending:)``, and behind every frame that was taken all were given
+  ///   that could be: no more are held than this one still reads.
   func advance() {
     precondition(heldCount <= ahead + 1)
     fusion.fuse(
@@ -61,7 +61,8 @@ final class FrameFusion {
 }
 
 extension RestorationOptions {
-  /// Later frames that one is fused with: as many as on the other side, as far as the lookahead lets a frame wait for them.
+  /// Later frames that one is fused with: as many as on the other side, as far as the lookahead
+  /// lets a frame wait for them.
   var fusionAhead: Int { chunk == 0 ? fusion : min(fusion, lookahead) }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.

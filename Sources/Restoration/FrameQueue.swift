@@ -16,8 +16,8 @@ final class HeldFrame {
     self.conditions = conditions
   }
 
-  /// Copies the degraded frame. Were the caller's memory shared instead, the caller would copy it into new memory with every frame,
-  /// when the next one is written there.
+  /// Copies the degraded frame. Were the caller's memory shared instead, the caller would copy it
+  /// into new memory with every frame, when the next one is written there.
   func keep(_ rgb: [Float]) {
     input.removeAll(keepingCapacity: true)
     input.append(contentsOf: rgb)
@@ -26,7 +26,8 @@ final class HeldFrame {
 
 /// The frames that have arrived and not yet left, oldest first: the ring of latents.
 ///
-/// Frames that left are used again for those that arrive, so that a running stream makes no new ones.
+/// Frames that left are used again for those that arrive, so that a running stream makes no new
+/// ones.
 struct FrameQueue {
   private(set) var frames: [HeldFrame] = []
   private var free: [HeldFrame] = []

@@ -1,7 +1,8 @@
 import Kernels
 import ModelFiles
 
-/// Restores a stream of frames, by whichever method: one out for each in, in the same order. One thread at a time, the device's.
+/// Restores a stream of frames, by whichever method: one out for each in, in the same order. One
+/// thread at a time, the device's.
 public protocol FrameRestorer: AnyObject {
   var options: RestorationOptions { get }
   /// Said before the first frame.
@@ -15,8 +16,8 @@ public protocol FrameRestorer: AnyObject {
   /// Takes the next frame, and gives those that are done.
   /// - Parameters:
   ///   - rgb: [height, width, 3], 0...255.
-  ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor clamped. An error ends the
-  ///     restoration.
+  ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor
+  ///     clamped. An error ends the restoration.
   func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws
 
   /// Gives the frames that are left. What is pushed afterwards belongs to another clip.

@@ -3,9 +3,9 @@ import Kernels
 
 /// DDIM inversion: from a frame's own latent up to the noisiest level, each frame by itself.
 ///
-/// What the network finds in the frame is so written into the noise that sampling starts from; that is what keeps
-/// neighbouring frames alike. With no moves at all the latent is taken as it is for the noisiest level: a network that was
-/// trained so sees the frame's own noise there.
+/// What the network finds in the frame is so written into the noise that sampling starts from; that
+/// is what keeps neighbouring frames alike. With no moves at all the latent is taken as it is for
+/// the noisiest level: a network that was trained so sees the frame's own noise there.
 ///
 /// Reference: TDM, section 3.3, eq. 3.
 struct Inversion {

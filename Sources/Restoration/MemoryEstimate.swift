@@ -2,8 +2,8 @@ import TensorCore
 
 /// What a restorer holds at most, in bytes: known before the first frame.
 ///
-/// With a chunk of 0 (the whole clip) there is no such bound: the numbers are then those of one frame, and every further
-/// frame of the clip adds ``furtherFrame``.
+/// With a chunk of 0 (the whole clip) there is no such bound: the numbers are then those of one
+/// frame, and every further frame of the clip adds ``furtherFrame``.
 public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
   /// The networks' weights.
   public let weights: Int
@@ -33,13 +33,15 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     let frameBytes = tiling.canvas.frameCount * valueBytes
     let isTiled = tiling.count > 1
 
-    // What each frame holds from its arrival on, and what is there once for each frame of a tile's group.
+    // What each frame holds from its arrival on, and what is there once for each frame of a tile's
+    // group.
     var arrived = tiling.count * networks.latent
     if options.usesControl { arrived += tiling.count * networks.condition }
     if options.colorFix != .none { arrived += frameBytes }
     let sampled = (options.isGuided ? 3 : 2) * networks.latent
     let restored = isTiled ? (options.chunk == 0 ? 1 : options.chunk) : 1
-    // The network's output in inversion, and a latent here; a tile's picture, here and on the device.
+    // The network's output in inversion, and a latent here; a tile's picture, here and on the
+    // device.
     var once = 2 * networks.latent + 2 * tiling.pictureCount * valueBytes
     if options.colorFix != .none { once += 2 * frameBytes }
 

@@ -6,8 +6,8 @@ public struct MemoryLimits: Sendable, Equatable {
   public var total: Int?
   /// Of the features that windows read; nil: no other bound than ``total``.
   public var features: Int?
-  /// What the program itself takes of the memory that its user allows. ``total`` is what is left, so this is only for messages,
-  /// which name the user's number.
+  /// What the program itself takes of the memory that its user allows. ``total`` is what is left,
+  /// so this is only for messages, which name the user's number.
   public var beside = 0
 
   public init(total: Int? = nil, features: Int? = nil) {

@@ -1,7 +1,8 @@
 /// Networks for pictures as large as memory allows: the whole, where it fits, or tiles.
 ///
-/// What gives way, in this order: the picture's wholeness, in the way that computes the fewest pixels twice. Where even
-/// the smallest tiles do not fit, nothing else does: how the frames are restored is the user's to change.
+/// What gives way, in this order: the picture's wholeness, in the way that computes the fewest
+/// pixels twice. Where even the smallest tiles do not fit, nothing else does: how the frames are
+/// restored is the user's to change.
 struct MemoryPlan {
   let tiling: Tiling
   let networks: any PipelineNetworks
@@ -21,8 +22,9 @@ struct MemoryPlan {
       // Tiles overlap: they have more features than the whole.
       throw InsufficientMemory(smallest, limits, canvas)
     }
-    // Planning takes no memory for activations, so that what is too large can be planned, and tells exactly what it
-    // would take. From there on other sizes are guessed by their area before they are planned.
+    // Planning takes no memory for activations, so that what is too large can be planned, and tells
+    // exactly what it would take. From there on other sizes are guessed by their area before they
+    // are planned.
     if !smallest.fits(limits) {
       for candidate in Tiling.candidates(canvas) where candidate.count > 1 {
         let guess = planned.estimate(candidate)

@@ -16,8 +16,8 @@ final class ModelNetworks: PipelineNetworks {
   private let tokenizer: CLIPTokenizer
   private let textEncoder: TextEncoder
 
-  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where
-  ///   the device cannot run them.
+  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together;
+  ///   `KernelError` where the device cannot run them.
   init(
     _ model: ModelFolder, options: RestorationOptions, height: Int, width: Int,
     on device: any Device

@@ -3,8 +3,8 @@ import TensorCore
 
 /// What the pipeline asks of the networks, for frames of one size.
 ///
-/// Pictures are [height, width, 3], of the size of a ``Tiling``'s tiles; the other tensors stay where the device keeps them.
-/// One thread.
+/// Pictures are [height, width, 3], of the size of a ``Tiling``'s tiles; the other tensors stay
+/// where the device keeps them. One thread.
 protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
@@ -17,7 +17,8 @@ protocol PipelineNetworks: AnyObject {
   /// Lets go of what was kept for networks that are gone.
   func discardLeftovers()
 
-  /// Lets go of what evaluations worked in and of the tensors that they were given; the next make their own.
+  /// Lets go of what evaluations worked in and of the tensors that they were given; the next make
+  /// their own.
   func releaseMemory()
 
   /// [height, width, 3]

@@ -2,8 +2,9 @@ import ModelFiles
 
 /// A named set of option values. Options given by hand win over it.
 ///
-/// Which steps and frames do is a matter of the model: it may say so itself (`presets.json`, see tdm-model(5)). For one that
-/// says nothing nobody has measured it, and `balanced` then takes the paper's.
+/// Which steps and frames do is a matter of the model: it may say so itself (`presets.json`, see
+/// tdm-model(5)). For one that says nothing nobody has measured it, and `balanced` then takes the
+/// paper's.
 public enum Preset: String, CaseIterable, Sendable {
   /// The paper's own numbers.
   case paper
@@ -56,16 +57,16 @@ public struct PresetValues: Sendable, Equatable {
   public var radius = 3
   /// The same for tasks that have another.
   public var taskRadius: [RestorationTask: Int] = [:]
-  /// Frames on either side that a frame is averaged with before the networks see it, for tasks that gain by it
-  /// (``RestorationTask/gainsByFusion``).
+  /// Frames on either side that a frame is averaged with before the networks see it, for tasks that
+  /// gain by it (``RestorationTask/gainsByFusion``).
   public var fusion = 0
   /// Frames emitted together.
   public var chunk: Int
   /// Frames sampled beyond the chunk.
   public var lookahead: Int
 
-  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4 --lookahead 3`, behind the radius those of
-  /// tasks that have another.
+  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4
+  /// --lookahead 3`, behind the radius those of tasks that have another.
   public var summary: String {
     let share = strength == 1 ? "1" : "\(strength)"
     let others = RestorationTask.allCases.compactMap { task in

@@ -20,8 +20,8 @@ public struct Rehearsal: Sendable, Equatable {
 }
 
 extension Restorer {
-  /// Has every network run once on a blank frame, so that the first frame finds its memory there and everything computed
-  /// that depends on prompts only. No result depends on it.
+  /// Has every network run once on a blank frame, so that the first frame finds its memory there
+  /// and everything computed that depends on prompts only. No result depends on it.
   /// - Precondition: no frame is held.
   public func warmUp() throws {
     try fuseBlankFrames()
@@ -34,7 +34,8 @@ extension Restorer {
     try requireFinite(latent: group.outputs[0], "a blank frame, before the first")
   }
 
-  /// Measures each stage: one evaluation of every kind, times how often it is needed. No result depends on it.
+  /// Measures each stage: one evaluation of every kind, times how often it is needed. No result
+  /// depends on it.
   ///
   /// With a chunk of 0 (the whole clip) a group of one frame stands for the clip's.
   /// - Precondition: no frame is held.
@@ -45,7 +46,8 @@ extension Restorer {
       groupSize: options.heldCount,
       emitted: max(options.chunk, 1))
     try onBlankFrames(rehearsal.groupSize) { blanks in
-      // The first round finds memory that is new to the process, and computes what is needed only once.
+      // The first round finds memory that is new to the process, and computes what is needed only
+      // once.
       for _ in 0..<2 {
         rehearsal.fuse =
           try clock.measure { try fuseBlankFrames() }

@@ -4,7 +4,8 @@
 public struct RestorationOptions: Sendable, Equatable {
   /// Whose keys and values a frame's self-attention reads.
   public enum Attention: String, CaseIterable, Sendable {
-    /// The mean over the frames within ``RestorationOptions/radius`` (sliding-window cross-frame attention).
+    /// The mean over the frames within ``RestorationOptions/radius`` (sliding-window cross-frame
+    /// attention).
     case window
     /// Those of the first frame since the last cut.
     case first
@@ -40,24 +41,28 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  /// Set by itself it leaves ``fusion`` and ``fusionNoise`` as they were, which tasks differ in: see ``init(_:task:)``.
+  /// Set by itself it leaves ``fusion`` and ``fusionNoise`` as they were, which tasks differ in:
+  /// see ``init(_:task:)``.
   public var task: RestorationTask
   /// In place of the task's prompt.
   public var prompt: String?
   /// What guidance leads away from.
   public var negativePrompt = ""
-  /// Frames on either side that a frame reads, 0...64: their keys and values, or latents, as the model is made.
+  /// Frames on either side that a frame reads, 0...64: their keys and values, or latents, as the
+  /// model is made.
   public var radius: Int
-  /// Frames on either side that a frame is averaged with along the motion before the networks see it, 0...16; of later ones no more
-  /// than ``lookahead``.
+  /// Frames on either side that a frame is averaged with along the motion before the networks see
+  /// it, 0...16; of later ones no more than ``lookahead``.
   public var fusion = 0
-  /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that where less is measured, 0...255.
+  /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that
+  /// where less is measured, 0...255.
   public var fusionNoise = 0.0
-  /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by scene with
-  /// ``SceneCut/auto``.
+  /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by
+  /// scene with ``SceneCut/auto``.
   public var chunk: Int
-  /// Frames after the chunk that are sampled beside it for its window, and again with their own chunk; 0...4096. Where no window
-  /// reads later frames there are none, and only ``fusion`` waits for so many.
+  /// Frames after the chunk that are sampled beside it for its window, and again with their own
+  /// chunk; 0...4096. Where no window reads later frames there are none, and only ``fusion`` waits
+  /// for so many.
   public var lookahead: Int
   /// Moves up, 0...1000; 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int
@@ -76,15 +81,18 @@ public struct RestorationOptions: Sendable, Equatable {
   public var windowInControlNet = false
   public var attention = Attention.window
   public var start = Start.inversion
-  /// Of the first frame's noise with ``Start/noise``, at most `Int.max`; each further frame has one more.
+  /// Of the first frame's noise with ``Start/noise``, at most `Int.max`; each further frame has one
+  /// more.
   public var seed: UInt64 = 0
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
-  /// How much of what restoration changes is kept, 0...2: 0 is the frame as it came, above 1 the change is exaggerated.
+  /// How much of what restoration changes is kept, 0...2: 0 is the frame as it came, above 1 the
+  /// change is exaggerated.
   public var amount = 1.0
 
-  /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain by it alone
-  /// (``RestorationTask/gainsByFusion``), and taken to have the noise that the task says (``RestorationTask/fusionNoise``).
+  /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
+  /// by it alone (``RestorationTask/gainsByFusion``), and taken to have the noise that the task
+  /// says (``RestorationTask/fusionNoise``).
   public init(
     _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {

@@ -1,6 +1,7 @@
 /// What is wrong with the frames. The model is told by the task's prompt ("task prompt guidance").
 ///
-/// Reference: TDM, section 3.2; the prompts of the last three tasks follow the form of the paper's two.
+/// Reference: TDM, section 3.2; the prompts of the last three tasks follow the form of the paper's
+/// two.
 public enum RestorationTask: String, CaseIterable, Sendable {
   case denoise, derain, dehaze, deartifact, superres
 
@@ -23,19 +24,21 @@ public enum RestorationTask: String, CaseIterable, Sendable {
     }
   }
 
-  /// How many times wider and higher the output is than the source. Whoever feeds a ``Restorer`` enlarges the frames
-  /// bicubically by this factor first.
+  /// How many times wider and higher the output is than the source. Whoever feeds a ``Restorer``
+  /// enlarges the frames bicubically by this factor first.
   public var enlargement: Int { self == .superres ? 4 : 1 }
 
-  /// Whether what is wrong is new in every frame, so that frames averaged along the motion have less of it.
+  /// Whether what is wrong is new in every frame, so that frames averaged along the motion have
+  /// less of it.
   public var gainsByFusion: Bool { self == .denoise || self == .deartifact }
 
-  /// The deviation of what is wrong where it can't be measured, of 255 levels: compression takes away the fine noise that the
-  /// measurement goes by. Chosen by measuring, on compressed clips and on clean ones.
+  /// The deviation of what is wrong where it can't be measured, of 255 levels: compression takes
+  /// away the fine noise that the measurement goes by. Chosen by measuring, on compressed clips and
+  /// on clean ones.
   public var fusionNoise: Double { self == .deartifact ? 10 : 0 }
 
-  /// Whether fusion may change the finest detail. Not after compression: what it has left of that is real, and averaging along a
-  /// motion that is not quite exact would blur it.
+  /// Whether fusion may change the finest detail. Not after compression: what it has left of that
+  /// is real, and averaging along a motion that is not quite exact would blur it.
   var fusesFineDetail: Bool { self != .deartifact }
 
   /// The task with this name or alias.

@@ -5,12 +5,14 @@ import TensorCore
 
 /// Restores a stream of frames: one out for each in, in the same order.
 ///
-/// A frame is encoded and inverted when it arrives. As soon as a chunk and its lookahead are there they are sampled side
-/// by side; the chunk's frames are decoded and leave, the lookahead waits to be sampled again with its own chunk. What
-/// is held is bounded by chunk, lookahead and radius, whatever the length of the stream.
+/// A frame is encoded and inverted when it arrives. As soon as a chunk and its lookahead are there
+/// they are sampled side by side; the chunk's frames are decoded and leave, the lookahead waits to
+/// be sampled again with its own chunk. What is held is bounded by chunk, lookahead and radius,
+/// whatever the length of the stream.
 ///
-/// Where pictures are too large for the memory that may be used they go through all of this in tiles, each tile with the
-/// same window across the frames as the whole would have, and are joined when they are decoded.
+/// Where pictures are too large for the memory that may be used they go through all of this in
+/// tiles, each tile with the same window across the frames as the whole would have, and are joined
+/// when they are decoded.
 ///
 /// One thread at a time, the device's.
 ///
@@ -50,9 +52,9 @@ public final class Restorer {
   ///     ``RestorationTask/enlargement``.
   ///   - height: likewise.
   ///   - limits: of memory; pictures that do not fit are restored in tiles.
-  /// - Throws: ``OptionError`` where an option is out of its range or does not suit the model; `ModelError` where the
-  ///   model is missing or unfit; `KernelError` where the device cannot run it; ``InsufficientMemory`` where not even
-  ///   tiles fit.
+  /// - Throws: ``OptionError`` where an option is out of its range or does not suit the model;
+  ///   `ModelError` where the model is missing or unfit; `KernelError` where the device cannot run
+  ///   it; ``InsufficientMemory`` where not even tiles fit.
   public convenience init(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits = MemoryLimits()
@@ -69,7 +71,8 @@ public final class Restorer {
     }
   }
 
-  /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule; ``InsufficientMemory``.
+  /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule;
+  ///   ``InsufficientMemory``.
   init(
     schedule: NoiseSchedule, options: RestorationOptions, canvas: Canvas,
     limits: MemoryLimits = MemoryLimits(),
@@ -101,7 +104,8 @@ public final class Restorer {
   /// Frames that have arrived and not yet left.
   public var heldFrameCount: Int { queue.frames.count + (course.fusion?.heldCount ?? 0) }
 
-  /// Called after each evaluation of a network, by the thread that pushes: a sign of life while a group is sampled.
+  /// Called after each evaluation of a network, by the thread that pushes: a sign of life while a
+  /// group is sampled.
   public var onEvaluation: (() -> Void)? {
     get { networks.onEvaluation }
     set { networks.onEvaluation = newValue }
@@ -110,8 +114,8 @@ public final class Restorer {
   /// Takes the next frame, and gives those that are done.
   /// - Parameters:
   ///   - rgb: [height, width, 3], 0...255.
-  ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor clamped. An error ends the
-  ///     restoration.
+  ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor
+  ///     clamped. An error ends the restoration.
   public func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
     precondition(
       rgb.count == tiling.canvas.frameCount, "\(rgb.count) values for \(width)x\(height)")
@@ -145,7 +149,8 @@ public final class Restorer {
     }
   }
 
-  /// Gives the frames that are left. What is pushed afterwards belongs to another clip, which reads nothing of this one.
+  /// Gives the frames that are left. What is pushed afterwards belongs to another clip, which reads
+  /// nothing of this one.
   public func finish(emit: ([Float]) throws -> Void) throws {
     try closeScene(emit)
     course.sceneCuts?.forget()
@@ -166,19 +171,20 @@ public final class Restorer {
   // MARK: Other options
 
   /// Whether the options could be changed to these.
-  /// - Throws: ``OptionError`` where one is out of its range, does not suit the model, or is of those that the networks
-  ///   were planned for; ``InsufficientMemory``.
+  /// - Throws: ``OptionError`` where one is out of its range, does not suit the model, or is of
+  ///   those that the networks were planned for; ``InsufficientMemory``.
   public func check(_ options: RestorationOptions, limits: MemoryLimits? = nil) throws {
     _ = try estimate(options, limits)
   }
 
-  /// Restores the frames that follow by other options. Those that are held leave by the former ones, and nothing is read
-  /// across: the frames are those of two restorers.
+  /// Restores the frames that follow by other options. Those that are held leave by the former
+  /// ones, and nothing is read across: the frames are those of two restorers.
   /// - Parameters:
   ///   - limits: of memory, with these options; nil: as before.
   ///   - emit: as in ``push(_:emit:)``.
   /// - Returns: nil, or why there was no room for them after all; then the former ones stay.
-  /// - Throws: as ``check(_:limits:)`` does, with nothing changed; everything else ends the restoration.
+  /// - Throws: as ``check(_:limits:)`` does, with nothing changed; everything else ends the
+  ///   restoration.
   public func change(
     to options: RestorationOptions, limits: MemoryLimits? = nil, emit: ([Float]) throws -> Void
   ) throws -> (any Error)? {
@@ -195,8 +201,8 @@ public final class Restorer {
     return nil
   }
 
-  /// Gives up what is as large as the options in effect have made it: it would else be held beside what others need, and the memory
-  /// that was told for those would not be all of it.
+  /// Gives up what is as large as the options in effect have made it: it would else be held beside
+  /// what others need, and the memory that was told for those would not be all of it.
   private func release() {
     course.cache = nil
     course.colorFix = nil

@@ -1,12 +1,14 @@
 import Diffusion
 import Kernels
 
-/// DDIM sampling of a group of frames in lockstep: from the noisiest level down to the clean one, led by the task's
-/// prompt, the degraded frames (through the ControlNet) and each other (through the window).
+/// DDIM sampling of a group of frames in lockstep: from the noisiest level down to the clean one,
+/// led by the task's prompt, the degraded frames (through the ControlNet) and each other (through
+/// the window).
 ///
 /// Reference: TDM, section 3.3, eq. 4, and section 3.4.
 struct Sampling {
-  /// A move down, with the timestep at which the network is asked: that of the level it starts from.
+  /// A move down, with the timestep at which the network is asked: that of the level it starts
+  /// from.
   let moves: [(timestep: Int, move: Move)]
   let positive: any PromptContext
   /// With guidance only.
@@ -30,12 +32,14 @@ struct Sampling {
 
   /// Samples a group.
   ///
-  /// The lookahead's frames have done their part once the core's windows have read them in the last move: what would follow is left out.
+  /// The lookahead's frames have done their part once the core's windows have read them in the last
+  /// move: what would follow is left out.
   /// - Parameters:
   ///   - start: the frames' latents at the noisiest level; left as they are.
   ///   - core: how many of them, the first, are wanted.
   ///   - conditions: the frames' embedded conditions; none where the ControlNet is left out.
-  ///   - window: what the frames read and keep, with the first of its passes; nil has each read itself alone.
+  ///   - window: what the frames read and keep, with the first of its passes; nil has each read
+  ///     itself alone.
   ///   - group: takes the core's clean latents in `samples`.
   func run(
     _ networks: any PipelineNetworks, from start: [any DeviceTensor], core: Int,
@@ -71,7 +75,8 @@ struct Sampling {
     }
   }
 
-  /// Evaluates the network as one of the moves does, once with each prompt, which changes `group` only.
+  /// Evaluates the network as one of the moves does, once with each prompt, which changes `group`
+  /// only.
   func evaluate(
     step: Int, _ networks: any PipelineNetworks, _ latents: [any DeviceTensor], core: Int,
     conditions: [any DeviceTensor], window: WindowPass?, in group: SamplingTensors
@@ -85,14 +90,15 @@ struct Sampling {
     }
   }
 
-  /// For how many of a group's frames a move computes the network's output. The lookahead's is needed where the core's
-  /// windows read it in the next move.
+  /// For how many of a group's frames a move computes the network's output. The lookahead's is
+  /// needed where the core's windows read it in the next move.
   private func outputCount(_ count: Int, core: Int, step: Int, _ window: WindowPass?) -> Int {
     window == nil || step == moves.count - 1 ? core : count
   }
 }
 
-/// The latents that sampling works in, one of a kind for each frame of a group. They are made once and serve all groups.
+/// The latents that sampling works in, one of a kind for each frame of a group. They are made once
+/// and serve all groups.
 final class SamplingTensors {
   private(set) var samples: [any DeviceTensor] = []
   private(set) var outputs: [any DeviceTensor] = []

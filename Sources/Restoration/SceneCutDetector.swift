@@ -1,15 +1,16 @@
 /// Tells on the arriving frames where a new scene begins.
 ///
-/// Frames are compared as thumbnails of mean luma. The difference is what the last frame cannot explain of the new one
-/// even if it is moved a little (pans) and its brightness and contrast are changed (fades, flashes): 1 - correlation. It
-/// must also amount to some luma levels, and stand out from the motion of the frames before, so that wild scenes do not
-/// cut themselves to pieces.
+/// Frames are compared as thumbnails of mean luma. The difference is what the last frame cannot
+/// explain of the new one even if it is moved a little (pans) and its brightness and contrast are
+/// changed (fades, flashes): 1 - correlation. It must also amount to some luma levels, and stand
+/// out from the motion of the frames before, so that wild scenes do not cut themselves to pieces.
 ///
-/// Neighbouring frames of the moving clips that this was made on differ by 0.16 at most, unrelated photographs by 0.29
-/// or more in 99 of 100 pairs.
+/// Neighbouring frames of the moving clips that this was made on differ by 0.16 at most, unrelated
+/// photographs by 0.29 or more in 99 of 100 pairs.
 struct SceneCutDetector {
   private static let leastDifference: Float = 0.25
-  /// In luma levels, standard deviation. Cuts between two nearly flat pictures stay unseen, and harm nobody.
+  /// In luma levels, standard deviation. Cuts between two nearly flat pictures stay unseen, and
+  /// harm nobody.
   private static let leastChange: Float = 8
   /// How far a cut must stand out from recent differences.
   private static let prominence: Float = 2.5
@@ -89,7 +90,8 @@ private struct Thumbnail {
     }
   }
 
-  /// What `other` leaves unexplained: as a share of the variance, and as a standard deviation in luma levels.
+  /// What `other` leaves unexplained: as a share of the variance, and as a standard deviation in
+  /// luma levels.
   func difference(from other: Thumbnail) -> (share: Float, deviation: Float) {
     // A quarter of the picture at most, so that what remains can still tell.
     let down = min(Self.reach, rows / 4)

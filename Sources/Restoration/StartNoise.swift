@@ -3,11 +3,13 @@ import TensorCore
 
 /// What sampling starts from without inversion.
 enum StartNoise {
-  /// Standard normals for one frame's latent [H, W, C], drawn channel by channel, as the networks' papers order a latent.
+  /// Standard normals for one frame's latent [H, W, C], drawn channel by channel, as the networks'
+  /// papers order a latent.
   /// - Parameters:
   ///   - seed: the stream's seed + the frame's number.
   ///   - shape: of a tile's latent.
-  /// - Returns: for each tile its part of the picture's noise, so that tiles agree where they overlap.
+  /// - Returns: for each tile its part of the picture's noise, so that tiles agree where they
+  ///   overlap.
   static func latents(seed: UInt64, shape: Shape, _ tiling: Tiling) -> [[Float]] {
     var noise = GaussianNoise(seed: seed)
     let factor = tiling.height / shape[0]

@@ -1,4 +1,5 @@
-/// How a picture is cut into tiles of one size, where it is too large to be restored in one piece, and joined again.
+/// How a picture is cut into tiles of one size, where it is too large to be restored in one piece,
+/// and joined again.
 ///
 /// Tiles overlap, and are blended with weights that change smoothly, in the float picture.
 struct Tiling: Sendable, Equatable {
@@ -66,7 +67,8 @@ struct Tiling: Sendable, Equatable {
   /// Adds a tile to a frame; once all are added, in their order, the frame is whole.
   /// - Parameters:
   ///   - picture: of the tile, in about [-1, 1].
-  ///   - frame: takes values about 0...255, neither rounded nor clamped. Before the first tile it may hold anything.
+  ///   - frame: takes values about 0...255, neither rounded nor clamped. Before the first tile it
+  ///     may hold anything.
   func add(_ tile: Int, _ picture: [Float], to frame: inout [Float]) {
     precondition(frame.count == canvas.frameCount && picture.count == pictureCount)
     let origin = origin(of: tile)

@@ -1,4 +1,5 @@
-/// How an evaluation's time grows with the number of its tokens: in proportion, and with the square.
+/// How an evaluation's time grows with the number of its tokens: in proportion, and with the
+/// square.
 struct TokenCost {
   private let linear, square: Double
 

@@ -3,7 +3,8 @@ import ModelFiles
 import Networks
 import TensorCore
 
-/// A CogVideoX model's networks on a device, for frames of one size and clips of up to so many frames.
+/// A CogVideoX model's networks on a device, for frames of one size and clips of up to so many
+/// frames.
 final class VideoModelNetworks: VideoDenoising {
   let coders: VideoCoders
   var onEvaluation: (() -> Void)?
@@ -18,12 +19,13 @@ final class VideoModelNetworks: VideoDenoising {
   /// For clips of as many frames as there can be.
   let workspaceByteCount, heldByteCount: Int
 
-  /// Plans the autoencoder and the transformer; ``readPrompts(_:negative:)`` does the rest, once it is known that there is room.
+  /// Plans the autoencoder and the transformer; ``readPrompts(_:negative:)`` does the rest, once it
+  /// is known that there is room.
   /// - Parameters:
   ///   - frames: of the longest clip.
   ///   - height: of a frame, as padded; likewise the width.
-  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together; `KernelError` where the device
-  ///   cannot run them.
+  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together;
+  ///   `KernelError` where the device cannot run them.
   init(
     _ model: ModelFolder, switchedBlocks: Set<Int>, frames: Int, height: Int, width: Int,
     on device: any Device
@@ -72,7 +74,8 @@ final class VideoModelNetworks: VideoDenoising {
       + transformer.config.maxTextSequenceLength
   }
 
-  /// Plans for latents of a shape, where they are not of the former one: the end of a clip is shorter than its other parts.
+  /// Plans for latents of a shape, where they are not of the former one: the end of a clip is
+  /// shorter than its other parts.
   func prepare(_ latentShape: Shape) throws { _ = try denoiser(for: latentShape) }
 
   private func denoiser(for latentShape: Shape) throws -> VideoDenoiser {

@@ -1,10 +1,10 @@
-/// Gives a restored frame the coarse colours of its input: what is lost to the autoencoder or drifts in sampling comes
-/// back, details stay the restored ones.
+/// Gives a restored frame the coarse colours of its input: what is lost to the autoencoder or
+/// drifts in sampling comes back, details stay the restored ones.
 ///
 /// Not for haze, which is a coarse colour itself.
 ///
-/// Reference: Wang et al. 2023 (StableSR), section 3.4; the à trous wavelet's low band is linear, so that the low band of
-/// the difference is added instead of exchanging low bands.
+/// Reference: Wang et al. 2023 (StableSR), section 3.4; the à trous wavelet's low band is linear,
+/// so that the low band of the difference is added instead of exchanging low bands.
 struct WaveletColorFix {
   private static let levels = 5
 

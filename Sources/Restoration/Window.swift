@@ -1,12 +1,13 @@
 import Kernels
 
-/// The sliding window: whose features each frame reads (attention's keys and values, or latents), and which are kept for
-/// later.
+/// The sliding window: whose features each frame reads (attention's keys and values, or latents),
+/// and which are kept for later.
 ///
-/// Frames of one group go through the network side by side: the *core*, which will be emitted, and the *lookahead* behind
-/// it, which is there for the core's windows only. A frame reads the frames within `radius` of it. Those
-/// in its group are computed in the same pass; earlier ones left their features in the cache when they were core
-/// themselves. Frames that do not exist, or that lie behind a scene cut, are left out.
+/// Frames of one group go through the network side by side: the *core*, which will be emitted, and
+/// the *lookahead* behind it, which is there for the core's windows only. A frame reads the frames
+/// within `radius` of it. Those in its group are computed in the same pass; earlier ones left their
+/// features in the cache when they were core themselves. Frames that do not exist, or that lie
+/// behind a scene cut, are left out.
 ///
 /// Reference: TDM, eq. 7-9.
 struct Window: Sendable, Equatable {
@@ -29,7 +30,8 @@ struct Window: Sendable, Equatable {
     }
   }
 
-  /// Whether a frame reads later ones: where none does, those beside the chunk would cost memory and time for nothing.
+  /// Whether a frame reads later ones: where none does, those beside the chunk would cost memory
+  /// and time for nothing.
   var readsAhead: Bool {
     switch reach {
     case .near: true
@@ -48,8 +50,8 @@ struct Window: Sendable, Equatable {
   /// Whose features the frames of a group read.
   /// - Parameters:
   ///   - group: numbers of the frames side by side.
-  ///   - scene: the number of the first frame since the last cut. All frames from here to the group are in the
-  ///     cache, as far back as they can be read.
+  ///   - scene: the number of the first frame since the last cut. All frames from here to the group
+  ///     are in the cache, as far back as they can be read.
   func sources(for group: Range<Int>, scene: Int) -> [[WindowPass.Source]] {
     group.map { frame in
       let window =

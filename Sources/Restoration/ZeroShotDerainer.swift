@@ -5,9 +5,10 @@ import TensorCore
 
 /// Derains a stream by a text-to-video model that was never trained for it.
 ///
-/// Frames go in segments. A segment is encoded, inverted to noise under an empty prompt, and sampled again away from the model's own
-/// notion of rain, by the noise that the inversion found: what is not rain comes back. Segments overlap and are cross-faded. What is
-/// held is bounded by a segment, whatever the length of the stream.
+/// Frames go in segments. A segment is encoded, inverted to noise under an empty prompt, and
+/// sampled again away from the model's own notion of rain, by the noise that the inversion found:
+/// what is not rain comes back. Segments overlap and are cross-faded. What is held is bounded by a
+/// segment, whatever the length of the stream.
 ///
 /// One thread at a time, the device's.
 ///
@@ -37,8 +38,8 @@ public final class ZeroShotDerainer: FrameRestorer {
   /// - Parameters:
   ///   - width: of the frames that are pushed, in pixels; likewise the height.
   ///   - limits: of memory.
-  /// - Throws: ``OptionError`` where an option is out of its range; `ModelError` where the model is missing or unfit; `KernelError`
-  ///   where the device cannot run it; ``InsufficientMemory``.
+  /// - Throws: ``OptionError`` where an option is out of its range; `ModelError` where the model is
+  ///   missing or unfit; `KernelError` where the device cannot run it; ``InsufficientMemory``.
   public init(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits = MemoryLimits()
@@ -178,7 +179,8 @@ public final class ZeroShotDerainer: FrameRestorer {
     return made
   }
 
-  /// Of a segment whose last frame is repeated as often as need be: [range, height, width, 3], in [-1, 1].
+  /// Of a segment whose last frame is repeated as often as need be: [range, height, width, 3], in
+  /// [-1, 1].
   private func pictures(_ range: Range<Int>, of count: Int) -> [Float] {
     var all: [Float] = []
     all.reserveCapacity(range.count * tiling.pictureCount)
@@ -192,11 +194,12 @@ public final class ZeroShotDerainer: FrameRestorer {
 
   // MARK: Before the first frame
 
-  /// Nothing: a segment takes so long that it finds everything ready, and broken weights are told after its first evaluation.
+  /// Nothing: a segment takes so long that it finds everything ready, and broken weights are told
+  /// after its first evaluation.
   public func warmUp() {}
 
-  /// Evaluates the networks on clips of one and two latent frames, and works out from these what a segment takes: layers grow with the
-  /// number of tokens, attention with its square.
+  /// Evaluates the networks on clips of one and two latent frames, and works out from these what a
+  /// segment takes: layers grow with the number of tokens, attention with its square.
   public func rehearse() throws -> Rehearsal {
     func evaluate(frames: Int) throws -> (tokens: Int, seconds: Double) {
       let shape = networks.latentShape(frames: frames)

@@ -1,18 +1,22 @@
 /// What only zero-shot deraining can be told, beside the options that both methods have.
 ///
-/// Reference: Varanka et al. 2026 (arXiv 2511.18537); the numbers are its code's, segments are ours.
+/// Reference: Varanka et al. 2026 (arXiv 2511.18537); the numbers are its code's, segments are
+/// ours.
 public struct ZeroShotOptions: Sendable, Equatable {
   /// What rain is called, which guidance leads away from.
   public static let negativePrompt =
     "heavy rain, light rain, drizzle, sprinkle, shower, raindrops, rainstorm, streak"
 
-  /// Of the steps, how many of the noisiest are left out; 0 to one less than there are. More keeps closer to the input.
+  /// Of the steps, how many of the noisiest are left out; 0 to one less than there are. More keeps
+  /// closer to the input.
   public var skip = 40
-  /// Blocks of the transformer in which the video's queries of the negative branch read the empty prompt's keys and values.
+  /// Blocks of the transformer in which the video's queries of the negative branch read the empty
+  /// prompt's keys and values.
   public var switchBlocks = BlockList("0-3,15-29")!
   /// Frames that are restored together, 1...4096.
   public var segment = 49
-  /// Frames that a segment shares with the next, less than ``segment``; the two are cross-faded there.
+  /// Frames that a segment shares with the next, less than ``segment``; the two are cross-faded
+  /// there.
   public var overlap = 8
 }
 

@@ -1,6 +1,6 @@
 extension JSON {
-  /// The value on one line, without space; an object's keys in the order of their characters, so that equal values are
-  /// equal texts.
+  /// The value on one line, without space; an object's keys in the order of their characters, so
+  /// that equal values are equal texts.
   package var text: String {
     var bytes: [UInt8] = []
     write(to: &bytes)

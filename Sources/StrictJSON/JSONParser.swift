@@ -6,9 +6,11 @@ package struct JSONError: Error, CustomStringConvertible {
   package var description: String { "\(reason) at byte \(offset)" }
 }
 
-/// A strict JSON reader that can be given hostile text: depth and number of values are bounded, and its time is linear.
+/// A strict JSON reader that can be given hostile text: depth and number of values are bounded, and
+/// its time is linear.
 ///
-/// Foundation's readers keep one of two equal keys in silence, and a checkpoint with a tensor twice must be refused.
+/// Foundation's readers keep one of two equal keys in silence, and a checkpoint with a tensor twice
+/// must be refused.
 package struct JSONParser {
   /// How much of a text is taken before it is refused.
   package struct Limits: Sendable {
@@ -22,7 +24,8 @@ package struct JSONParser {
       self.values = values
     }
 
-    /// Real files stay far below (a CLIP vocabulary has 50,000 values). At 24 bytes a value this is about 100 MB.
+    /// Real files stay far below (a CLIP vocabulary has 50,000 values). At 24 bytes a value this is
+    /// about 100 MB.
     package static let file = Limits(depth: 64, values: 4_000_000)
   }
 
@@ -30,7 +33,8 @@ package struct JSONParser {
   package enum Numbers: Sendable {
     /// RFC 8259's.
     case finite
-    /// `Infinity`, `-Infinity` and `NaN`, too: Python writes them, and so diffusers into its schedulers' configurations.
+    /// `Infinity`, `-Infinity` and `NaN`, too: Python writes them, and so diffusers into its
+    /// schedulers' configurations.
     case any
   }
 

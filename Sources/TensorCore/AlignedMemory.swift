@@ -1,10 +1,12 @@
 import Glibc
 import Synchronization
 
-/// A block of zeroed memory on a 64-byte boundary (the width of a cache line and of an AVX-512 register), freed with
-/// its owner. Large blocks come straight from the kernel: pages that are never touched cost nothing.
+/// A block of zeroed memory on a 64-byte boundary (the width of a cache line and of an AVX-512
+/// register), freed with its owner. Large blocks come straight from the kernel: pages that are
+/// never touched cost nothing.
 public final class AlignedMemory: @unchecked Sendable {
-  // Sendable: the object never changes; what lies in the memory belongs to whoever holds the object's owner.
+  // Sendable: the object never changes; what lies in the memory belongs to whoever holds the
+  // object's owner.
   public static let alignment = 64
   private static let mappedFrom = 1 << 20
 
@@ -12,7 +14,8 @@ public final class AlignedMemory: @unchecked Sendable {
   package let pointer: UnsafeMutableRawPointer
   private let mapped: Bool
 
-  /// What is done where memory without which nothing goes on is refused. Should it return, a fatal error follows.
+  /// What is done where memory without which nothing goes on is refused. Should it return, a fatal
+  /// error follows.
   public static let whenRefused = Mutex<@Sendable (OutOfMemory) -> Void>({ _ in })
 
   /// Ends the program where there is no memory (see ``whenRefused``); for what may be too large,

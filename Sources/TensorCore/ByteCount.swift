@@ -1,4 +1,5 @@
-/// An amount of memory, as people write it: `512M`, `1.5G`. K, M and G are 1024, 1024² and 1024³ bytes.
+/// An amount of memory, as people write it: `512M`, `1.5G`. K, M and G are 1024, 1024² and 1024³
+/// bytes.
 public struct ByteCount: Sendable, Equatable, CustomStringConvertible {
   private static let units: [(letter: Character, shift: Int)] = [("G", 30), ("M", 20), ("K", 10)]
 
@@ -6,7 +7,8 @@ public struct ByteCount: Sendable, Equatable, CustomStringConvertible {
 
   public init(_ bytes: Int) { self.bytes = bytes }
 
-  /// Reads a number with or without one of the units, which may be followed by `B` or `iB`, in either case.
+  /// Reads a number with or without one of the units, which may be followed by `B` or `iB`, in
+  /// either case.
   /// - Returns: nil for anything else, and for less than a byte.
   public init?(parsing text: String) {
     var number = Substring(text)

@@ -1,6 +1,7 @@
 /// Where a checkpoint's bytes lie: a file, or memory.
 public protocol WeightStorage: AnyObject, Sendable {
-  /// Calls `body` with the storage's bytes in `range`. They do not stay in memory beyond the call unless they were there.
+  /// Calls `body` with the storage's bytes in `range`. They do not stay in memory beyond the call
+  /// unless they were there.
   /// - Throws: ``StorageError`` where a file no longer has them, or there is no memory for them.
   func withBytes<R>(
     in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
@@ -22,7 +23,8 @@ public enum StorageError: Error, CustomStringConvertible {
 
 /// One tensor of a checkpoint, still in the file's element type.
 public struct WeightTensor: Sendable {
-  /// The checkpoint's own name, with the part in front: `unet/down_blocks.0.resnets.0.conv1.weight`.
+  /// The checkpoint's own name, with the part in front:
+  /// `unet/down_blocks.0.resnets.0.conv1.weight`.
   public let name: String
   public let shape: Shape
   public let elementType: ElementType

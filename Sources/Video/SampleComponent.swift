@@ -52,8 +52,8 @@ struct SampleComponent: Sendable, Equatable {
       }
   }
 
-  /// Whether samples in floating point are those that are read and written: singles, one behind the other. Newer
-  /// versions of libavutil have halves (`gbrpf16le`), too.
+  /// Whether samples in floating point are those that are read and written: singles, one behind the
+  /// other. Newer versions of libavutil have halves (`gbrpf16le`), too.
   static func areSingles(_ components: ArraySlice<AVComponentDescriptor>) -> Bool {
     components.allSatisfy { $0.depth == 32 && $0.step == 4 && $0.shift == 0 }
   }

@@ -1,4 +1,5 @@
-/// How the samples of a stream's frames and floats become each other: what decoding and encoding share.
+/// How the samples of a stream's frames and floats become each other: what decoding and encoding
+/// share.
 struct StreamSamples {
   /// What samples are read from and written to: the stream, or what libswscale makes of it.
   let format: StreamFormat

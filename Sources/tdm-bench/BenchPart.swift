@@ -40,7 +40,8 @@ struct Geometry {
   let width, height: Int
   /// Of a frame's latent, [h, w, channels].
   let latentShape: Shape
-  /// Of the latents that the networks' first convolution reads side by side, [h, w, (2 · windowInput + 1) · channels].
+  /// Of the latents that the networks' first convolution reads side by side, [h, w, (2 ·
+  /// windowInput + 1) · channels].
   let windowShape: Shape
 
   init(_ folder: ModelFolder, _ size: PictureSize) throws {

@@ -4,7 +4,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// Times each network of a model on fixed inputs, and can leave what they computed for others to compare.
+/// Times each network of a model on fixed inputs, and can leave what they computed for others to
+/// compare.
 @main
 struct TDMBench: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -28,7 +28,8 @@ struct Settings: Sendable {
   /// Of all buffers.
   let memory: MemoryLimits
 
-  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with the others.
+  /// - Throws: ``Failure`` of status `usage` where a value is out of its range or does not go with
+  ///   the others.
   init(_ arguments: TDMFilter) throws(Failure) {
     self.arguments = arguments
     // What a model's own presets say is checked with the model: see options(for:).
@@ -104,7 +105,8 @@ struct Settings: Sendable {
           + "or give --input-format raw")
     }
     if input.container == .raw, input.size == nil || input.pixelFormat == nil {
-      // The reader would say so too, but only when the model is loaded and the first bytes are there.
+      // The reader would say so too, but only when the model is loaded and the first bytes are
+      // there.
       throw Failure(
         .usage,
         "raw frames do not say how they look: expected --size and --pixel-format, found "
@@ -175,7 +177,8 @@ struct Settings: Sendable {
     return changed
   }
 
-  /// What speaks against the preset that was asked for: a model that names presets was made for those.
+  /// What speaks against the preset that was asked for: a model that names presets was made for
+  /// those.
   func doubt(about model: ModelFolder) throws -> String? {
     guard arguments.task.method == .tdm else { return nil }
     let own = try model.presets().keys.sorted()
@@ -241,7 +244,8 @@ extension RestorationOptions {
 }
 
 extension Settings {
-  /// Gives up the right to change files, but for the control socket's. To be called before any thread is started.
+  /// Gives up the right to change files, but for the control socket's. To be called before any
+  /// thread is started.
   func forbidChanges(_ logger: Logger) {
     if let refusal = sandbox.forbidChanges(besides: controlPath.map(ControlSocket.folder(of:))) {
       logger.notice("\(refusal)")

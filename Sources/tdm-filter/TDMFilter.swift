@@ -39,8 +39,8 @@ struct TDMFilter: ParsableCommand {
   @OptionGroup(title: "What it tells")
   var status: StatusArguments
 
-  /// Parses, runs, and ends the process with the documented status. Nothing is left to be written then, so that the
-  /// process can end at once whatever other threads are at.
+  /// Parses, runs, and ends the process with the documented status. Nothing is left to be written
+  /// then, so that the process can end at once whatever other threads are at.
   static func main() {
     openClosedErrors()
     // oneDNN would tell of itself on stdout, among the frames.
@@ -68,8 +68,8 @@ struct TDMFilter: ParsableCommand {
     }
   }
 
-  /// Gives a closed stderr somewhere to go. Its number would else be that of the first socket or file that is opened, and messages
-  /// would be written there.
+  /// Gives a closed stderr somewhere to go. Its number would else be that of the first socket or
+  /// file that is opened, and messages would be written there.
   private static func openClosedErrors() {
     guard fcntl(STDERR_FILENO, F_GETFD) < 0 else { return }
     // stdin and stdout may be closed, too, and are told of: they stay so.

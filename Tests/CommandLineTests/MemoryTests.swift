@@ -28,7 +28,8 @@ struct MemoryTests {
   /// Restores some frames.
   /// - Parameters:
   ///   - byteCount: of a frame.
-  ///   - measured: returns when the program, which is still there to be asked, has done what it is measured by.
+  ///   - measured: returns when the program, which is still there to be asked, has done what it is
+  ///     measured by.
   /// - Returns: what the first line promises and what was resident at most until then, in bytes.
   private func run(
     _ arguments: [String], frames: Int, of byteCount: Int,

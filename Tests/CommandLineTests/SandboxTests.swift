@@ -11,7 +11,8 @@ extension FilterResult {
 }
 
 private enum Landlock {
-  /// Whether the kernel has it, asked for through the interposed library: Swift cannot make the call.
+  /// Whether the kernel has it, asked for through the interposed library: Swift cannot make the
+  /// call.
   static let isThere = Result {
     let options = try Tiny.model() + Tiny.steps + ["--sandbox", "off"]
     let result = try Interposer.run("probe-loading", options, input: Y4M().stream(frames: 1))

@@ -18,7 +18,8 @@ struct SignalMomentTests {
   private static let headerCount = stream.firstIndex(of: 0x0a)! + 1
   private static let frameCost = (stream.count - headerCount) / frameCount
 
-  /// Ways to cut the stream into chunks: without lookahead what is restored does not depend on what follows.
+  /// Ways to cut the stream into chunks: without lookahead what is restored does not depend on what
+  /// follows.
   private enum Streaming: CaseIterable {
     case causal, ahead
     var options: [String] {

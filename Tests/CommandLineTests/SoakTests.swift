@@ -3,7 +3,8 @@ import Testing
 
 @testable import tdm_filter
 
-/// A long stream of small frames through a tiny model. `TDM_SOAK=100000 make test FILTER=Soak` makes it as long as that.
+/// A long stream of small frames through a tiny model. `TDM_SOAK=100000 make test FILTER=Soak`
+/// makes it as long as that.
 @Suite("Over a long stream")
 struct SoakTests {
   private static let frameCount =

@@ -3,8 +3,9 @@ import Testing
 
 @testable import tdm_filter
 
-/// Damage of a short stream, through the program itself: at every byte of its lines and at some of its pixels, or with
-/// `TDM_EVERY_BYTE=1` at every byte of all. What reads the stream is tested at every byte always, in VideoTests.
+/// Damage of a short stream, through the program itself: at every byte of its lines and at some of
+/// its pixels, or with `TDM_EVERY_BYTE=1` at every byte of all. What reads the stream is tested at
+/// every byte always, in VideoTests.
 @Suite("A stream that is damaged anywhere")
 struct StreamDamageTests {
   private static let header = "YUV4MPEG2 W16 H16 F25:1 Cmono"
@@ -75,7 +76,8 @@ struct StreamDamageTests {
         damaged[index] ^= flip
         let result = try self.run(damaged)
         if result.status == 0 {
-          // What a flip turns into another sound header, or a tag that is forwarded, changes no picture's size.
+          // What a flip turns into another sound header, or a tag that is forwarded, changes no
+          // picture's size.
           #expect(result.errors.isEmpty, "\(index): \(result.errors)")
           #expect(result.output.suffix(Self.frameByteCount) == pixels, "\(index) ^ \(flip)")
         } else {

@@ -57,7 +57,8 @@ struct UsageTests {
     #expect(result.output.isEmpty)
   }
 
-  /// What both methods read, what belongs to neither, and what only zero-shot deraining reads; all others are only --method tdm's.
+  /// What both methods read, what belongs to neither, and what only zero-shot deraining reads; all
+  /// others are only --method tdm's.
   private static let sharedOptions: Set<String> = [
     "--task", "--method", "--model", "--steps", "--guidance", "--amount", "--negative-prompt",
     "--seed",

@@ -5,7 +5,8 @@ import Testing
 
 private typealias Prediction = SchedulerConfig.PredictionType
 
-/// What a network would give that saw through the latent √alphaBar · clean + √(1 - alphaBar) · noise.
+/// What a network would give that saw through the latent √alphaBar · clean + √(1 - alphaBar) ·
+/// noise.
 private func output(
   _ prediction: Prediction, clean: Double, noise: Double, alphaBar: Double
 ) -> Double {

@@ -58,7 +58,8 @@ func makeSchedule(
     let schedule = try NoiseSchedule(betas: betas, setAlphaToOne: false, prediction: .vPrediction)
     let timesteps = [0, 1, known.count / 2, known.count - 2, known.count - 1]
     for (timestep, bits) in zip(timesteps, known.bits) {
-      // Rescaling takes square roots, and PyTorch's vectorized ones are not always rounded to the nearest.
+      // Rescaling takes square roots, and PyTorch's vectorized ones are not always rounded to the
+      // nearest.
       let tolerance = known.zeroSNR ? 1e-6 : 0
       let expected = Double(Float(bitPattern: bits))
       #expect(abs(schedule.alphaBars[timestep] - expected) <= tolerance * expected)

@@ -57,8 +57,8 @@ struct ReverseStepTests {
     }
   }
 
-  /// Checksums of the same for every number of steps from 1 to 1000 for which it gives as many timesteps: numpy's rounding decides
-  /// in many of them.
+  /// Checksums of the same for every number of steps from 1 to 1000 for which it gives as many
+  /// timesteps: numpy's rounding decides in many of them.
   @Test(
     "Timesteps are those of diffusers' scheduler for every number of steps",
     arguments: [

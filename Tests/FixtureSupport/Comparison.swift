@@ -12,7 +12,8 @@ public struct Comparison: CustomStringConvertible, Sendable {
 }
 
 /// Compares element by element.
-/// - Parameter tolerance: how much an element may differ, as a fraction of the expected tensor's largest magnitude.
+/// - Parameter tolerance: how much an element may differ, as a fraction of the expected tensor's
+///   largest magnitude.
 public func compare(_ actual: Tensor, with expected: Tensor, tolerance: Float) -> Comparison {
   guard actual.shape == expected.shape else {
     return Comparison(

@@ -1,7 +1,8 @@
 import Foundation
 import TensorCore
 
-/// A small model with random weights and what the reference computes with it. `Tests/Fixtures/make.py` makes them.
+/// A small model with random weights and what the reference computes with it.
+/// `Tests/Fixtures/make.py` makes them.
 public enum Fixture: String, CaseIterable, Sendable {
   /// AutoencoderKL of factor 4, three resolutions, attention in the two finest, epsilon.
   case small
@@ -9,8 +10,8 @@ public enum Fixture: String, CaseIterable, Sendable {
   case wide
   /// AutoencoderTiny, one resolution with attention, v-prediction.
   case thin
-  /// What diffusers does not know: AutoencoderHaar, without weights, residual blocks without norms, a window of latents at
-  /// the input; v-prediction.
+  /// What diffusers does not know: AutoencoderHaar, without weights, residual blocks without norms,
+  /// a window of latents at the input; v-prediction.
   case haar
 
   /// Where its files lie.
@@ -19,9 +20,11 @@ public enum Fixture: String, CaseIterable, Sendable {
   /// What the networks give for given inputs, images as [height, width, channels]:
   ///
   /// - `token_ids` -> `text` [77, C];
-  /// - `picture` [32, 48, 3] in [-1, 1] -> `latent`, VAE latent × scaling factor; picture · 0.5 + 0.5 is the condition;
-  /// - `given`, a latent -> `decoded`; with the text at `timestep` -> `unet`, `controlled`, `controlled_0.3` (control scale
-  ///   1 and 0.3), `controlnet.mid`, the small ones among `controlnet.down.N`;
+  /// - `picture` [32, 48, 3] in [-1, 1] -> `latent`, VAE latent × scaling factor; picture · 0.5 +
+  ///   0.5 is the condition;
+  /// - `given`, a latent -> `decoded`; with the text at `timestep` -> `unet`, `controlled`,
+  ///   `controlled_0.3` (control scale 1 and 0.3), `controlnet.mid`, the small ones among
+  ///   `controlnet.down.N`;
   /// - condition -> `condition_embedding`;
   /// - `clip` [3, h, w, C] at `clip_timestep` -> `windowed`, the UNet with a window of radius 1.
   public func networks() throws -> [String: Tensor] { try files.networks() }
@@ -72,8 +75,8 @@ public struct PipelineCase: Sendable, CustomStringConvertible {
     try [UInt8](Data(contentsOf: folder.appending(path: "\(name).rgb")))
   }
 
-  /// What was kept on the way, [frames, height, width, channels]: `latent`, `inverted`; in some cases `sampled`,
-  /// and `first_output`, the network's first answer in the first chunk.
+  /// What was kept on the way, [frames, height, width, channels]: `latent`, `inverted`; in some
+  /// cases `sampled`, and `first_output`, the network's first answer in the first chunk.
   public func tensors() throws -> [String: Tensor] {
     var result: [String: Tensor] = [:]
     for (name, file) in tensorFiles {

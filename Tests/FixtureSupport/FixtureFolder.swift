@@ -2,13 +2,15 @@ import Foundation
 import Synchronization
 import TensorCore
 
-/// A folder of `Tests/Fixtures` with a model, how its weights are made, and what the reference computes with it.
+/// A folder of `Tests/Fixtures` with a model, how its weights are made, and what the reference
+/// computes with it.
 public struct FixtureFolder: Sendable {
   static let root = URL(filePath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Fixtures")
   private static let written = Mutex<[String: String]>([:])
 
-  /// A CogVideoX model, for zero-shot deraining. `Tests/Fixtures/make_video.py` makes it, and says what its networks were given.
+  /// A CogVideoX model, for zero-shot deraining. `Tests/Fixtures/make_video.py` makes it, and says
+  /// what its networks were given.
   public static let video = FixtureFolder(name: "video")
 
   let name: String

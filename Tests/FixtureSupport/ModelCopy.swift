@@ -2,7 +2,8 @@ import Foundation
 import TensorCore
 
 extension Fixture {
-  /// Calls `body` with a copy of the model's folder, to be changed or broken, which is removed afterwards.
+  /// Calls `body` with a copy of the model's folder, to be changed or broken, which is removed
+  /// afterwards.
   public func withCopy<R>(_ body: (URL) throws -> R) throws -> R {
     let folder = FileManager.default.temporaryDirectory
       .appending(path: "tdm-copy-\(UUID().uuidString)")

@@ -1,8 +1,8 @@
 import Foundation
 import TensorCore
 
-/// Safetensors with F32 tensors only, read and written the plain way: the tests' own, so that they need not trust the
-/// reader that they test.
+/// Safetensors with F32 tensors only, read and written the plain way: the tests' own, so that they
+/// need not trust the reader that they test.
 public enum SafetensorsData {
   private struct Entry: Codable {
     var dtype: String

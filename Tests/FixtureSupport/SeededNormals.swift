@@ -1,6 +1,7 @@
 import Foundation
 
-/// Standard normals that `Tests/Reference/gaussian.py` gives too: SplitMix64, 53-bit uniforms, Box-Muller pairs.
+/// Standard normals that `Tests/Reference/gaussian.py` gives too: SplitMix64, 53-bit uniforms,
+/// Box-Muller pairs.
 public func seededNormals(seed: UInt64, count: Int) -> [Float] {
   var normals = [Float](repeating: 0, count: count)
   var state = seed

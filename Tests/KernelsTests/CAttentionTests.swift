@@ -140,7 +140,8 @@ struct CAttentionTests {
       for type in tdm_type.all {
         let x = Inputs(c, type, seed: UInt64(seed))
         let expected = naive(c, x, type)
-        // Probabilities are bfloat16 too, and processors without bfloat16 products do not round means.
+        // Probabilities are bfloat16 too, and processors without bfloat16 products do not round
+        // means.
         let tolerance = type == TDM_F32 ? 2e-6 : c.sources == 1 ? 4e-3 : 8e-3
         withEachInstructionSet { isa in
           let distance = Distance(attend(c, x, type), from: expected)

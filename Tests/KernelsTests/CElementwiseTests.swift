@@ -5,8 +5,8 @@ import Testing
 /// Around a register's width, and around the length at which work is handed to a second thread.
 private let counts = [0, 1, 16, 17, 100, 16385]
 
-/// Runs an operation that writes `count` elements with each instruction set and 1 and 3 threads, into
-/// fresh memory and onto each of the inputs it may overwrite, and compares.
+/// Runs an operation that writes `count` elements with each instruction set and 1 and 3 threads,
+/// into fresh memory and onto each of the inputs it may overwrite, and compares.
 private func check(
   _ type: tdm_type, _ inputs: [[Float]], expected: [Double], overwriting: Range<Int> = 0..<0,
   inputType: tdm_type? = nil, tolerance: Double? = nil,

@@ -6,7 +6,8 @@ import Testing
 /// Motion and fusion on textures whose motion is known.
 @Suite("In C, fusion along the motion")
 struct CMotionTests {
-  /// Waves, [height, width, 3], 0...255, seen `dx` pixels to the left of and `dy` above where the camera was.
+  /// Waves, [height, width, 3], 0...255, seen `dx` pixels to the left of and `dy` above where the
+  /// camera was.
   private func picture(
     _ width: Int, _ height: Int, seed: UInt64 = 1, dx: Float = 0, dy: Float = 0, noise: Float = 0,
     noiseSeed: UInt64 = 0
@@ -128,7 +129,8 @@ struct CMotionTests {
     withEachInstructionSet { isa in
       let result = fused(own, with: others, width, height, noise: noise, threads: 1)
       let gain = deviation(own, clean) / deviation(result.picture, clean)
-      // Five frames would give the square root of 5; at the borders a neighbour has nothing to give.
+      // Five frames would give the square root of 5; at the borders a neighbour has nothing to
+      // give.
       #expect(gain > (dx == 0 ? 2 : 1.6), "set \(isa): \(gain)")
       #expect(result.isIntact)
     }

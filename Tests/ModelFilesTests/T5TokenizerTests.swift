@@ -9,7 +9,8 @@ struct T5TokenizerTests {
   static let expected = try! JSONParser.parse(Fixtures.bytes("t5-tokenizer/expected.json")).object!
   static let layouts = expected.keys.filter { $0 != "texts" }.sorted()
 
-  /// A copy of one of the layouts that the fixtures describe, with the model that some of them share.
+  /// A copy of one of the layouts that the fixtures describe, with the model that some of them
+  /// share.
   private static func folder(_ layout: String) -> TemporaryFolder {
     let folder = TemporaryFolder()
     let tree = DirectoryTree(name: "\(Fixtures.path)/t5-tokenizer/\(layout)")

@@ -12,7 +12,8 @@ import Testing
     Precision.allCases.map { (fixture, $0) }
   }
 
-  /// float32 differs by rounding only. bfloat16 keeps eight bits, and networks of random weights amplify what is lost.
+  /// float32 differs by rounding only. bfloat16 keeps eight bits, and networks of random weights
+  /// amplify what is lost.
   private func expect(
     _ actual: Tensor, is expected: Tensor, _ precision: Precision,
     sourceLocation: SourceLocation = #_sourceLocation

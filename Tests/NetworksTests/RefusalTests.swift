@@ -76,7 +76,8 @@ import Testing
     #expect(try unet { $0[name] = Tensor([3, 3]) }.contains(name))
     #expect(try unet { $0["another.weight"] = Tensor([2]) }.contains("another.weight"))
     #expect(try unet { _ in } == "nothing was thrown")
-    // Of a distilled model that can be told its guidance: left unused, as diffusers leaves it where nobody tells.
+    // Of a distilled model that can be told its guidance: left unused, as diffusers leaves it where
+    // nobody tells.
     #expect(
       try unet { $0["time_embedding.cond_proj.weight"] = Tensor([32, 256]) } == "nothing was thrown"
     )

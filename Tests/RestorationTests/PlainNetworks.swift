@@ -4,8 +4,9 @@ import TensorCore
 
 @testable import Restoration
 
-/// Networks in a few lines of arithmetic: linear in the latent, in the mean of what the window reads, in the condition.
-/// A pipeline that mixes up frames, windows, passes, timesteps or prompts gives other numbers.
+/// Networks in a few lines of arithmetic: linear in the latent, in the mean of what the window
+/// reads, in the condition. A pipeline that mixes up frames, windows, passes, timesteps or prompts
+/// gives other numbers.
 final class PlainNetworks: PipelineNetworks {
   static let multiple = 4
 

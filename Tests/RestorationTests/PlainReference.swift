@@ -3,8 +3,8 @@ import TensorCore
 
 @testable import Restoration
 
-/// The reference pipeline, transcribed line by line (whole clip in memory, features in dictionaries by frame number) onto
-/// the networks of ``PlainNetworks``.
+/// The reference pipeline, transcribed line by line (whole clip in memory, features in dictionaries
+/// by frame number) onto the networks of ``PlainNetworks``.
 struct PlainReference {
   let options: RestorationOptions
   let schedule: NoiseSchedule

@@ -3,7 +3,8 @@ import Foundation
 @testable import Diffusion
 @testable import Restoration
 
-/// A made-up scene: waves of random lengths and directions, brighter and darker, that a camera can be moved over.
+/// A made-up scene: waves of random lengths and directions, brighter and darker, that a camera can
+/// be moved over.
 struct Scene {
   private let waves: [(x: Float, y: Float, phase: Float, height: Float)]
   private let brightness: Float

@@ -39,8 +39,8 @@ import Testing
     return (last, restorer.memory)
   }
 
-  /// How bent the picture is from line to line: for each pair of neighbouring columns (or rows) the mean over the other
-  /// side of the second difference. A seam is a line that stands out.
+  /// How bent the picture is from line to line: for each pair of neighbouring columns (or rows) the
+  /// mean over the other side of the second difference. A seam is a line that stands out.
   private func bends(_ frame: [Float], across: Bool) -> [Float] {
     let (length, lines) = across ? (Self.width, Self.height) : (Self.height, Self.width)
     let (step, line) = across ? (3, Self.width * 3) : (Self.width * 3, 3)

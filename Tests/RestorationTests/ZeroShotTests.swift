@@ -87,7 +87,8 @@ struct ZeroShotTests {
   func streaming() throws {
     let golden = try #require(
       try ZeroShotCase.all.get().first { $0.pipeline.name == "segments" })
-    // Segments of four frames, two of them shared: the fifth frame that comes says that the first segment is not the last.
+    // Segments of four frames, two of them shared: the fifth frame that comes says that the first
+    // segment is not the last.
     let restorer = try golden.restorer(.f32)
     var left: [Int] = []
     let restored = try restorer.restoreClip { left.append($0) }

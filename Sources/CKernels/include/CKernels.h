@@ -1,11 +1,11 @@
 // What oneDNN 2.6 and OpenBLAS lack, for the processor: attention without a tokens x tokens matrix,
 // normalization with its activation, and the element-wise work between them.
 //
-// Activations are row-major, channels last: an image is [pixels, channels], a sequence [tokens, channels].
-// They are float32 or bfloat16; statistics, sums and parameters (weight, bias) are always float32.
-// Every function splits its work over `threads` threads of libgomp's team (the team that oneDNN uses
-// too, so that the two never fight) and gives the same bits for any number of threads.
-// Nothing here allocates; scratch memory is the caller's, 64-byte aligned.
+// Activations are row-major, channels last: an image is [pixels, channels], a sequence [tokens,
+// channels]. They are float32 or bfloat16; statistics, sums and parameters (weight, bias) are
+// always float32. Every function splits its work over `threads` threads of libgomp's team (the team
+// that oneDNN uses too, so that the two never fight) and gives the same bits for any number of
+// threads. Nothing here allocates; scratch memory is the caller's, 64-byte aligned.
 #pragma once
 
 #include <stddef.h>
@@ -37,8 +37,8 @@ typedef enum {
 tdm_isa tdm_isa_detect(void);
 /// The set in use: the detected one unless limited.
 tdm_isa tdm_isa_current(void);
-/// Limits the set that the calling thread uses, and those that it hands work to (for tests and comparisons); returns the set in
-/// use afterwards.
+/// Limits the set that the calling thread uses, and those that it hands work to (for tests and
+/// comparisons); returns the set in use afterwards.
 tdm_isa tdm_isa_limit(tdm_isa most);
 /// Whether this processor multiplies bfloat16 faster than float32.
 int tdm_bf16_is_faster(void);
@@ -51,10 +51,12 @@ int tdm_processor_count(void);
 /// The most threads that a team can have: OMP_THREAD_LIMIT, where it is set.
 int tdm_thread_limit(void);
 
-/// How many threads the parallel regions of the calling thread use from now on, oneDNN's among them.
+/// How many threads the parallel regions of the calling thread use from now on, oneDNN's among
+/// them.
 void tdm_set_team_size(int threads);
 
-/// Runs body(context, index) for each index in 0..<count, spread over `threads` threads of libgomp's team.
+/// Runs body(context, index) for each index in 0..<count, spread over `threads` threads of
+/// libgomp's team.
 void tdm_parallel_for(int threads, size_t count, void (*body)(void *context, size_t index), void *context);
 
 // ---- Attention
@@ -62,12 +64,15 @@ void tdm_parallel_for(int threads, size_t count, void (*body)(void *context, siz
 /// Bytes of scratch that tdm_attention needs.
 size_t tdm_attention_scratch(tdm_type type, size_t keys, size_t heads, size_t head_dimension, int threads);
 
-/// out = softmax(scale * q kᵀ) v for each head; head h of a token is the channels [h * head_dimension, (h + 1) * head_dimension).
+/// out = softmax(scale * q kᵀ) v for each head; head h of a token is the channels [h *
+/// head_dimension, (h + 1) * head_dimension).
 ///
-/// Keys and values are the arithmetic means over `sources` frames' (sliding-window cross-frame attention): k[i] and v[i] are
-/// frame i's. With one source this is plain attention. Scores never leave the registers and caches: scratch holds packed keys and
-/// values and, for each thread, a block of scores.
-/// - q: [queries, q_stride], out: [queries, out_stride], k[i], v[i]: [keys, kv_stride]; strides in elements.
+/// Keys and values are the arithmetic means over `sources` frames' (sliding-window cross-frame
+/// attention): k[i] and v[i] are frame i's. With one source this is plain attention. Scores never
+/// leave the registers and caches: scratch holds packed keys and values and, for each thread, a
+/// block of scores.
+/// - q: [queries, q_stride], out: [queries, out_stride], k[i], v[i]: [keys, kv_stride]; strides in
+///   elements.
 /// - causal: query i sees keys 0...i only.
 void tdm_attention(
     tdm_type type, void *out, const void *q, const void *const *k, const void *const *v, size_t sources, size_t queries, size_t keys,
@@ -77,7 +82,8 @@ void tdm_attention(
 /// Bytes of scratch that tdm_biased_attention needs.
 size_t tdm_biased_attention_scratch(size_t tokens, size_t heads, size_t head_dimension);
 
-/// out = softmax(q kᵀ + bias) v for each head, of a few hundred tokens: the scores of a head lie in scratch.
+/// out = softmax(q kᵀ + bias) v for each head, of a few hundred tokens: the scores of a head lie in
+/// scratch.
 /// - q, k, v, out: [tokens, heads * head_dimension], bias: [heads, tokens, tokens].
 void tdm_biased_attention(
     tdm_type type, void *out, const void *q, const void *k, const void *v, const float *bias, size_t tokens, size_t heads,
@@ -88,13 +94,14 @@ void tdm_biased_attention(
 /// Bytes of scratch that tdm_group_norm needs.
 size_t tdm_group_norm_scratch(size_t pixels, size_t channels);
 
-/// out = activation((x - mean) / sqrt(variance + epsilon) * weight + bias), statistics over each group's channels and all pixels.
-/// out may be x.
+/// out = activation((x - mean) / sqrt(variance + epsilon) * weight + bias), statistics over each
+/// group's channels and all pixels. out may be x.
 void tdm_group_norm(
     tdm_type type, void *out, const void *x, size_t pixels, size_t channels, size_t groups, float epsilon, const float *weight,
     const float *bias, tdm_activation activation, void *scratch, int threads);
 
-/// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, statistics over each row's channels. out may be x.
+/// out = (x - mean) / sqrt(variance + epsilon) * weight + bias, statistics over each row's
+/// channels. out may be x.
 void tdm_layer_norm(
     tdm_type type, void *out, const void *x, size_t rows, size_t channels, float epsilon, const float *weight, const float *bias,
     int threads);
@@ -120,18 +127,20 @@ void tdm_combine(float *out, float a, const float *x, float b, const float *y, s
 /// x: [rows, 2 * channels] -> out: [rows, channels], first half * gelu(second half), exact GELU.
 void tdm_geglu(tdm_type type, void *out, const void *x, size_t rows, size_t channels, int threads);
 
-/// out: [rows, a_channels + b_channels] = the rows of a and b side by side; where b_addend is not null, b + scale * b_addend.
+/// out: [rows, a_channels + b_channels] = the rows of a and b side by side; where b_addend is not
+/// null, b + scale * b_addend.
 void tdm_concat(
     tdm_type type, void *out, const void *a, size_t a_channels, const void *b, size_t b_channels, const void *b_addend, float scale,
     size_t rows, int threads);
 
-/// out = addend + x * (offset + scale) + shift, the last two the same in every row: [channels]. Without addend or shift (null) there is
-/// nothing to add. out may be x or addend.
+/// out = addend + x * (offset + scale) + shift, the last two the same in every row: [channels].
+/// Without addend or shift (null) there is nothing to add. out may be x or addend.
 void tdm_scale_rows(
     tdm_type type, void *out, const void *x, const void *addend, float offset, const float *scale, const float *shift, size_t rows,
     size_t channels, int threads);
 
-/// Rows side by side: row i of out is row i of each of the `count` sources, `row_bytes` long, in their order.
+/// Rows side by side: row i of out is row i of each of the `count` sources, `row_bytes` long, in
+/// their order.
 void tdm_interleave(void *out, const void *const *sources, size_t count, size_t row_bytes, size_t rows, int threads);
 
 /// The extents of a video: frames of pixels.
@@ -139,26 +148,30 @@ typedef struct {
   size_t frames, height, width;
 } tdm_extents;
 
-/// Nearest-neighbour enlargement of x: [x_extents, channels] to out: [out_extents, channels]; pixel (i, j) is x's
-/// (i * height / out_height, j * width / out_width). So it is in time, but for an odd number of frames above 1, of which the first is
-/// x's first and the others are enlarged from x's others.
+/// Nearest-neighbour enlargement of x: [x_extents, channels] to out: [out_extents, channels]; pixel
+/// (i, j) is x's (i * height / out_height, j * width / out_width). So it is in time, but for an odd
+/// number of frames above 1, of which the first is x's first and the others are enlarged from x's
+/// others.
 void tdm_upsample_nearest(
     tdm_type type, void *out, tdm_extents out_extents, const void *x, tdm_extents x_extents, size_t channels, int threads);
 
-/// out = activation(x * factor + addend) for x and out: [extents, channels], factor and addend: [coarse, channels] enlarged as
-/// tdm_upsample_nearest does. out may be x.
+/// out = activation(x * factor + addend) for x and out: [extents, channels], factor and addend:
+/// [coarse, channels] enlarged as tdm_upsample_nearest does. out may be x.
 void tdm_modulate_nearest(
     tdm_type type, void *out, const void *x, tdm_extents extents, const void *factor, const void *addend, tdm_extents coarse,
     size_t channels, tdm_activation activation, int threads);
 
-/// The means of frames in pairs: x: [frames, count] to out: [(frames + 1) / 2, count]; of an odd number the first stays as it is.
+/// The means of frames in pairs: x: [frames, count] to out: [(frames + 1) / 2, count]; of an odd
+/// number the first stays as it is.
 void tdm_pair_means(tdm_type type, void *out, const void *x, size_t frames, size_t count, int threads);
 
-/// Patches side by side: x: [frames, height, width, channels, size, size] to out: [frames, height * size, width * size, channels].
+/// Patches side by side: x: [frames, height, width, channels, size, size] to out: [frames, height *
+/// size, width * size, channels].
 void tdm_unpatchify(tdm_type type, void *out, const void *x, tdm_extents extents, size_t channels, size_t size, int threads);
 
-/// One level of the Haar transform: out [rows, columns, 4, channels], x: [2 * rows, 2 * columns, channels], float32.
-/// Of a block's pixels a b / c d the bands are a + b + c + d, a - b + c - d, a + b - c - d and a - b - c + d, each times its factor.
+/// One level of the Haar transform: out [rows, columns, 4, channels], x: [2 * rows, 2 * columns,
+/// channels], float32. Of a block's pixels a b / c d the bands are a + b + c + d, a - b + c - d, a
+/// + b - c - d and a - b - c + d, each times its factor.
 void tdm_haar_analysis(
     float *out, const float *x, size_t rows, size_t columns, size_t channels, const float factors[4], int threads);
 
@@ -171,32 +184,35 @@ void tdm_haar_synthesis(
 size_t tdm_motion_pyramid_count(size_t width, size_t height);
 size_t tdm_motion_scratch_count(size_t width, size_t height);
 
-/// What motion is looked for in: grey levels and their gradients at half the size, a quarter and so on of picture [height, width, 3].
-/// scratch: (width / 2) * (height / 2) floats.
+/// What motion is looked for in: grey levels and their gradients at half the size, a quarter and so
+/// on of picture [height, width, 3]. scratch: (width / 2) * (height / 2) floats.
 void tdm_motion_pyramid(float *out, const float *picture, size_t width, size_t height, float *scratch, int threads);
 
-/// Where what is seen in one picture lies in another, from their pyramids: flow [2, height / 2, width / 2], offsets to the right and
-/// downwards in pixels of half the size. No motion in pictures with a side of less than 16.
+/// Where what is seen in one picture lies in another, from their pyramids: flow [2, height / 2,
+/// width / 2], offsets to the right and downwards in pixels of half the size. No motion in pictures
+/// with a side of less than 16.
 void tdm_motion(float *flow, const float *own, const float *other, size_t width, size_t height, float *scratch, int threads);
 
 /// Floats in the scratch of `tdm_fusion`.
 size_t tdm_fusion_scratch_count(size_t width, int threads);
 
-/// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they differ by no more than noise of this
-/// standard deviation makes them. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is
-/// finer stays the picture's own.
+/// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
+/// differ by no more than noise of this standard deviation makes them. With keeps_detail what that
+/// changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
+/// picture's own.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
     float noise, int keeps_detail, float *scratch, int threads);
 
-/// The standard deviation of the noise in a picture [height, width, 3] of 0...255: that of the calmest quarter of its blocks of 16 x 16.
-/// 0 where all are black or white, or there is none.
+/// The standard deviation of the noise in a picture [height, width, 3] of 0...255: that of the
+/// calmest quarter of its blocks of 16 x 16. 0 where all are black or white, or there is none.
 float tdm_noise_level(const float *picture, size_t width, size_t height);
 
 /// out[i] = limit * tanh(x[i] / limit).
 void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
 
-/// out[i] = scale * x[i] + offset, between any two types. With scale 1 and offset 0 it is a conversion (round to nearest even).
+/// out[i] = scale * x[i] + offset, between any two types. With scale 1 and offset 0 it is a
+/// conversion (round to nearest even).
 void tdm_affine(tdm_type out_type, void *out, tdm_type x_type, const void *x, float scale, float offset, size_t count, int threads);
 
 /// IEEE half precision to float32.

@@ -3,7 +3,8 @@ import TensorCore
 /// Offsets for buffers of which only some are needed at a time.
 ///
 /// Largest first, each at the lowest offset that overlaps no buffer living at the same time.
-/// Reference: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020 (greedy by size).
+/// Reference: Pisarchyk and Lee, "Efficient memory management for deep neural net inference", 2020
+/// (greedy by size).
 struct ArenaLayout {
   struct Request {
     let byteCount: Int

@@ -3,8 +3,8 @@ import COneDNN
 import COpenBLAS
 import TensorCore
 
-/// The processor: convolutions and products by oneDNN (float32 products by OpenBLAS where it has the better code),
-/// the rest by this package's own kernels, all on one team of threads.
+/// The processor: convolutions and products by oneDNN (float32 products by OpenBLAS where it has
+/// the better code), the rest by this package's own kernels, all on one team of threads.
 public final class CPUDevice: Device {
   public let precision: Precision
   public let threadCount: Int
@@ -23,7 +23,8 @@ public final class CPUDevice: Device {
   /// Whether oneDNN computes in bfloat16 at all on this processor.
   public static var supportsBF16: Bool { tdm_isa_detect().rawValue >= TDM_ISA_AVX512.rawValue }
 
-  /// The instruction sets that kernels use here: `amx-bf16`, `avx512-bf16`, `avx512`, `avx2` or `plain`.
+  /// The instruction sets that kernels use here: `amx-bf16`, `avx512-bf16`, `avx512`, `avx2` or
+  /// `plain`.
   public static var instructionSet: String {
     switch tdm_isa_current() {
     case TDM_ISA_AMX_BF16: "amx-bf16"
@@ -37,7 +38,8 @@ public final class CPUDevice: Device {
   /// - Parameter threads: how many compute; nil for one a processor.
   public init(precision: Precision, threads: Int? = nil) throws(KernelError) {
     self.precision = precision
-    // oneDNN cuts its work for as many threads as were asked for, and computes a part of it where there are fewer.
+    // oneDNN cuts its work for as many threads as were asked for, and computes a part of it where
+    // there are fewer.
     threadCount = min(max(1, threads ?? Int(tdm_processor_count())), Int(tdm_thread_limit()))
     engine = try OneDNNEngine()
     weights = WeightStore(engine: engine, threads: Int32(threadCount))
@@ -48,7 +50,8 @@ public final class CPUDevice: Device {
   var threads: Int32 { Int32(threadCount) }
   var activationType: ElementType { precision == .bf16 ? .bf16 : .f32 }
 
-  /// Has oneDNN's parallel regions, which ask the calling thread, use this device's number of threads.
+  /// Has oneDNN's parallel regions, which ask the calling thread, use this device's number of
+  /// threads.
   func enter() { tdm_set_team_size(threads) }
 
   public func makeTensor(_ shape: Shape, storage: Storage) -> any DeviceTensor {
@@ -80,7 +83,8 @@ public final class CPUDevice: Device {
   }
 }
 
-/// The memory that the activations of a run lie in, shared by all plans of a device since only one runs at a time.
+/// The memory that the activations of a run lie in, shared by all plans of a device since only one
+/// runs at a time.
 final class Workspace {
   private var memory = AlignedMemory(byteCount: 0)
 

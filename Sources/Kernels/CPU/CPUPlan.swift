@@ -6,8 +6,8 @@ final class CPUPlan: Plan {
   private let device: CPUDevice
   private let name: String
   private let contextSteps, runSteps, frameSteps: [any Step]
-  /// Steps that also run for frames without an output of their own, as far as the last that reads a window: what the windows of other
-  /// frames find there is then computed.
+  /// Steps that also run for frames without an output of their own, as far as the last that reads a
+  /// window: what the windows of other frames find there is then computed.
   private let neighbourStepCount: Int
   private let offsets: [Int]
   private let frameStride, contextByteCount, scratchByteCount: Int

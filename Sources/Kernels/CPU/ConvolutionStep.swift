@@ -88,7 +88,8 @@ final class ConvolutionStep: Step {
 }
 
 extension MemoryDescriptor {
-  /// An image or a video. A video is one object where kernels reach through its frames, else as many images as it has frames.
+  /// An image or a video. A video is one object where kernels reach through its frames, else as
+  /// many images as it has frames.
   fileprivate init(
     _ shape: Shape, throughFrames: Bool, _ type: ElementType
   ) throws(KernelError) {

@@ -19,7 +19,8 @@ extension KernelStep {
     }
   }
 
-  /// Normalization of each row's channels, or of each stretch of them that is as long as the weights.
+  /// Normalization of each row's channels, or of each stretch of them that is as long as the
+  /// weights.
   convenience init(
     _ settings: LayerNorm, source: Buffer, target: Buffer, shape: Shape, _ device: CPUDevice
   ) throws(KernelError) {

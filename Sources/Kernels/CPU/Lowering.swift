@@ -1,8 +1,8 @@
 import CKernels
 import TensorCore
 
-/// Turns a graph's operations into steps on buffers: chooses element types, adds conversions, and lets a result take
-/// the place of an operand that nobody reads any more.
+/// Turns a graph's operations into steps on buffers: chooses element types, adds conversions, and
+/// lets a result take the place of an operand that nobody reads any more.
 struct Lowering {
   private let graph: Graph
   let device: CPUDevice

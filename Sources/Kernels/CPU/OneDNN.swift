@@ -100,8 +100,9 @@ final class OneDNNMemory {
 
 /// A primitive descriptor: what oneDNN chose for an operation.
 final class PrimitiveDescriptor {
-  /// oneDNN 2.6.3 keeps the block size of the convolution that it looks at in a variable of the process: of two threads
-  /// that ask at once, in float32 and in bfloat16, one gets a primitive that computes something else.
+  /// oneDNN 2.6.3 keeps the block size of the convolution that it looks at in a variable of the
+  /// process: of two threads that ask at once, in float32 and in bfloat16, one gets a primitive
+  /// that computes something else.
   private static let oneAtATime = Mutex(())
 
   let handle: dnnl_primitive_desc_t
@@ -128,7 +129,8 @@ final class PrimitiveDescriptor {
   var scratchByteCount: Int { descriptor(dnnl_query_scratchpad_md).byteCount }
 }
 
-/// What is computed along with a primitive: sums and activations. Scratch memory is always the caller's.
+/// What is computed along with a primitive: sums and activations. Scratch memory is always the
+/// caller's.
 final class Attributes {
   let handle: dnnl_primitive_attr_t
 

@@ -4,14 +4,16 @@ import TensorCore
 
 /// A float32 product with a weight matrix, with bias, residual and activation, by OpenBLAS.
 final class SgemmStep: Step {
-  /// Whether OpenBLAS has AVX-512 code for this processor, which is up to 2.7 times as fast as oneDNN 2.6's products
-  /// in float32. Where it falls back to its AVX2 code (as it does on processors newer than itself) oneDNN is faster.
+  /// Whether OpenBLAS has AVX-512 code for this processor, which is up to 2.7 times as fast as
+  /// oneDNN 2.6's products in float32. Where it falls back to its AVX2 code (as it does on
+  /// processors newer than itself) oneDNN is faster.
   static let isFaster: Bool = {
     let core = String(cString: openblas_get_corename()).lowercased()
     return ["skylakex", "cooperlake", "sapphirerapids", "zen4", "zen5"].contains(core)
   }()
 
-  /// Rows that one call computes: fixed, so that the result does not depend on the number of threads.
+  /// Rows that one call computes: fixed, so that the result does not depend on the number of
+  /// threads.
   private static let rowsPerCall = 128
 
   let label = "linear"

@@ -1,7 +1,8 @@
 import COneDNN
 import TensorCore
 
-/// A oneDNN primitive with weights and bias of its own: source, residual and output come at each execution.
+/// A oneDNN primitive with weights and bias of its own: source, residual and output come at each
+/// execution.
 final class WeightedPrimitive {
   let scratchByteCount: Int
 

@@ -1,6 +1,7 @@
 import TensorCore
 
-/// What a layer that may read a window reads of each frame: this run's tensors, and those that earlier runs left.
+/// What a layer that may read a window reads of each frame: this run's tensors, and those that
+/// earlier runs left.
 struct WindowFeatures {
   /// Of one frame; for attention keys and values.
   let tensors: [Buffer]
@@ -11,7 +12,8 @@ struct WindowFeatures {
   typealias Pointers = UnsafeMutablePointer<UnsafeRawPointer?>
 
   /// Gives the addresses of all that a frame reads.
-  /// - Parameter body: gets `count` addresses of each tensor, and the window's sources; nil for the frame alone.
+  /// - Parameter body: gets `count` addresses of each tensor, and the window's sources; nil for the
+  ///   frame alone.
   func withSources(
     _ execution: Execution, frame: Int,
     _ body: (_ pointers: Pointers, _ count: Int, _ sources: [WindowPass.Source]?) -> Void

@@ -8,7 +8,8 @@ public enum Precision: String, Sendable, CaseIterable {
   public var byteCount: Int { self == .bf16 ? 2 : 4 }
 }
 
-/// What runs graphs. The only door from the networks to a processor: another kind of processor is another `Device`.
+/// What runs graphs. The only door from the networks to a processor: another kind of processor is
+/// another `Device`.
 ///
 /// A device and all that comes from it are used by one thread at a time.
 public protocol Device: AnyObject {
@@ -23,11 +24,12 @@ public protocol Device: AnyObject {
   /// Lets go of weights that no plan uses any more.
   func discardUnusedWeights()
 
-  /// Lets go of the memory that runs work in, which is as large as the largest of them needed; the next makes its own.
+  /// Lets go of the memory that runs work in, which is as large as the largest of them needed; the
+  /// next makes its own.
   func releaseWorkspace()
 
-  /// Makes everything that running the graph needs: weights reordered (shared with other plans of this device),
-  /// primitives, one layout of all activations. Afterwards a run allocates nothing.
+  /// Makes everything that running the graph needs: weights reordered (shared with other plans of
+  /// this device), primitives, one layout of all activations. Afterwards a run allocates nothing.
   /// - Throws: ``KernelError`` where the device cannot run an operation.
   func plan(_ graph: Graph) throws -> any Plan
 
@@ -63,7 +65,8 @@ public protocol PreparedContext: AnyObject {}
 ///
 /// Inputs and outputs stay bound, scalars and parameters stay set, until they are given anew.
 public protocol Plan: AnyObject {
-  /// Bytes that a run of so many frames works in. Plans of a device share them: only one runs at a time.
+  /// Bytes that a run of so many frames works in. Plans of a device share them: only one runs at a
+  /// time.
   func workspaceByteCount(frames: Int) -> Int
 
   /// Bytes of what ``makeFeatureCache(passes:slots:)`` makes.
@@ -73,7 +76,8 @@ public protocol Plan: AnyObject {
   /// - Parameter values: a tensor for each input of the prompt's scope.
   func prepareContext(_ values: [Value: Tensor]) throws -> any PreparedContext
 
-  /// Has `value`, an input or output, read from or written to `tensor` for one frame of the runs that follow.
+  /// Has `value`, an input or output, read from or written to `tensor` for one frame of the runs
+  /// that follow.
   func bind(_ value: Value, frame: Int, to tensor: any DeviceTensor)
 
   /// Lets go of every tensor that is bound: what is run next has to be bound anew.
@@ -88,13 +92,15 @@ public protocol Plan: AnyObject {
 
   /// Runs frames side by side and computes the outputs of the first of them.
   /// - Parameters:
-  ///   - outputs: how many. Of the other frames only that is computed which the windows of these read.
+  ///   - outputs: how many. Of the other frames only that is computed which the windows of these
+  ///     read.
   ///   - window: nil has every frame read itself alone.
   func run(
     frames: Int, outputs: Int, context: (any PreparedContext)?, window: WindowPass?) throws
 }
 
-/// The device cannot do what a graph asks for, a library failed, or weights cannot be read. One line.
+/// The device cannot do what a graph asks for, a library failed, or weights cannot be read. One
+/// line.
 public struct KernelError: Error, CustomStringConvertible {
   public enum Cause: Sendable {
     case device, outOfMemory

@@ -1,8 +1,10 @@
 import TensorCore
 
-/// What networks over whole videos need beside convolutions: a video is [frames, height, width, channels].
+/// What networks over whole videos need beside convolutions: a video is [frames, height, width,
+/// channels].
 ///
-/// Enlarged in time, an odd number of frames above 1 keeps its first: that one was not halved with another on its way down.
+/// Enlarged in time, an odd number of frames above 1 keeps its first: that one was not halved with
+/// another on its way down.
 extension Graph {
   /// Nearest-neighbour enlargement of a video.
   public func upsampling(_ video: Value, frames: Int, height: Int, width: Int) -> Value {

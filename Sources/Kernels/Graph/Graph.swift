@@ -2,13 +2,15 @@ import TensorCore
 
 /// A network for frames of one size, as a list of operations in the order of their computation.
 ///
-/// Networks describe themselves to a graph; a ``Device`` plans it once and then runs it. A graph knows no
-/// processor: what a device fuses, reorders or keeps in another precision is its own affair.
+/// Networks describe themselves to a graph; a ``Device`` plans it once and then runs it. A graph
+/// knows no processor: what a device fuses, reorders or keeps in another precision is its own
+/// affair.
 ///
-/// What depends only on the prompt or only on the timestep is marked so by its inputs' ``Scope`` and is computed
-/// as often as that changes.
+/// What depends only on the prompt or only on the timestep is marked so by its inputs' ``Scope``
+/// and is computed as often as that changes.
 ///
-/// Shapes that do not fit are programming errors and end the program: checkpoints' shapes are checked where they are read.
+/// Shapes that do not fit are programming errors and end the program: checkpoints' shapes are
+/// checked where they are read.
 public final class Graph {
   struct Node: Sendable {
     let operation: Operation
@@ -38,7 +40,8 @@ public final class Graph {
 
   // MARK: What enters and leaves
 
-  /// A tensor given for each frame (or, in the scope of the prompt, to ``Plan/prepareContext(_:)``).
+  /// A tensor given for each frame (or, in the scope of the prompt, to
+  /// ``Plan/prepareContext(_:)``).
   public func input(_ shape: Shape, scope: Scope = .frame, storage: Storage = .exact) -> Value {
     precondition(scope != .step, "a step's input is a scalar")
     return append(.input(storage), [], shape: shape, scope: scope)
@@ -64,8 +67,8 @@ public final class Graph {
   /// activation(convolution(image) + bias + stepBias + residual).
   /// - Parameters:
   ///   - image: [H, W, Cin], or a video [T, H, W, Cin].
-  ///   - weight: [Cout, Cin, height, width]; for a video also [Cout, Cin, frames, height, width], where nothing is added before or
-  ///     behind its frames.
+  ///   - weight: [Cout, Cin, height, width]; for a video also [Cout, Cin, frames, height, width],
+  ///     where nothing is added before or behind its frames.
   ///   - bias: [Cout]
   ///   - stepBias: [Cout], the time embedding's share.
   ///   - residual: shaped as the result.
@@ -114,7 +117,8 @@ public final class Graph {
       scope: sequence.scope)
   }
 
-  /// activation(group normalization). Statistics over a group's channels and all pixels of the frame.
+  /// activation(group normalization). Statistics over a group's channels and all pixels of the
+  /// frame.
   public func groupNorm(
     _ image: Value, groupCount: Int, epsilon: Float, weight: WeightTensor, bias: WeightTensor,
     activation: Activation = .none
@@ -125,7 +129,8 @@ public final class Graph {
     return append(.groupNorm(settings), [image], shape: image.shape)
   }
 
-  /// Layer normalization of each token's channels, or of each head's where the weights are a head's.
+  /// Layer normalization of each token's channels, or of each head's where the weights are a
+  /// head's.
   public func layerNorm(
     _ sequence: Value, epsilon: Float, weight: WeightTensor, bias: WeightTensor
   ) -> Value {
@@ -144,7 +149,8 @@ public final class Graph {
   ///   - values: shaped as `keys`.
   ///   - scale: 1 / √headDimension unless given.
   ///   - isCausal: token i reads tokens 0...i only.
-  ///   - readsWindow: keys and values are means over the frames of a ``WindowPass``, where a run has one.
+  ///   - readsWindow: keys and values are means over the frames of a ``WindowPass``, where a run
+  ///     has one.
   /// - Returns: [T, headCount · headDimension]
   public func attention(
     queries: Value, keys: Value, values: Value, headCount: Int, scale: Float? = nil,
@@ -163,8 +169,9 @@ public final class Graph {
       .attention(settings), [queries, keys, values], shape: queries.shape, scope: queries.scope)
   }
 
-  /// The images of a window's frames side by side: the frame's own in the middle, those of the `radius` frames before it
-  /// first. A frame that the ``WindowPass`` does not name, and every one where a run has none, is the frame itself.
+  /// The images of a window's frames side by side: the frame's own in the middle, those of the
+  /// `radius` frames before it first. A frame that the ``WindowPass`` does not name, and every one
+  /// where a run has none, is the frame itself.
   /// - Parameter image: [H, W, C]
   /// - Returns: [H, W, (2 · radius + 1) · C]
   public func windowStack(_ image: Value, radius: Int) -> Value {
@@ -225,7 +232,8 @@ public final class Graph {
   /// One level of the Haar transform, in float32 whatever the device computes in.
   /// - Parameters:
   ///   - image: [H, W, C], both sides even.
-  ///   - factors: of the sum of a block's pixels, and of the differences along x, along y and along both.
+  ///   - factors: of the sum of a block's pixels, and of the differences along x, along y and along
+  ///     both.
   /// - Returns: [H / 2, W / 2, 4C], band by band.
   public func haarAnalysis(_ image: Value, factors: [Float]) -> Value {
     let shape = image.shape
@@ -234,7 +242,8 @@ public final class Graph {
       .haarAnalysis(factors: factors), [image], shape: [shape[0] / 2, shape[1] / 2, 4 * shape[2]])
   }
 
-  /// The way back from ``haarAnalysis(_:factors:)``: where the factors of the two multiply to 1/4, the same image.
+  /// The way back from ``haarAnalysis(_:factors:)``: where the factors of the two multiply to 1/4,
+  /// the same image.
   /// - Parameter bands: [h, w, 4C]
   /// - Returns: [2h, 2w, C]
   public func haarSynthesis(_ bands: Value, factors: [Float]) -> Value {

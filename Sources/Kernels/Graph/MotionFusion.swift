@@ -1,10 +1,11 @@
-/// Averages pictures of one size with their neighbours in time, each pixel with what it shows in them, where they differ by no
-/// more than noise does.
+/// Averages pictures of one size with their neighbours in time, each pixel with what it shows in
+/// them, where they differ by no more than noise does.
 ///
-/// From each neighbour's pyramid and the picture's own comes the motion (dense inverse search, arXiv 1603.03590, patches of 8 x 8
-/// from a 32nd of the size up to half); along it the neighbour is interpolated. Its difference from the picture, blurred, squared and blurred
-/// again, is held against what noise makes of it, and what is beyond counts less and less:
-/// `exp(-(d / e - 1) / 1.5)`.
+/// From each neighbour's pyramid and the picture's own comes the motion (dense inverse search,
+/// arXiv 1603.03590, patches of 8 x 8 from a 32nd of the size up to half); along it the neighbour
+/// is interpolated. Its difference from the picture, blurred, squared and blurred again, is held
+/// against what noise makes of it, and what is beyond counts less and less: `exp(-(d / e - 1) /
+/// 1.5)`.
 public protocol MotionFusion: AnyObject {
   func makePicture() -> any FusionPicture
 
@@ -15,8 +16,10 @@ public protocol MotionFusion: AnyObject {
   /// - Parameters:
   ///   - pictures: of this object's making.
   ///   - place: of the one among them.
-  ///   - noise: the standard deviation, of 255 levels, that it is taken to have where it is found to have less.
-  ///   - keepsDetail: whether what the average changes is blurred by 1 2 1 both ways, so that what is finer stays as it is.
+  ///   - noise: the standard deviation, of 255 levels, that it is taken to have where it is found
+  ///     to have less.
+  ///   - keepsDetail: whether what the average changes is blurred by 1 2 1 both ways, so that what
+  ///     is finer stays as it is.
   ///   - fused: takes [height, width, 3].
   func fuse(
     _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,

@@ -49,7 +49,8 @@ enum Operation: Sendable {
   case add(scale: Parameter?, Activation)
   /// Input: [T, 2C]. First half · gelu(second half).
   case gatedGELU
-  /// Inputs: two images or sequences with the same rows, then, where it is there, an addend of the second.
+  /// Inputs: two images or sequences with the same rows, then, where it is there, an addend of the
+  /// second.
   case concatenation(scale: Parameter?)
   /// Input: image or video. Nearest neighbour.
   case upsampling
@@ -145,7 +146,8 @@ struct Attention: Sendable {
   let headDimension: Int
   let scale: Float
   let isCausal: Bool
-  /// The number of this layer among those that read a window of frames; nil where a frame reads only itself.
+  /// The number of this layer among those that read a window of frames; nil where a frame reads
+  /// only itself.
   let site: Int?
 }
 

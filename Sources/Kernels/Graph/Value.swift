@@ -21,7 +21,8 @@ public enum Storage: Sendable {
   case activation
 }
 
-/// One frame's tensor in a graph: an image [height, width, channels], a sequence [tokens, channels] or a vector [channels].
+/// One frame's tensor in a graph: an image [height, width, channels], a sequence [tokens, channels]
+/// or a vector [channels].
 ///
 /// An image is also the sequence of its pixels: operations on sequences take images as they are.
 public struct Value: Hashable, Sendable {

@@ -8,12 +8,13 @@ public protocol FeatureCache: AnyObject {
 
 /// The window in one run: whose features each frame reads.
 ///
-/// Attention reads the arithmetic means of their keys and values (sliding-window cross-frame attention); a
-/// ``Graph/windowStack(_:radius:)`` reads each of them.
+/// Attention reads the arithmetic means of their keys and values (sliding-window cross-frame
+/// attention); a ``Graph/windowStack(_:radius:)`` reads each of them.
 ///
 /// Reference: arXiv 2501.02269, eq. 7-9.
 public struct WindowPass {
-  /// A frame that is read, and how many frames behind the reader it comes in the clip; before it: below 0.
+  /// A frame that is read, and how many frames behind the reader it comes in the clip; before it:
+  /// below 0.
   public enum Source: Hashable, Sendable {
     /// The frame at this place of the run.
     case member(Int, offset: Int = 0)
@@ -29,7 +30,8 @@ public struct WindowPass {
 
   /// For each frame of the run, the frames of its window, in the order of the clip.
   public var sources: [[Source]]
-  /// Features to keep: the frame at a place of the run, and the slot that takes it, once all windows were read.
+  /// Features to keep: the frame at a place of the run, and the slot that takes it, once all
+  /// windows were read.
   public var stores: [(member: Int, slot: Int)]
   public var cache: any FeatureCache
   public var pass: Int

@@ -2,8 +2,9 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// A transformer block over the prompt's tokens and, behind them, the video's: attention and a feed-forward layer, each behind a norm
-/// that the timestep modulates, for the two kinds of tokens differently.
+/// A transformer block over the prompt's tokens and, behind them, the video's: attention and a
+/// feed-forward layer, each behind a norm that the timestep modulates, for the two kinds of tokens
+/// differently.
 struct CogVideoXBlock {
   private let attentionNorm, feedForwardNorm: AdaptiveNorm
   private let toQ, toK, toV, toOut: Linear
@@ -32,8 +33,8 @@ struct CogVideoXBlock {
   ///   - x: [text + video, channels]
   ///   - time: silu(time embedding)
   ///   - textCount: tokens of the prompt, which come first.
-  ///   - switches: whether the video's queries read the keys and values of the text of the run's last frame ("attention
-  ///     switching"). The text's queries read what is their own.
+  ///   - switches: whether the video's queries read the keys and values of the text of the run's
+  ///     last frame ("attention switching"). The text's queries read what is their own.
   func callAsFunction(
     _ x: Value, time: Value, textCount: Int, switches: Bool, in graph: Graph
   ) -> Value {
@@ -68,7 +69,8 @@ struct CogVideoXBlock {
   }
 }
 
-/// A layer norm whose shift, scale and gate behind the layer come from the timestep: the video's three first, then the text's.
+/// A layer norm whose shift, scale and gate behind the layer come from the timestep: the video's
+/// three first, then the text's.
 ///
 /// Reference: Peebles, Xie 2023, section 3.2 (adaLN-Zero); CogVideoX, section 2.2 ("expert" norms).
 private struct AdaptiveNorm {

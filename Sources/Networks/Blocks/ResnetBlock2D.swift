@@ -2,8 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// Two convolutions beside a shortcut: (shortcut(x) + conv(silu(norm(conv(silu(norm(x))) + time)))) / scale, with or
-/// without the norms.
+/// Two convolutions beside a shortcut: (shortcut(x) + conv(silu(norm(conv(silu(norm(x))) + time))))
+/// / scale, with or without the norms.
 struct ResnetBlock2D {
   let norm1, norm2: GroupNorm?
   let conv1, conv2: Conv2d

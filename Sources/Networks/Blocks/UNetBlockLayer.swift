@@ -2,8 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// One of the layers that a UNet's blocks have on the way down and up: a residual block, and attention where the block has
-/// some.
+/// One of the layers that a UNet's blocks have on the way down and up: a residual block, and
+/// attention where the block has some.
 struct UNetBlockLayer {
   let resnet: ResnetBlock2D
   let attention: Transformer2DModel?

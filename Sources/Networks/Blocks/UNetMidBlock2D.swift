@@ -2,8 +2,9 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// The coarsest resolution of a UNet: two residual blocks with attention between them (UNetMidBlock2DCrossAttn), or a
-/// single one (UNetMidBlock2D, which diffusers builds without further layers there).
+/// The coarsest resolution of a UNet: two residual blocks with attention between them
+/// (UNetMidBlock2DCrossAttn), or a single one (UNetMidBlock2D, which diffusers builds without
+/// further layers there).
 struct UNetMidBlock2D {
   let first: ResnetBlock2D
   let attention: Transformer2DModel?

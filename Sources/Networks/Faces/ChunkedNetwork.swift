@@ -58,7 +58,8 @@ final class ChunkedNetwork {
   }
 
   /// Plans for clips that are cut so.
-  /// - Returns: bytes that a chunk is worked on in, what stays in between, and what is always there.
+  /// - Returns: bytes that a chunk is worked on in, what stays in between, and what is always
+  ///   there.
   func prepare(_ clips: [ClipChunks]) throws -> (workspace: Int, kept: Int, tensors: Int) {
     var workspace = 0
     var kept = 0

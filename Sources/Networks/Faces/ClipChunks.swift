@@ -1,4 +1,5 @@
-/// How a clip goes through ``AutoencoderKLCogVideoX``: in chunks of a fixed length, the first one longer by what is left over.
+/// How a clip goes through ``AutoencoderKLCogVideoX``: in chunks of a fixed length, the first one
+/// longer by what is left over.
 struct ClipChunks {
   let ranges: [Range<Int>]
 

@@ -25,7 +25,8 @@ public final class ConditionEmbedding {
   }
 
   /// - Parameters:
-  ///   - picture: the degraded frame, [height, width, 3], RGB in [-1, 1], exact: the autoencoder's input serves.
+  ///   - picture: the degraded frame, [height, width, 3], RGB in [-1, 1], exact: the autoencoder's
+  ///     input serves.
   ///   - condition: takes ``shape``, in the activations' storage.
   public func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws {
     try network.run(picture, into: condition)

@@ -2,9 +2,11 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// Predicts what a sampler needs from noisy latents of one size: the UNet, steered by a ControlNet where wanted.
+/// Predicts what a sampler needs from noisy latents of one size: the UNet, steered by a ControlNet
+/// where wanted.
 public final class Denoiser {
-  /// A prompt's share of the work, done once: for each of the two ways to run, when that is first needed.
+  /// A prompt's share of the work, done once: for each of the two ways to run, when that is first
+  /// needed.
   public final class Context {
     let text: Tensor
     var alone, controlled: (any PreparedContext)?
@@ -52,8 +54,8 @@ public final class Denoiser {
       controlled?.plan.workspaceByteCount(frames: frames) ?? 0)
   }
 
-  /// Lets go of the tensors of former runs: each frame's are else held until another frame takes its place, which with fewer
-  /// frames side by side none does.
+  /// Lets go of the tensors of former runs: each frame's are else held until another frame takes
+  /// its place, which with fewer frames side by side none does.
   public func releaseTensors() {
     alone.plan.unbindAll()
     controlled?.plan.unbindAll()
@@ -83,8 +85,8 @@ public final class Denoiser {
   ///   - context: of this denoiser.
   ///   - controlScale: what the ControlNet's output is multiplied by; at 0 it is not run.
   ///   - window: whose features each frame reads; nil: its own.
-  ///   - outputs: take the model's output for the first frames, shaped as the latents; not the latents' own memory. Frames
-  ///     without one are there for the others' windows.
+  ///   - outputs: take the model's output for the first frames, shaped as the latents; not the
+  ///     latents' own memory. Frames without one are there for the others' windows.
   public func predict(
     _ latents: [any DeviceTensor], conditions: [any DeviceTensor]? = nil, timestep: Int,
     context: Context, controlScale: Float = 1, window: WindowPass? = nil,

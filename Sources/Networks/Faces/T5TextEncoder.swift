@@ -2,8 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// Computes prompts' features by T5 on a device: layer by layer, each gone before the next one's weights are read, for it is larger
-/// than the model that it serves, and is asked only once.
+/// Computes prompts' features by T5 on a device: layer by layer, each gone before the next one's
+/// weights are read, for it is larger than the model that it serves, and is asked only once.
 public struct T5TextEncoder {
   private let model: T5EncoderModel
 
@@ -11,7 +11,8 @@ public struct T5TextEncoder {
 
   /// - Parameter prompts: tokens of each, as many in all of them.
   /// - Returns: for each [tokens, modelDimension].
-  /// - Throws: `ModelError` where the tokens are not the model's, `KernelError` where the device cannot run it.
+  /// - Throws: `ModelError` where the tokens are not the model's, `KernelError` where the device
+  ///   cannot run it.
   public func encode(_ prompts: [[Int32]], on device: any Device) throws -> [Tensor] {
     let tokens = prompts[0].count
     let bias = try model.positionBias(tokens: tokens)

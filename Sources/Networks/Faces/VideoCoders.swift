@@ -10,7 +10,8 @@ public final class VideoCoders {
 
   /// Of a latent frame, [height / factor, width / factor, latentChannels].
   public let latentFrameShape: Shape
-  /// Frames of the longest chunk that a clip is cut into: the first one, with all that can be left over.
+  /// Frames of the longest chunk that a clip is cut into: the first one, with all that can be left
+  /// over.
   public let longestChunk: Int
   private let ratio: Int
   private let encoder, decoder: ChunkedNetwork
@@ -39,10 +40,11 @@ public final class VideoCoders {
   public func latentCount(_ frames: Int) -> Int { (paddedCount(frames) - 1) / ratio + 1 }
 
   /// Plans for clips of up to so many frames: for every length of chunk that they are cut into.
-  /// - Returns: bytes that chunks are worked on in, which networks of a device share, and bytes that stay in between while a clip goes
-  ///   either way.
+  /// - Returns: bytes that chunks are worked on in, which networks of a device share, and bytes
+  ///   that stay in between while a clip goes either way.
   public func prepare(frames: Int) throws -> (workspace: Int, kept: Int) {
-    // The lengths that a first chunk can have, each as a clip of its own; the others are in the longest clip.
+    // The lengths that a first chunk can have, each as a clip of its own; the others are in the
+    // longest clip.
     let firsts = Array(stride(from: 1, through: longestChunk, by: ratio))
     let counts = Set((firsts + [frames]).map { min($0, frames) })
     let down = try encoder.prepare(
@@ -56,7 +58,8 @@ public final class VideoCoders {
 
   /// - Parameters:
   ///   - frames: of the clip, 1 or more.
-  ///   - pictures: gives those of a range of the padded clip: [count, height, width, 3], RGB in [-1, 1].
+  ///   - pictures: gives those of a range of the padded clip: [count, height, width, 3], RGB in
+  ///     [-1, 1].
   ///   - step: called behind every chunk.
   /// - Returns: the posterior's mean times the scaling factor, [latentCount, h, w, latentChannels].
   public func encode(
@@ -75,8 +78,9 @@ public final class VideoCoders {
 
   /// - Parameters:
   ///   - latent: [count, h, w, latentChannels], as ``encode(frames:_:step:)`` gives it.
-  ///   - pictures: takes the number of the first of some frames, and the frames [n, height, width, 3], RGB in about [-1, 1]. An even
-  ///     number of latent frames gives three more than were encoded.
+  ///   - pictures: takes the number of the first of some frames, and the frames [n, height, width,
+  ///     3], RGB in about [-1, 1]. An even number of latent frames gives three more than were
+  ///     encoded.
   public func decode(
     _ latent: [Float], _ pictures: (_ first: Int, [Float]) throws -> Void
   ) throws {

@@ -59,7 +59,8 @@ public final class VideoDenoiser {
     positions.shape.count * (device.precision.byteCount + MemoryLayout<Float>.size)
   }
 
-  /// Predicts for one latent under several prompts. Video queries of switched blocks read the text of the last one.
+  /// Predicts for one latent under several prompts. Video queries of switched blocks read the text
+  /// of the last one.
   /// - Parameters:
   ///   - x: ``latentShape``, exact.
   ///   - texts: a prompt's features each, [tokens, textEmbedDim], exact.

@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// Multi-head attention with its projections. Keys and values come from the tokens themselves, or from others (the text).
+/// Multi-head attention with its projections. Keys and values come from the tokens themselves, or
+/// from others (the text).
 struct Attention {
   let toQ, toK, toV, toOut: Linear
   let headCount: Int

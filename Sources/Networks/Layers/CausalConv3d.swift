@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// A convolution through the frames of a video that reads no later frame than the one that it computes.
+/// A convolution through the frames of a video that reads no later frame than the one that it
+/// computes.
 struct CausalConv3d {
   let weight, bias: WeightTensor
 
@@ -28,12 +29,15 @@ struct CausalConv3d {
   }
 }
 
-/// What causal convolutions keep of a clip's chunk for the next one, in the order of their computation.
+/// What causal convolutions keep of a clip's chunk for the next one, in the order of their
+/// computation.
 ///
-/// A clip goes through the autoencoder in chunks. Before its first frame that one is repeated; before those of a later chunk come
-/// the last frames of the chunk before it, as every convolution saw them.
+/// A clip goes through the autoencoder in chunks. Before its first frame that one is repeated;
+/// before those of a later chunk come the last frames of the chunk before it, as every convolution
+/// saw them.
 final class CausalPast {
-  /// A convolution's frames: where they enter, in a chunk that is not the first, and where the next chunk's leave.
+  /// A convolution's frames: where they enter, in a chunk that is not the first, and where the next
+  /// chunk's leave.
   struct Place {
     let past: Value?
     let kept: Value

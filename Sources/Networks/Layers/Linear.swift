@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// A matrix product for each token. Checkpoints that hold the matrix as a 1x1 convolution are taken as well.
+/// A matrix product for each token. Checkpoints that hold the matrix as a 1x1 convolution are taken
+/// as well.
 struct Linear {
   let weight: WeightTensor
   let bias: WeightTensor?

@@ -6,7 +6,8 @@ import TensorCore
 struct Downsample2D {
   let conv: Conv2d
 
-  /// - Parameter padding: 1 around the image; with 0, a row below and a column to the right take its place.
+  /// - Parameter padding: 1 around the image; with 0, a row below and a column to the right take
+  ///   its place.
   init(_ scope: WeightScope, _ channels: Int, padding: Int) throws(ModelError) {
     conv = try Conv2d(
       scope["conv"], channels, channels, stride: 2,
@@ -24,8 +25,8 @@ struct Upsample2D {
     conv = try Conv2d(scope["conv"], channels, channels)
   }
 
-  /// - Parameter size: an image of the height and width wanted: an odd size was rounded up on the way down. Twice the
-  ///   size of `x` unless given.
+  /// - Parameter size: an image of the height and width wanted: an odd size was rounded up on the
+  ///   way down. Twice the size of `x` unless given.
   func callAsFunction(_ x: Value, likeSizeOf size: Value? = nil, in graph: Graph) -> Value {
     let height = size?.shape[0] ?? 2 * x.shape[0]
     let width = size?.shape[1] ?? 2 * x.shape[1]

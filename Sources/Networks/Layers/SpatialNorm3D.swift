@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// A group norm whose scale and shift are read from the latent, which is enlarged to the video's size for it.
+/// A group norm whose scale and shift are read from the latent, which is enlarged to the video's
+/// size for it.
 ///
 /// Reference: Zheng et al. 2022 (MoVQ), section 3.2.
 struct SpatialNorm3D {
@@ -18,7 +19,8 @@ struct SpatialNorm3D {
     shift = try Linear(scope["conv_b.conv"], config.latentChannels, channels)
   }
 
-  /// - Parameter latent: [t, h, w, latentChannels]. Scale and shift are of single pixels: computed before they are enlarged.
+  /// - Parameter latent: [t, h, w, latentChannels]. Scale and shift are of single pixels: computed
+  ///   before they are enlarged.
   func callAsFunction(
     _ x: Value, latent: Value, activation: Activation, in graph: Graph
   ) -> Value {

@@ -22,7 +22,8 @@ struct TimestepEmbedding {
   }
 
   /// - Parameter timestep: a step's scalar.
-  /// - Returns: silu(embedding), [4 · channels]. Every block begins with that function, so it is taken here, once.
+  /// - Returns: silu(embedding), [4 · channels]. Every block begins with that function, so it is
+  ///   taken here, once.
   func callAsFunction(_ timestep: Value, in graph: Graph) -> Value {
     let waves = graph.timestepEmbedding(
       timestep, channels: channels, flipsSineToCosine: flipsSineToCosine,

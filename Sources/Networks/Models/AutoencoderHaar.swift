@@ -2,8 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// One level of the Haar transform: 2 x 2 pixels of three colours become the 12 channels of a latent pixel, and nothing is
-/// lost. Computed in float32 whatever the device computes in.
+/// One level of the Haar transform: 2 x 2 pixels of three colours become the 12 channels of a
+/// latent pixel, and nothing is lost. Computed in float32 whatever the device computes in.
 ///
 /// Channel 3 b + c of a latent is band b of colour c.
 ///

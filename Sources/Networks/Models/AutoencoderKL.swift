@@ -21,7 +21,8 @@ public struct AutoencoderKL: Autoencoder {
   public init(_ scope: WeightScope, _ config: AutoencoderKLConfig) throws(ModelError) {
     self.config = config
     let channels = config.latentChannels
-    // Mean and log-variance come as the two halves of the channels: without the second half, only the mean is computed.
+    // Mean and log-variance come as the two halves of the channels: without the second half, only
+    // the mean is computed.
     if config.useQuantConv {
       encoder = try AutoencoderKLEncoder(scope["encoder"], config, keeping: 2 * channels)
       quantConv = try Conv2d(scope["quant_conv"], 2 * channels, 2 * channels, kernel: 1)

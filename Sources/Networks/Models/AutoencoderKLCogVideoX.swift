@@ -2,10 +2,11 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// CogVideoX's autoencoder: a clip of 4k + 1 frames to a latent of k + 1, an eighth as high and wide. Of its posterior only the mean
-/// is computed.
+/// CogVideoX's autoencoder: a clip of 4k + 1 frames to a latent of k + 1, an eighth as high and
+/// wide. Of its posterior only the mean is computed.
 ///
-/// A clip goes through it in chunks (``CausalPast``), whose group norms see one chunk at a time: the result depends on how it is cut.
+/// A clip goes through it in chunks (``CausalPast``), whose group norms see one chunk at a time:
+/// the result depends on how it is cut.
 ///
 /// Reference: Yang et al. 2025, section 2.1; names as in diffusers.
 public struct AutoencoderKLCogVideoX {
@@ -23,13 +24,15 @@ public struct AutoencoderKLCogVideoX {
   }
 
   /// - Parameter chunk: [T, H, W, 3], RGB in [-1, 1].
-  /// - Returns: the posterior's mean times the scaling factor, [t, H / factor, W / factor, latentChannels].
+  /// - Returns: the posterior's mean times the scaling factor, [t, H / factor, W / factor,
+  ///   latentChannels].
   func encode(_ chunk: Value, _ past: CausalPast, in graph: Graph) -> Value {
     graph.affine(encoder(chunk, past, in: graph), scale: config.scalingFactor)
   }
 
   /// - Parameter latent: as ``encode(_:_:in:)`` gives it.
-  /// - Returns: [T, H, W, 3], RGB in about [-1, 1]: of an odd number of latent frames 4t - 3, of an even one 4t.
+  /// - Returns: [T, H, W, 3], RGB in about [-1, 1]: of an odd number of latent frames 4t - 3, of an
+  ///   even one 4t.
   func decode(_ latent: Value, _ past: CausalPast, in graph: Graph) -> Value {
     decoder(graph.affine(latent, scale: 1 / config.scalingFactor), past, in: graph)
   }

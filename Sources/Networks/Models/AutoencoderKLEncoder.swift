@@ -10,7 +10,8 @@ struct AutoencoderKLEncoder {
   let convNormOut: GroupNorm
   let convOut: Conv2d
 
-  /// - Parameter keeping: how many of the output's channels, mean before log-variance, are computed.
+  /// - Parameter keeping: how many of the output's channels, mean before log-variance, are
+  ///   computed.
   init(
     _ scope: WeightScope, _ config: AutoencoderKLConfig, keeping: Int
   ) throws(ModelError) {

@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// AutoencoderKL's coarsest resolution: two residual blocks, between them attention with a single head.
+/// AutoencoderKL's coarsest resolution: two residual blocks, between them attention with a single
+/// head.
 struct AutoencoderMidBlock2D {
   let first, last: ResnetBlock2D
   let norm: GroupNorm?

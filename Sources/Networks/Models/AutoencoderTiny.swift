@@ -4,7 +4,8 @@ import TensorCore
 
 /// An autoencoder of convolutions alone, without norms or attention.
 ///
-/// Reference: TAESD; names as in diffusers, where the layers are numbered through and functions have a number too.
+/// Reference: TAESD; names as in diffusers, where the layers are numbered through and functions
+/// have a number too.
 public struct AutoencoderTiny: Autoencoder {
   public let config: AutoencoderTinyConfig
   let encoder, decoder: [Layer]

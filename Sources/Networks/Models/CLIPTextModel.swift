@@ -34,9 +34,10 @@ public struct CLIPTextModel {
       scope["final_layer_norm"], config.hiddenSize, epsilon: config.layerNormEpsilon)
   }
 
-  /// The tokens' embeddings, each with its position's added: [tokens, hiddenSize]. A few rows of a large table: read
-  /// from the checkpoint, where the table stays.
-  /// - Throws: `ModelError` where a token is not in the vocabulary, or there are more than positions.
+  /// The tokens' embeddings, each with its position's added: [tokens, hiddenSize]. A few rows of a
+  /// large table: read from the checkpoint, where the table stays.
+  /// - Throws: `ModelError` where a token is not in the vocabulary, or there are more than
+  ///   positions.
   public func embed(_ tokenIDs: [Int32]) throws(ModelError) -> Tensor {
     guard tokenIDs.count <= config.maxPositionCount else {
       throw ModelError(

@@ -45,7 +45,8 @@ public struct CogVideoXTransformer3DModel {
   ///   - text: [tokens, textEmbedDim]
   ///   - positions: ``positions(frames:height:width:)``
   ///   - timestep: a step's scalar.
-  ///   - switchedBlocks: numbers of the blocks with attention switching; those that are not there are passed over.
+  ///   - switchedBlocks: numbers of the blocks with attention switching; those that are not there
+  ///     are passed over.
   /// - Returns: shaped as the latent, with outChannels.
   func callAsFunction(
     _ latent: Value, text: Value, positions: Value, timestep: Value, switchedBlocks: Set<Int>,
@@ -78,7 +79,8 @@ public struct CogVideoXTransformer3DModel {
       size: config.patchSize)
   }
 
-  /// Where each patch lies: sines and cosines of its frame in the first quarter of the channels, then of its column and of its row.
+  /// Where each patch lies: sines and cosines of its frame in the first quarter of the channels,
+  /// then of its column and of its row.
   /// - Parameters:
   ///   - height: in patches.
   ///   - width: likewise.

@@ -24,7 +24,8 @@ public struct ControlNetConditioningEmbedding {
     factor = 1 << (widths.count - 1)
   }
 
-  /// - Parameter picture: the degraded frame, [H, W, 3], RGB in [-1, 1]. The convolutions see it in [0, 1].
+  /// - Parameter picture: the degraded frame, [H, W, 3], RGB in [-1, 1]. The convolutions see it in
+  ///   [0, 1].
   /// - Returns: [H / factor, W / factor, blockOutChannels[0]]
   public func callAsFunction(_ picture: Value, in graph: Graph) -> Value {
     var h = graph.affine(picture, scale: 0.5, offset: 0.5)

@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// A copy of the UNet's way down that has also seen a condition, the degraded frame, and adds to the UNet's skips.
+/// A copy of the UNet's way down that has also seen a condition, the degraded frame, and adds to
+/// the UNet's skips.
 ///
 /// Reference: Zhang et al. 2023 (arXiv 2302.05543); names as in diffusers.
 public struct ControlNetModel {

@@ -5,7 +5,8 @@ import TensorCore
 
 /// T5's encoder: a feature for each token of a prompt.
 ///
-/// Reference: Raffel et al. 2020, section 2.1, and version 1.1 of its code; names as in transformers.
+/// Reference: Raffel et al. 2020, section 2.1, and version 1.1 of its code; names as in
+/// transformers.
 public struct T5EncoderModel {
   public let config: T5Config
   let tokenEmbedding: WeightTensor
@@ -65,8 +66,8 @@ public struct T5EncoderModel {
     return Tensor([config.headCount, tokens, tokens], elements)
   }
 
-  /// The class of a distance: half of them for keys behind the query, of each half the first half for one distance each, the rest
-  /// wider and wider.
+  /// The class of a distance: half of them for keys behind the query, of each half the first half
+  /// for one distance each, the rest wider and wider.
   private func bucket(_ distance: Int) -> Int {
     let half = config.relativeBucketCount / 2
     let exact = half / 2

@@ -2,8 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// The network that predicts, from a noisy latent, its timestep and the text, what the sampler needs: noise, velocity or
-/// the clean latent.
+/// The network that predicts, from a noisy latent, its timestep and the text, what the sampler
+/// needs: noise, velocity or the clean latent.
 ///
 /// Reference: Rombach et al. 2022, section 3.3; names as in diffusers.
 public struct UNet2DConditionModel {

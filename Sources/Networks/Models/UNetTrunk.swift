@@ -2,7 +2,8 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// What UNet2DConditionModel and ControlNetModel have in common: time embedding, the way down and the middle.
+/// What UNet2DConditionModel and ControlNetModel have in common: time embedding, the way down and
+/// the middle.
 struct UNetTrunk {
   let convIn: Conv2d
   let timeEmbedding: TimestepEmbedding
@@ -46,7 +47,8 @@ struct UNetTrunk {
   /// - Parameters:
   ///   - latent: the window's latents, [H, W, (2 · windowInput + 1) · inChannels].
   ///   - condition: [H, W, blockOutChannels[0]], added behind the first convolution.
-  /// - Returns: the middle's output, and what the way up reads: the first convolution's output, then the blocks'.
+  /// - Returns: the middle's output, and what the way up reads: the first convolution's output,
+  ///   then the blocks'.
   func callAsFunction(
     _ latent: Value, adding condition: Value? = nil, _ conditioning: Conditioning, in graph: Graph
   ) -> (middle: Value, skips: [Value]) {

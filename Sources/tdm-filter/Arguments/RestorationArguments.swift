@@ -132,7 +132,8 @@ struct AblationArguments: ParsableArguments {
 }
 
 extension RestorationArguments {
-  /// Those that were given and that only --method tdm reads: with another they are refused, not passed over.
+  /// Those that were given and that only --method tdm reads: with another they are refused, not
+  /// passed over.
   var givenForTDM: [String] {
     [
       ("--radius", radius != nil), ("--fusion", fusion != nil),

@@ -5,8 +5,8 @@ import StrictJSON
 
 /// One client: its lines in, replies and events out. On the event loop only.
 ///
-/// Nothing is read from a client that has used up its share of the moment, or that does not read its replies; so what is
-/// kept for it is bounded.
+/// Nothing is read from a client that has used up its share of the moment, or that does not read
+/// its replies; so what is kept for it is bounded.
 final class ControlClient: ChannelInboundHandler, @unchecked Sendable {
   // Sendable: used on the event loop only.
   typealias InboundIn = ByteBuffer

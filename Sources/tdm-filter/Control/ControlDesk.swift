@@ -4,8 +4,9 @@ import Synchronization
 
 /// Between the clients and the frame path: what clients want is put here, and what they may know.
 ///
-/// Neither side waits for the other. Changes of options are handed over in a ring that the compute loop looks at between
-/// frames; pausing is a flag; what `get` tells is written by the compute loop where it changes.
+/// Neither side waits for the other. Changes of options are handed over in a ring that the compute
+/// loop looks at between frames; pausing is a flag; what `get` tells is written by the compute loop
+/// where it changes.
 final class ControlDesk: Sendable {
   /// What a client wants changed, and where the answer goes.
   struct Errand: Sendable {
@@ -36,7 +37,8 @@ final class ControlDesk: Sendable {
 
   let levers: Levers
   private let errands = HandoverRing<Errand>(capacity: 16)
-  /// Whether nobody looks for errands any more. Held while one is handed over, so that none is left behind.
+  /// Whether nobody looks for errands any more. Held while one is handed over, so that none is left
+  /// behind.
   private let isClosed = Mutex(false)
   private let isDraining = Atomic<Bool>(false)
   private let isPaused = Atomic<Bool>(false)

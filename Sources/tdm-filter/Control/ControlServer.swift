@@ -4,10 +4,11 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Serves the clients of a ``ControlSocket``, on one thread of its own that gives way to the computing.
+/// Serves the clients of a ``ControlSocket``, on one thread of its own that gives way to the
+/// computing.
 ///
-/// What clients can take is bounded: their number, their lines, the lines a second, and what is kept for those that do
-/// not read.
+/// What clients can take is bounded: their number, their lines, the lines a second, and what is
+/// kept for those that do not read.
 final class ControlServer: Sendable {
   /// Events on their way to the event loop.
   private static let mostInFlight = 64
@@ -53,7 +54,8 @@ final class ControlServer: Sendable {
     }
   }
 
-  /// Gives the socket's place back, and has written what was sent so far. Connections end with the process.
+  /// Gives the socket's place back, and has written what was sent so far. Connections end with the
+  /// process.
   func end() {
     socket.remove()
     let isWritten = Monitor(false)
@@ -61,7 +63,8 @@ final class ControlServer: Sendable {
     _ = isWritten.wait(until: { $0 }, within: .seconds(1), then: { _ in })
   }
 
-  /// Brings an event to those who observe it; where they are too slow, it is lost and counted. Never blocks.
+  /// Brings an event to those who observe it; where they are too slow, it is lost and counted.
+  /// Never blocks.
   func send(_ name: Event.Name, _ line: [UInt8]) {
     guard inFlight.load(ordering: .relaxed) < Self.mostInFlight else {
       skipped.add(1, ordering: .relaxed)

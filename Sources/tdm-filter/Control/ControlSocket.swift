@@ -23,8 +23,8 @@ struct ControlSocket: Sendable {
   }
 
   /// Takes the place: a socket that a program left behind is replaced, anything else is not.
-  /// - Throws: ``Failure`` of status `usage` where the path cannot be one, or somebody listens there; of status
-  ///   `inputOutput` where the system refuses.
+  /// - Throws: ``Failure`` of status `usage` where the path cannot be one, or somebody listens
+  ///   there; of status `inputOutput` where the system refuses.
   init(path: String) throws(Failure) {
     guard let address = UnixAddress(path) else {
       throw Failure(
@@ -32,7 +32,8 @@ struct ControlSocket: Sendable {
         "--control \(path): expected a path of 1 to \(UnixAddress.longest) bytes, found \(path.utf8.count); give a shorter one"
       )
     }
-    // Two programs that start at once look one after the other. A lock on the folder leaves no file behind.
+    // Two programs that start at once look one after the other. A lock on the folder leaves no file
+    // behind.
     let folder = open(Self.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw Self.refused(path) }
     defer { close(folder) }
@@ -41,7 +42,8 @@ struct ControlSocket: Sendable {
 
     let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard socket >= 0 else { throw Self.refused(path) }
-    // The file gets the mode that its socket has when it is bound: there is no moment at which it has another.
+    // The file gets the mode that its socket has when it is bound: there is no moment at which it
+    // has another.
     guard fchmod(socket, 0o600) == 0, address.withPointer({ bind(socket, $0, $1) }) == 0,
       listen(socket, 16) == 0, let identity = Identity(path)
     else {

@@ -3,8 +3,8 @@ import Restoration
 
 /// The options in effect, and the changes that wait for their frame.
 ///
-/// A change is what the same options on the command line would be: a task's prompt gives way to one that was given, a
-/// preset's values to those given by hand.
+/// A change is what the same options on the command line would be: a task's prompt gives way to one
+/// that was given, a preset's values to those given by hand.
 struct LiveOptions {
   /// Changes that may wait at a time.
   private static let mostPending = 64

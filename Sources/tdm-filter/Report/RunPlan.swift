@@ -5,11 +5,13 @@ import ModelFiles
 import Restoration
 import Video
 
-/// What `--dry-run` prints: everything that is decided before the first frame, and how long it will take.
+/// What `--dry-run` prints: everything that is decided before the first frame, and how long it will
+/// take.
 struct RunPlan {
   private let lines: [(name: String, text: String)]
 
-  /// Plans as a run would, and runs each network on blank frames. Of the input only the header is read.
+  /// Plans as a run would, and runs each network on blank frames. Of the input only the header is
+  /// read.
   /// - Throws: what would end the run before its first frame.
   init(_ settings: Settings, _ logger: Logger) throws {
     let byteCount = InputLength.bytesAhead(STDIN_FILENO)
@@ -71,7 +73,8 @@ struct RunPlan {
     lines.map { name, text in (name + ":").padded(to: 11) + text }.joined(separator: "\n")
   }
 
-  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p, 25 frames a second; memory 300.0 MiB at most`
+  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p, 25 frames a
+  /// second; memory 300.0 MiB at most`
   static func line(
     _ stream: StreamRestoration, _ preset: Preset, from format: StreamFormat
   ) -> String {

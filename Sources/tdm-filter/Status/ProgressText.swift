@@ -39,8 +39,9 @@ enum ProgressText {
     return "; latency p50 \(text(median)) s, p95 \(text(most)) s"
   }
 
-  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`. `out_time_ms` is in microseconds, as ffmpeg's
-  /// is whatever its name says: programs that read it divide by a million.
+  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`.
+  /// `out_time_ms` is in microseconds, as ffmpeg's is whatever its name says: programs that read it
+  /// divide by a million.
   static func block(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool) -> String {
     var lines = ["frame=\(progress.framesOut)", "fps=\(progress.rate.formatted(decimals: 2))"]
     if let rate = flow?.rate {

@@ -1,12 +1,13 @@
 import Glibc
 import Synchronization
 
-/// Tells systemd, or whatever else started the program as a service, how it is: a datagram to the socket that
-/// `NOTIFY_SOCKET` names. Where there is none nothing is sent.
+/// Tells systemd, or whatever else started the program as a service, how it is: a datagram to the
+/// socket that `NOTIFY_SOCKET` names. Where there is none nothing is sent.
 ///
 /// Reference: sd_notify(3).
 final class ServiceNotifier: Sendable {
-  /// How long the compute loop may be silent before the service counts as dead; nil where nobody watches.
+  /// How long the compute loop may be silent before the service counts as dead; nil where nobody
+  /// watches.
   let watchdogTimeout: Duration?
   private let socket: Int32
   private let lastSign = Atomic<Int>(0)
@@ -55,7 +56,8 @@ final class ServiceNotifier: Sendable {
     _ = Glibc.send(socket, bytes, bytes.count, flags)
   }
 
-  /// A sign of life of the compute loop, from its own thread. Never blocks; may be called as often as one likes.
+  /// A sign of life of the compute loop, from its own thread. Never blocks; may be called as often
+  /// as one likes.
   func showLife() {
     guard let watchdogTimeout else { return }
     var time = timespec()

@@ -1,8 +1,9 @@
 import ControlProtocol
 import Glibc
 
-/// The descriptor that events are written to, as lines. Whoever reads it may be slow, or gone: what it does not take is
-/// kept up to a bound, then lost and counted; no write blocks on a pipe or a socket, whose flags are left alone.
+/// The descriptor that events are written to, as lines. Whoever reads it may be slow, or gone: what
+/// it does not take is kept up to a bound, then lost and counted; no write blocks on a pipe or a
+/// socket, whose flags are left alone.
 struct StatusDescriptor {
   /// As much as a pipe holds by itself.
   private static let capacity = 64 << 10

@@ -20,7 +20,8 @@ extension StatusReporter {
     reply.add("lost_events", .integer(lostEventCount))
   }
 
-  /// The most memory that the process has held. A call that no sandbox forbids, where /proc would have to be opened.
+  /// The most memory that the process has held. A call that no sandbox forbids, where /proc would
+  /// have to be opened.
   private static var peakResidentBytes: Int {
     var usage = rusage()
     getrusage(Int32(RUSAGE_SELF.rawValue), &usage)

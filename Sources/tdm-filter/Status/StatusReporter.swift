@@ -4,11 +4,12 @@ import Logging
 import Synchronization
 import Video
 
-/// Tells whoever wants to know how the program is: events for programs, a progress line for a person, notifications for
-/// the service manager.
+/// Tells whoever wants to know how the program is: events for programs, a progress line for a
+/// person, notifications for the service manager.
 ///
-/// One thread of its own does the telling. The threads that frames pass hand events over without waiting; where the
-/// telling falls behind, events are lost and counted, and no frame is late for it.
+/// One thread of its own does the telling. The threads that frames pass hand events over without
+/// waiting; where the telling falls behind, events are lost and counted, and no frame is late for
+/// it.
 final class StatusReporter: Sendable {
   /// Where the telling goes.
   struct Outlets: Sendable {

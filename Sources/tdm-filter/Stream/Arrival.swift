@@ -5,7 +5,8 @@ struct Arrival: Sendable {
   let frame: Frame
   /// When its last byte had been read.
   let instant: ContinuousClock.Instant
-  /// Whether what came before is another clip. Where the first frame of a clip was left out, the next one says it.
+  /// Whether what came before is another clip. Where the first frame of a clip was left out, the
+  /// next one says it.
   let beginsClip: Bool
   /// Whether it goes out as it came; see ``WhenLate/passthrough``.
   var isLate = false

@@ -2,8 +2,8 @@ import ControlProtocol
 import Restoration
 import Video
 
-/// The compute thread's work once everything is planned: it takes frames as they come, restores them, and between two of
-/// them looks at what clients want.
+/// The compute thread's work once everything is planned: it takes frames as they come, restores
+/// them, and between two of them looks at what clients want.
 final class ComputeLoop {
   private let stream: StreamRestoration
   private let whenLate: WhenLate
@@ -93,7 +93,8 @@ final class ComputeLoop {
     }
   }
 
-  /// Has the frames from this one on restored by other options, where a change is due: the window ends before it.
+  /// Has the frames from this one on restored by other options, where a change is due: the window
+  /// ends before it.
   private func bringIntoEffect(before number: Int) throws {
     var changed = options
     guard let change = changed.change(before: number) else { return }
@@ -109,7 +110,8 @@ final class ComputeLoop {
     publish()
   }
 
-  /// Tells what is in effect and what will be; frames for the longest chunk of them find their places.
+  /// Tells what is in effect and what will be; frames for the longest chunk of them find their
+  /// places.
   private func publish() {
     let places = ([stream.options] + options.accepted.map(\.options)).map(whenLate.places)
     incoming.setCapacity(places.max()!)

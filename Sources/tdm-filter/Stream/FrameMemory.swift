@@ -2,8 +2,8 @@ import Restoration
 
 /// What the frames of a stream take outside of the restorer, and what they leave it.
 struct FrameMemory {
-  /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes for the networks, the
-  /// packed model. Measured, with something to spare.
+  /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes
+  /// for the networks, the packed model. Measured, with something to spare.
   static let programByteCount = 90 << 20
 
   /// Of all that the process holds.

@@ -5,12 +5,13 @@ import ModelFiles
 import Restoration
 import Video
 
-/// The way of the frames through the program: a reader, the computing and a writer, each a thread, joined by short
-/// queues.
+/// The way of the frames through the program: a reader, the computing and a writer, each a thread,
+/// joined by short queues.
 ///
-/// All that ends the stream travels the same way as the frames and behind them: the end itself, an error of the reader or
-/// of the computing reach the writer when everything before has been written. The writer has the last word; when it is
-/// done or fails, so is the process, whatever the others are at.
+/// All that ends the stream travels the same way as the frames and behind them: the end itself, an
+/// error of the reader or of the computing reach the writer when everything before has been
+/// written. The writer has the last word; when it is done or fails, so is the process, whatever the
+/// others are at.
 struct FramePath: Sendable {
   private let settings: Settings
   private let reporter: StatusReporter
@@ -22,8 +23,8 @@ struct FramePath: Sendable {
   /// What clients want and may know.
   let desk: ControlDesk
 
-  /// Frames that may wait for the writer: one while another is written is enough that the pipe does not hold the
-  /// computing up.
+  /// Frames that may wait for the writer: one while another is written is enough that the pipe does
+  /// not hold the computing up.
   static let outgoingCapacity = 2
 
   /// What is known of the input when its header has been read.
@@ -59,7 +60,8 @@ struct FramePath: Sendable {
         }))
   }
 
-  /// Takes over the signals that end the program. To be called once, before any other thread is started.
+  /// Takes over the signals that end the program. To be called once, before any other thread is
+  /// started.
   func takeSignals() throws(Failure) {
     try stop.take { line in
       desk.beginDraining()
@@ -70,7 +72,8 @@ struct FramePath: Sendable {
 
   /// Restores stdin to stdout until the stream ends, or a signal ends it. To be called once.
   /// - Returns: why it ended.
-  /// - Throws: what ended the stream before its time. All frames before the fault have been written.
+  /// - Throws: what ended the stream before its time. All frames before the fault have been
+  ///   written.
   func run() throws -> End.Reason {
     try PlainThread.start(name: "reader") { read() }
     try PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }

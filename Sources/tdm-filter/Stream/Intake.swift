@@ -1,12 +1,13 @@
 import ControlProtocol
 import Video
 
-/// Where frames enter the path, each as soon as it has been read: the place at which a late frame shows itself.
+/// Where frames enter the path, each as soon as it has been read: the place at which a late frame
+/// shows itself.
 ///
 /// A frame is late where it finds the line before the computing full. One thread, the reader's.
 final class Intake {
-  /// Frames that are passed through wait for those before them, in memory: so many bytes of them, and never fewer
-  /// than so many. Where they are more, the source waits after all.
+  /// Frames that are passed through wait for those before them, in memory: so many bytes of them,
+  /// and never fewer than so many. Where they are more, the source waits after all.
   static let heldByteLimit = 256 << 20
   static let leastHeldLimit = 8
 

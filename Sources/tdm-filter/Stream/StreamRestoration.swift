@@ -5,8 +5,8 @@ import Restoration
 import TensorCore
 import Video
 
-/// Restores the frames of one stream: from the stream's format to the model's RGB, through a restorer, and back. Late
-/// frames pass beside it, in their place.
+/// Restores the frames of one stream: from the stream's format to the model's RGB, through a
+/// restorer, and back. Late frames pass beside it, in their place.
 ///
 /// One thread, the device's.
 final class StreamRestoration {
@@ -24,7 +24,8 @@ final class StreamRestoration {
   private let enlargement: BicubicEnlargement?
   private let restorer: any FrameRestorer
   private let statistics: StreamStatistics
-  /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters and alpha from them.
+  /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters
+  /// and alpha from them.
   private var held: Deque<Arrival> = []
   private var decoded: [Float] = []
   private var enlarged: [Float] = []
@@ -35,8 +36,8 @@ final class StreamRestoration {
   ///   - statistics: told what the restorer has done and which late frames have left.
   ///   - limits: of memory, for all that the stream holds.
   ///   - whenLate: says how many frames wait for this object.
-  /// - Throws: ``ModelError``, ``OptionError`` or ``KernelError`` where the model cannot be run so; ``VideoError`` where
-  ///   the enlarged picture would be too large; ``InsufficientMemory``.
+  /// - Throws: ``ModelError``, ``OptionError`` or ``KernelError`` where the model cannot be run so;
+  ///   ``VideoError`` where the enlarged picture would be too large; ``InsufficientMemory``.
   init(
     _ format: StreamFormat, model: ModelFolder, options: RestorationOptions, device: any Device,
     statistics: StreamStatistics, limits: MemoryLimits = MemoryLimits(),
@@ -109,7 +110,8 @@ final class StreamRestoration {
   /// Has every network run once, so that the first frame finds everything ready.
   func warmUp() throws { try restorer.warmUp() }
 
-  /// Takes the next frame, to be restored or, where it is late, to be passed through; gives those that are done.
+  /// Takes the next frame, to be restored or, where it is late, to be passed through; gives those
+  /// that are done.
   func take(_ arrival: Arrival, emit: (Departure) -> Void) throws {
     // Another clip follows in the same stream: its frames read nothing of this one's.
     if arrival.beginsClip { try finish(emit: emit) }

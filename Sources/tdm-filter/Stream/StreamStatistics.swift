@@ -1,7 +1,8 @@
 import Restoration
 import Synchronization
 
-/// What has become of the stream's frames so far. The three threads of the ``FramePath`` write it, anyone may read it.
+/// What has become of the stream's frames so far. The three threads of the ``FramePath`` write it,
+/// anyone may read it.
 final class StreamStatistics: Sendable {
   private let state = Mutex(StreamCounts())
 

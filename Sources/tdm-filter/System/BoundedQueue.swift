@@ -1,12 +1,13 @@
 import DequeModule
 
-/// A first-in, first-out line between two threads that holds at most `capacity` elements: the thread that is faster
-/// waits for the other, so that memory does not grow with the stream.
+/// A first-in, first-out line between two threads that holds at most `capacity` elements: the
+/// thread that is faster waits for the other, so that memory does not grow with the stream.
 ///
-/// The sending side ends it, with an error or without: what was sent before is still received, and then the end.
+/// The sending side ends it, with an error or without: what was sent before is still received, and
+/// then the end.
 ///
-/// An element may also be sent outside of this bound, by whoever bounds it in another way: it keeps its place in line,
-/// but takes no room.
+/// An element may also be sent outside of this bound, by whoever bounds it in another way: it keeps
+/// its place in line, but takes no room.
 final class BoundedQueue<Element: Sendable>: Sendable {
   private enum Ending {
     case finished
@@ -88,7 +89,8 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     }
   }
 
-  /// Ends it for the receiver at once: what was sent and not yet received is dropped, and so is what is sent from now on.
+  /// Ends it for the receiver at once: what was sent and not yet received is dropped, and so is
+  /// what is sent from now on.
   func abandon(throwing error: any Error) {
     state.change { state in
       state.elements = []

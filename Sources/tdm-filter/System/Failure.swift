@@ -8,7 +8,8 @@ struct Failure: Error, CustomStringConvertible {
   let status: ProgramStatus
   let description: String
 
-  /// - Parameter line: what, where, expected, found, and what to do. Line breaks become spaces: one line is one line.
+  /// - Parameter line: what, where, expected, found, and what to do. Line breaks become spaces: one
+  ///   line is one line.
   init(_ status: ProgramStatus, _ line: String) {
     self.status = status
     description = line.split(whereSeparator: \.isNewline).joined(separator: " ")

@@ -1,13 +1,15 @@
 import Synchronization
 
-/// Hands elements from any thread to one that waits for them, without a lock: a thread that computes never waits for
-/// one that talks. What finds no room is refused.
+/// Hands elements from any thread to one that waits for them, without a lock: a thread that
+/// computes never waits for one that talks. What finds no room is refused.
 ///
-/// Each slot counts its turns: a sender may fill slot i in turn i, i + capacity, ..., and the receiver may empty it one
-/// later. Reference: Vyukov, "Bounded MPMC queue", here with one receiver.
+/// Each slot counts its turns: a sender may fill slot i in turn i, i + capacity, ..., and the
+/// receiver may empty it one later. Reference: Vyukov, "Bounded MPMC queue", here with one
+/// receiver.
 final class HandoverRing<Element: Sendable>: @unchecked Sendable {
-  // Sendable: a slot's element is touched by the one thread whose turn it is; `head` by the receiver alone.
-  // Turns and elements lie apart: who reads a turn may not reach for the element beside it.
+  // Sendable: a slot's element is touched by the one thread whose turn it is; `head` by the
+  // receiver alone. Turns and elements lie apart: who reads a turn may not reach for the element
+  // beside it.
   private let turns: UnsafeMutablePointer<Atomic<Int>>
   private let elements: UnsafeMutablePointer<Element?>
   private let capacity: Int

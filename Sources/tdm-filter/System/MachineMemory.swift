@@ -2,8 +2,8 @@ import Glibc
 
 /// What the machine has left for this process.
 enum MachineMemory {
-  /// Bytes that can be taken without pushing others out: what the kernel says is available, or less where a control
-  /// group (of version 2) bounds the process.
+  /// Bytes that can be taken without pushing others out: what the kernel says is available, or less
+  /// where a control group (of version 2) bounds the process.
   /// - Returns: nil where the kernel does not say.
   static var available: Int? {
     let bounds = controlGroups.compactMap { remaining(in: $0) }
@@ -32,7 +32,8 @@ enum MachineMemory {
     return max(0, limit - used + reclaimable(in: group))
   }
 
-  /// What of the group's use the kernel gives up where it is wanted: files that were read, as the video itself.
+  /// What of the group's use the kernel gives up where it is wanted: files that were read, as the
+  /// video itself.
   private static func reclaimable(in group: String) -> Int {
     let lines = text("\(group)/memory.stat")?.split(separator: "\n") ?? []
     return ["inactive_file ", "active_file "].reduce(0) { sum, name in

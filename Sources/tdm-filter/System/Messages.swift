@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Lines on stderr for a person, each beginning with the program's name. On a terminal one line may be rewritten in place.
+/// Lines on stderr for a person, each beginning with the program's name. On a terminal one line may
+/// be rewritten in place.
 final class Messages: Sendable {
   static let standard = Messages(descriptor: STDERR_FILENO)
 
@@ -24,7 +25,8 @@ final class Messages: Sendable {
     }
   }
 
-  /// Writes a line if that can be done at once: frames do not wait for a terminal that somebody holds up.
+  /// Writes a line if that can be done at once: frames do not wait for a terminal that somebody
+  /// holds up.
   func mention(_ line: String) {
     attempt { isOpen in
       // A prompt may be longer than what a pipe takes without making the frames wait.
@@ -77,8 +79,8 @@ final class Messages: Sendable {
   /// How long a line waits for room where a neighbour has set stderr non-blocking, in milliseconds.
   private static let patience: Int32 = 1000
 
-  /// In one piece where there is room, so that lines of two programs on one terminal do not mix. What cannot be written
-  /// is lost: there is nowhere to say so.
+  /// In one piece where there is room, so that lines of two programs on one terminal do not mix.
+  /// What cannot be written is lost: there is nowhere to say so.
   private func write(_ text: String, patience: Int32) {
     let bytes = Array(text.utf8)
     var written = 0

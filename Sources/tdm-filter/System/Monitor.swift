@@ -47,7 +47,8 @@ final class Monitor<Value>: @unchecked Sendable {
   func wait(until condition: (Value) -> Bool) { wait(until: condition, then: { _ in }) }
 
   /// Waits until `condition` holds, then changes the value before anyone else can.
-  /// - Parameter idle: what the thread does meanwhile: before it falls asleep and each time it wakes.
+  /// - Parameter idle: what the thread does meanwhile: before it falls asleep and each time it
+  ///   wakes.
   func wait<R>(
     until condition: (Value) -> Bool, idle: Idle? = nil, then body: (inout Value) throws -> R
   ) rethrows -> R {
@@ -76,7 +77,8 @@ final class Monitor<Value>: @unchecked Sendable {
   /// Wakes a thread that waits idly.
   func poke() { locked { pokeCount &+= 1 } }
 
-  /// Waits until `condition` holds, but not longer than `patience`, then changes the value before anyone else can.
+  /// Waits until `condition` holds, but not longer than `patience`, then changes the value before
+  /// anyone else can.
   /// - Returns: nil where the time was over first.
   func wait<R>(
     until condition: (Value) -> Bool, within patience: Duration,

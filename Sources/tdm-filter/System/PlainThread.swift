@@ -3,8 +3,9 @@ import Glibc
 
 /// A thread of the operating system's, with a name and a stack of its own size.
 ///
-/// Reading, computing and writing block for as long as they must: on Swift's cooperative pool they would starve
-/// everything else that runs there. Threads run until their body returns or the process ends; nobody waits for them.
+/// Reading, computing and writing block for as long as they must: on Swift's cooperative pool they
+/// would starve everything else that runs there. Threads run until their body returns or the
+/// process ends; nobody waits for them.
 enum PlainThread {
   private final class Start: Sendable {
     let name: String

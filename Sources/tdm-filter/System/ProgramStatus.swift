@@ -4,7 +4,8 @@ enum ProgramStatus: Int32, CaseIterable, Sendable {
   case done = 0
   /// The command line cannot be understood, or asks for what does not exist.
   case usage = 64
-  /// The stream on stdin is not what it says it is. Whole frames before the fault were restored and written.
+  /// The stream on stdin is not what it says it is. Whole frames before the fault were restored and
+  /// written.
   case badStream = 65
   /// The model is missing, damaged, or of a kind that the program cannot run.
   case unfitModel = 66

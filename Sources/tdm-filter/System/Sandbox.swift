@@ -1,11 +1,12 @@
 import CProcess
 import Glibc
 
-/// What the process gives up while it runs, so that a fault in it that a hostile stream finds leads nowhere: all it has
-/// are the descriptors that are open.
+/// What the process gives up while it runs, so that a fault in it that a hostile stream finds leads
+/// nowhere: all it has are the descriptors that are open.
 ///
-/// From the start nothing is written but stdout (Landlock, version 1 and later); once the model is loaded nothing is
-/// opened, connected or started either (seccomp). A kernel without one of them runs without it.
+/// From the start nothing is written but stdout (Landlock, version 1 and later); once the model is
+/// loaded nothing is opened, connected or started either (seccomp). A kernel without one of them
+/// runs without it.
 enum Sandbox: String, CaseIterable, Sendable {
   case auto, off
 
@@ -18,7 +19,8 @@ enum Sandbox: String, CaseIterable, Sendable {
   }
 
   /// Once everything is open that ever has to be. Counts for all threads.
-  /// - Parameter keepsRemoving: whether files may be removed where ``forbidChanges(besides:)`` left it.
+  /// - Parameter keepsRemoving: whether files may be removed where ``forbidChanges(besides:)`` left
+  ///   it.
   /// - Returns: as ``forbidChanges(besides:)``.
   func forbidOpenings(keepsRemoving: Bool = false) -> String? {
     guard self == .auto else { return nil }

@@ -3,10 +3,11 @@ import Glibc
 import Synchronization
 import Video
 
-/// SIGINT and SIGTERM: the first asks the program to stop reading and finish what was read, a second one ends it at once.
+/// SIGINT and SIGTERM: the first asks the program to stop reading and finish what was read, a
+/// second one ends it at once.
 ///
-/// All threads of the program's own block both, and one waits for them: system calls are not interrupted. Threads that libraries start
-/// before `main` pass them on.
+/// All threads of the program's own block both, and one waits for them: system calls are not
+/// interrupted. Threads that libraries start before `main` pass them on.
 final class StopSignal: Sendable {
   /// Ends reading when a stop is asked for.
   let interruption: Wakeup
@@ -30,7 +31,8 @@ final class StopSignal: Sendable {
     interruption = try Wakeup()
   }
 
-  /// Has both signals wait until they are taken over. As early as can be: they end the process until then.
+  /// Has both signals wait until they are taken over. As early as can be: they end the process
+  /// until then.
   @discardableResult
   static func block() -> sigset_t {
     for number in [SIGINT, SIGTERM] { tdm_leave_signal_to_waiting(number) }
@@ -52,8 +54,8 @@ final class StopSignal: Sendable {
     return signals
   }
 
-  /// Takes over both signals, and turns SIGPIPE and SIGXFSZ off: a reader that goes away and a file that may not grow
-  /// are errors of a write, told as such.
+  /// Takes over both signals, and turns SIGPIPE and SIGXFSZ off: a reader that goes away and a file
+  /// that may not grow are errors of a write, told as such.
   ///
   /// To be called once, before any other thread is started: threads inherit what is blocked.
   /// - Parameter announce: gets a line for the person, from another thread.
@@ -68,7 +70,8 @@ final class StopSignal: Sendable {
       while true {
         guard sigwait(&awaited, &number) == 0 else { continue }
         let name = number == SIGINT ? "SIGINT" : "SIGTERM"
-        // A client's wish to stop is no signal: who sends the first one after it loses nothing either.
+        // A client's wish to stop is no signal: who sends the first one after it loses nothing
+        // either.
         if isSecond {
           announce("\(name) again: ended at once, frames in progress are lost")
           _exit((number == SIGINT ? ProgramStatus.interrupted : .terminated).rawValue)

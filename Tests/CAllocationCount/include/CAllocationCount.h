@@ -1,8 +1,8 @@
 // Counts allocations of the calling thread, for tests of code that is to make none.
 //
-// malloc and its kin are replaced in the whole test program by functions that hand on to glibc's and count where they
-// were asked to. oneDNN's execution function is wrapped as well, so that what the library allocates for its own
-// bookkeeping can be told from what its caller does.
+// malloc and its kin are replaced in the whole test program by functions that hand on to glibc's
+// and count where they were asked to. oneDNN's execution function is wrapped as well, so that what
+// the library allocates for its own bookkeeping can be told from what its caller does.
 #pragma once
 
 typedef struct {

@@ -29,13 +29,14 @@ final class FilterProcess: @unchecked Sendable {
     return tests.deletingLastPathComponent().appending(path: "tdm-filter").path
   }()
 
-  /// What every run is given besides: TDM_OPTIONS="--sandbox off" lets a sanitizer start what names places for it.
+  /// What every run is given besides: TDM_OPTIONS="--sandbox off" lets a sanitizer start what names
+  /// places for it.
   private static let furtherOptions =
     (ProcessInfo.processInfo.environment["TDM_OPTIONS"] ?? "")
     .split(separator: " ").map(String.init)
 
-  /// Pipes are marked as this process's own only after they are made: no other child may be started in between, or
-  /// it would hold them open.
+  /// Pipes are marked as this process's own only after they are made: no other child may be started
+  /// in between, or it would hold them open.
   private static let starting = NSLock()
 
   let process: pid_t
@@ -51,10 +52,12 @@ final class FilterProcess: @unchecked Sendable {
   ///   - outputFile: where stdout goes, in place of a pipe that is read to its end.
   ///   - patience: a hanging program is killed after so many seconds, and its test fails by that.
   ///   - readsOutput: false leaves the pipe unread until ``readOutput()``.
-  ///   - inputDescriptor: what it reads, in place of a pipe that is fed; stays the caller's to close.
+  ///   - inputDescriptor: what it reads, in place of a pipe that is fed; stays the caller's to
+  ///     close.
   ///   - isBlocking: false sets its ends of the pipes non-blocking, as a neighbour may.
   ///   - environment: variables beside this process's own.
-  ///   - status: what the program finds as descriptor 3: a pipe that is read, or one that the caller has.
+  ///   - status: what the program finds as descriptor 3: a pipe that is read, or one that the
+  ///     caller has.
   init(
     _ arguments: [String], executable: String = path, outputFile: String? = nil,
     readsOutput: Bool = true, inputDescriptor: Int32? = nil, isBlocking: Bool = true,
@@ -154,7 +157,8 @@ final class FilterProcess: @unchecked Sendable {
     return filter.wait(hasOutput: outputFile == nil)
   }
 
-  /// Runs a pipeline of bash; it fails where any of its programs does. `$TDM_FILTER` is the program.
+  /// Runs a pipeline of bash; it fails where any of its programs does. `$TDM_FILTER` is the
+  /// program.
   static func pipeline(_ script: String, input: [UInt8] = []) throws -> FilterResult {
     let filter = try FilterProcess(
       ["-o", "pipefail", "-c", "TDM_FILTER='\(path)'\n" + script], executable: "/bin/bash")
@@ -224,7 +228,8 @@ final class FilterProcess: @unchecked Sendable {
     }
   }
 
-  /// A number that the system tells of it while it runs, in /proc/PID/status: `Threads`, `VmRSS` in KiB.
+  /// A number that the system tells of it while it runs, in /proc/PID/status: `Threads`, `VmRSS` in
+  /// KiB.
   func status(_ field: String) throws -> Int {
     let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(field + ":") })

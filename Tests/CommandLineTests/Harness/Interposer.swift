@@ -1,6 +1,7 @@
 import Foundation
 
-/// A library between the program and the C library that lets things go wrong: `Tests/Interposer/interposer.c` says how.
+/// A library between the program and the C library that lets things go wrong:
+/// `Tests/Interposer/interposer.c` says how.
 enum Interposer {
   /// It, compiled, in the temporary directory until the tests end.
   private static let library = Result {

@@ -5,7 +5,8 @@ import Foundation
 enum Tiny {
   static let width = 37
   static let height = 21
-  // One thread: for pictures this small a team costs more than it gives, most of all where several tests run at once.
+  // One thread: for pictures this small a team costs more than it gives, most of all where several
+  // tests run at once.
   static let steps = ["--inversion-steps", "1", "--steps", "1", "--threads", "1"]
 
   static func model() throws -> [String] { ["--model", try Fixture.thin.modelFolder()] }

@@ -1,4 +1,5 @@
-// tdm-fuzz: libFuzzer on one of the targets, which TDM_FUZZ_TARGET names. Arguments are libFuzzer's.
+// tdm-fuzz: libFuzzer on one of the targets, which TDM_FUZZ_TARGET names. Arguments are
+// libFuzzer's.
 import Foundation
 
 @_silgen_name("LLVMFuzzerRunDriver")

@@ -1,7 +1,8 @@
 import ControlProtocol
 import StrictJSON
 
-/// A client's line is taken or refused in one line of JSON, which has the request's id and no newline inside.
+/// A client's line is taken or refused in one line of JSON, which has the request's id and no
+/// newline inside.
 func fuzzControlLine(_ bytes: UnsafeRawBufferPointer) {
   let line: [UInt8]
   let id: JSON

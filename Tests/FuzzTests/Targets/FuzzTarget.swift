@@ -1,7 +1,8 @@
 /// A reader of what others wrote, with bytes that may be anything.
 ///
-/// A target returns whatever the bytes are: an error of the reader's is as good as a result. What must not be is a crash,
-/// a hang, more memory than the bytes stand for, or a result that contradicts itself, which fails a precondition here.
+/// A target returns whatever the bytes are: an error of the reader's is as good as a result. What
+/// must not be is a crash, a hang, more memory than the bytes stand for, or a result that
+/// contradicts itself, which fails a precondition here.
 enum FuzzTarget: String, CaseIterable, Sendable {
   /// A Y4M stream: header, FRAME lines, frames.
   case y4m

@@ -136,8 +136,8 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   }
 }
 
-/// A packed model with a sound header and frame around an index, whose length two bytes tell, and files: no mutation would
-/// find a checksum.
+/// A packed model with a sound header and frame around an index, whose length two bytes tell, and
+/// files: no mutation would find a checksum.
 private func packed(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
   let content = Array(bytes.dropFirst(2))
   let indexSize = bytes.prefix(2).reduce(0) { $0 << 8 | UInt32($1) }

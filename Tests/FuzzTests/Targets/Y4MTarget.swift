@@ -26,7 +26,8 @@ private final class Scratch {
   deinit { close(descriptor) }
 }
 
-/// Reads a stream, decodes what is small, writes it, and reads what was written: it has to be the same.
+/// Reads a stream, decodes what is small, writes it, and reads what was written: it has to be the
+/// same.
 func fuzzY4M(_ bytes: UnsafeRawBufferPointer) {
   let scratch = Scratch()
   scratch.fill(bytes)

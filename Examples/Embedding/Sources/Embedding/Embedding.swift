@@ -2,8 +2,8 @@ import Kernels
 import ModelFiles
 import Restoration
 
-/// Restores frames inside a Swift program: a lamp that moves over a wall, with noise, and how far each frame was and is from
-/// the picture without noise.
+/// Restores frames inside a Swift program: a lamp that moves over a wall, with noise, and how far
+/// each frame was and is from the picture without noise.
 ///
 ///     swift run -c release --package-path Examples/Embedding
 @main
@@ -13,7 +13,8 @@ struct Embedding {
 
   static func main() throws {
     let model = try ModelFolder.embedded()
-    // The task decides, too, whether frames are averaged along the motion: rain would only be smeared by that.
+    // The task decides, too, whether frames are averaged along the motion: rain would only be
+    // smeared by that.
     let options = RestorationOptions(try Preset.balanced.values(for: model), task: .denoise)
     let device = try CPUDevice(precision: CPUDevice.favoursBF16 ? .bf16 : .f32)
     let restorer = try Restorer(
