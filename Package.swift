@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The readers of what others wrote, with bytes that may be anything: a test replays them, and `make fuzz` builds the same
-// targets with libFuzzer's driver.
+// The readers of what others wrote, with bytes that may be anything: a test replays them, and `make
+// fuzz` builds the same targets with libFuzzer's driver.
 let fuzzed: [Target.Dependency] = [
   "Video", "ModelFiles", "ControlProtocol", "StrictJSON", "TensorCore", "CZstd",
 ]
@@ -80,7 +80,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
-    // Small random models with what the reference computes with them, for the tests of several targets.
+    // Small random models with what the reference computes with them, for the tests of several
+    // targets.
     .target(name: "FixtureSupport", dependencies: ["TensorCore"], path: "Tests/FixtureSupport"),
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),

@@ -22,6 +22,9 @@ struct ConvolutionTests {
       padding: Padding(top: 0, left: 0, bottom: 1, right: 1)),
     Case(size: (5, 5), inputs: 33, outputs: 17, kernel: 1, stride: 1, padding: Padding(0)),
     Case(size: (1, 1), inputs: 8, outputs: 8, kernel: 3, stride: 1, padding: Padding(1)),
+    // Large enough for the kernel with fewer multiplications, in float32.
+    Case(size: (43, 49), inputs: 20, outputs: 32, kernel: 3, stride: 1, padding: Padding(1)),
+    Case(size: (43, 49), inputs: 20, outputs: 24, kernel: 3, stride: 1, padding: Padding(1)),
   ]
 
   /// A planned convolution of random numbers, with what it has to give.
@@ -79,10 +82,11 @@ struct ConvolutionTests {
   }
 
   @Test(
-    "adds a residual that is still needed afterwards without harming it", arguments: [false, true])
-  func residual(_ neededLater: Bool) throws {
+    "adds a residual that is still needed afterwards without harming it", arguments: [false, true],
+    [6, 48])
+  func residual(_ neededLater: Bool, _ side: Int) throws {
     var numbers = Numbers(seed: 2)
-    let image = numbers.tensor([6, 6, 16])
+    let image = numbers.tensor([side, side, 16])
     let weight = numbers.tensor([16, 16, 3, 3])
     let bias = Tensor([16])
     let run = try GraphRun(.f32) { graph in
@@ -102,20 +106,23 @@ struct ConvolutionTests {
     #expect(largestDifference(try run([[image]])[0], expected) < 1e-5)
   }
 
-  @Test("adds the step's bias anew for each run")
-  func stepBias() throws {
+  @Test(
+    "adds the step's bias anew for each run",
+    arguments: [([4, 4, 8], 8, 1), ([46, 46, 16], 16, 3)])
+  func stepBias(_ shape: [Int], _ outputs: Int, _ kernel: Int) throws {
     var numbers = Numbers(seed: 3)
-    let image = numbers.tensor([4, 4, 8])
-    let weight = numbers.tensor([8, 8, 1, 1])
-    let bias = numbers.tensor([8])
+    let image = numbers.tensor(Shape(shape))
+    let weight = numbers.tensor([outputs, shape[2], kernel, kernel])
+    let bias = numbers.tensor([outputs])
+    let padding = Padding(kernel / 2)
     let device = try CPUDevice(precision: .f32, threads: 1)
     let graph = Graph(name: "test")
     let x = graph.input(image.shape)
     let t = graph.stepScalar()
     let embedding = graph.timestepEmbedding(
-      t, channels: 8, flipsSineToCosine: true, frequencyShift: 0)
+      t, channels: outputs, flipsSineToCosine: true, frequencyShift: 0)
     let y = graph.convolution(
-      x, weight: weight.weight(), bias: bias.weight(), padding: Padding(0), stepBias: embedding)
+      x, weight: weight.weight(), bias: bias.weight(), padding: padding, stepBias: embedding)
     graph.output(y)
     let plan = try device.plan(graph)
     let input = device.makeTensor(image.shape, storage: .exact)
@@ -126,17 +133,18 @@ struct ConvolutionTests {
       plan.bind(y, frame: frame, to: output)
     }
     let plain = Plain.convolution(
-      image, weight, bias: bias.elements, stride: 1, padding: Padding(0))
+      image, weight, bias: bias.elements, stride: 1, padding: padding)
     for timestep in [0, 1, 999] as [Float] {
       plan.set(t, to: timestep)
       try plan.run(frames: 2, outputs: 2, context: nil, window: nil)
       var found = Tensor(y.shape).elements
       output.store(into: &found)
-      let embedded = (0..<8).map { i -> Float in
-        let frequency = Float.pow(10000, -Float(i % 4) / 4)
-        return i < 4 ? Float.cos(timestep * frequency) : Float.sin(timestep * frequency)
+      let half = outputs / 2
+      let embedded = (0..<outputs).map { i -> Float in
+        let frequency = Float.pow(10000, -Float(i % half) / Float(half))
+        return i < half ? Float.cos(timestep * frequency) : Float.sin(timestep * frequency)
       }
-      let expected = plain.elements.enumerated().map { $1 + embedded[$0 % 8] }
+      let expected = plain.elements.enumerated().map { $1 + embedded[$0 % outputs] }
       #expect(largestDifference(found, expected) < 1e-4)
     }
   }

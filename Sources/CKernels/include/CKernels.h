@@ -59,6 +59,27 @@ void tdm_set_team_size(int threads);
 /// libgomp's team.
 void tdm_parallel_for(int threads, size_t count, void (*body)(void *context, size_t index), void *context);
 
+// ---- Convolution
+
+/// Writes the weights of a 3x3 convolution, [outputs, inputs, 3, 3], as tdm_winograd reads them:
+/// 36 * inputs * outputs numbers. `outputs` is a multiple of 16.
+void tdm_winograd_weight(
+    float *out, const float *weight, size_t inputs, size_t outputs, int threads);
+
+/// Bytes of scratch that tdm_winograd needs.
+size_t tdm_winograd_scratch(size_t inputs, size_t outputs, int threads);
+
+/// out = activation(x convolved with 3x3 kernels, a border of one zero, a stride of 1 + bias +
+/// residual).
+/// - x: [height, width, inputs], 16 inputs or more.
+/// - out, residual: [height, width, outputs], a multiple of 16 outputs; `residual` may be `out` or
+///   null.
+/// - weight: as tdm_winograd_weight has written it.
+void tdm_winograd(
+    float *out, const float *x, size_t height, size_t width, size_t inputs, size_t outputs,
+    const float *weight, const float *bias, const float *residual, tdm_activation activation,
+    void *scratch, int threads);
+
 // ---- Attention
 
 /// Bytes of scratch that tdm_attention needs.

@@ -4,7 +4,8 @@ import COpenBLAS
 import TensorCore
 
 /// The processor: convolutions and products by oneDNN (float32 products by OpenBLAS where it has
-/// the better code), the rest by this package's own kernels, all on one team of threads.
+/// the better code, most 3x3 convolutions in float32 by ``WinogradStep``), the rest by this
+/// package's own kernels, all on one team of threads.
 public final class CPUDevice: Device {
   public let precision: Precision
   public let threadCount: Int
@@ -14,6 +15,9 @@ public final class CPUDevice: Device {
   let workspace = Workspace()
   /// Whether float32 products are computed by OpenBLAS. Set before planning.
   var favoursSgemm = SgemmStep.isFaster
+  /// Whether float32 convolutions are computed by ``WinogradStep`` where it suits. Set before
+  /// planning.
+  var favoursWinograd = tdm_isa_detect().rawValue >= TDM_ISA_AVX2.rawValue
   /// Where set, every operation's time is added up in it.
   public var profile: OperationTimes?
 

@@ -11,10 +11,15 @@ extension Lowering {
     let residual = settings.hasResidual ? inputs.last! : nil
     let output = target(
       value, inPlaceOf: residual?.index == inputs[0].index ? nil : residual, at: index)
-    let step = try ConvolutionStep(
-      settings, source: source, sourceShape: inputs[0].shape, stepBias: stepBias,
-      residual: residual.map { operand($0, as: output.type) }, target: output,
-      targetShape: value.shape, device)
+    let addend = residual.map { operand($0, as: output.type) }
+    let step: any Step =
+      WinogradStep.suits(settings, on: inputs[0].shape, device)
+      ? try WinogradStep(
+        settings, source: source, sourceShape: inputs[0].shape, stepBias: stepBias,
+        residual: addend, target: output, device)
+      : try ConvolutionStep(
+        settings, source: source, sourceShape: inputs[0].shape, stepBias: stepBias,
+        residual: addend, target: output, targetShape: value.shape, device)
     steps.append((step, value.scope))
   }
 

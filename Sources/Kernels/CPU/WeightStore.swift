@@ -7,6 +7,7 @@ final class WeightStore {
   private struct Key: Hashable {
     let storage: ObjectIdentifier
     let range: Range<Int>
+    var isTransformed = false
   }
 
   private var matrices: [Key: [(descriptor: MemoryDescriptor, memory: AlignedMemory)]] = [:]
@@ -51,6 +52,21 @@ final class WeightStore {
     if let memory = vectors[key] { return memory }
     let memory = try allocate(tensor.shape.count * 4, tensor.name)
     try convert(tensor, into: memory.pointer)
+    vectors[key] = memory
+    return memory
+  }
+
+  /// A 3x3 convolution's kernels as tdm_winograd reads them.
+  func winograd(_ tensor: WeightTensor) throws(KernelError) -> AlignedMemory {
+    var key = key(tensor)
+    key.isTransformed = true
+    if let memory = vectors[key] { return memory }
+    let (outputs, inputs) = (tensor.shape[0], tensor.shape[1])
+    let plain = try allocate(tensor.shape.count * 4, tensor.name)
+    try convert(tensor, into: plain.pointer)
+    let memory = try allocate(36 * inputs * outputs * 4, tensor.name)
+    tdm_winograd_weight(
+      memory.pointer.assumingMemoryBound(to: Float.self), plain.floats, inputs, outputs, threads)
     vectors[key] = memory
     return memory
   }
