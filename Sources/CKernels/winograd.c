@@ -35,8 +35,8 @@ static size_t most_tiles(size_t inputs, size_t outputs) {
   return tiles < ROWS_TOGETHER ? ROWS_TOGETHER : tiles;
 }
 
-// Floats between one product's matrix and the next: never a multiple of a page, or all would fall
-// into the same places of the cache.
+// Floats between one product's matrix and the next: with as many channels as fill vectors never a
+// multiple of a page, or all would fall into the same places of the cache.
 static size_t plane(size_t tiles, size_t channels) {
   size_t rounded = (tiles + ROWS_TOGETHER - 1) / ROWS_TOGETHER * ROWS_TOGETHER;
   return rounded * channels + TDM_LANE_COUNT;
@@ -280,7 +280,7 @@ void tdm_winograd(
       .columns = columns, .tiles = rows * columns, .shares = (size_t)threads, .scratch = scratch,
       .scratch_count = share_count(inputs, outputs),
   };
-  // As many chunks for each thread, as large as fits.
+  // About as many chunks for each thread, as large as fits.
   size_t most = most_tiles(inputs, outputs);
   j.chunks = (j.tiles + most - 1) / most;
   j.chunks = (j.chunks + j.shares - 1) / j.shares * j.shares;

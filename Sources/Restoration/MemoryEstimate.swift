@@ -51,11 +51,11 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
       Window(options).map {
         networks.features * tiling.count * options.passCount * $0.keptCount(options)
       } ?? 0
-    // A frame as it came, from before the fusion on; and the one that is mixed.
+    // A frame as it came, from before the fusion on.
     let mixed = options.amount == 1 ? 0 : frameBytes
     frames =
       held * (arrived + sampled) + restored * frameBytes + once + fusion
-      + (held + options.fusionAhead + 1) * mixed
+      + (held + options.fusionAhead) * mixed
     furtherFrame =
       options.chunk == 0
       ? arrived + sampled + activationsOfFrame + mixed + (isTiled ? frameBytes : 0) : 0

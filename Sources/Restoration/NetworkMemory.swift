@@ -11,7 +11,8 @@ struct NetworkMemory: Sendable, Equatable {
   /// One frame's embedded condition.
   var condition: Int
 
-  /// About the same for pictures of another size: all but the weights grows with the area.
+  /// About the same for pictures of another size: all but the weights grows with the area. How a
+  /// convolution is computed depends on the size, too, which this does not know.
   func scaled(by ratio: Double) -> NetworkMemory {
     func scaled(_ bytes: Int) -> Int { Int((Double(bytes) * ratio).rounded(.up)) }
     return NetworkMemory(

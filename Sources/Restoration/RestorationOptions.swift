@@ -86,8 +86,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var seed: UInt64 = 0
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
-  /// How much of what restoration changes is kept, 0...2: 0 is the frame as it came, above 1 the
-  /// change is exaggerated.
+  /// How much of what restoration changes is kept, 0...2: 0 is the frame that was pushed (for a task
+  /// that enlarges, enlarged), above 1 the change is exaggerated.
   public var amount = 1.0
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain

@@ -136,18 +136,17 @@ public final class ZeroShotDerainer: FrameRestorer {
       }
     }
     carried = Array(blended[leaving...])
-    let originals = Array(inputs[..<leaving])
-    inputs.removeFirst(leaving)
     segmentNumber += 1
     firstNumber += leaving
     for place in 0..<leaving {
       let (sum, weight) = blended[place]
       statistics.decode.add(decoding / count)
       statistics.framesOut += 1
-      var frame = weight == 1 ? sum : sum.map { $0 / weight }
-      Mixing.mix(&frame, with: originals[place], amount: options.amount)
-      try emit(frame)
+      var restored = weight == 1 ? sum : sum.map { $0 / weight }
+      Mixing.mix(&restored, with: inputs[place], amount: options.amount)
+      try emit(restored)
     }
+    inputs.removeFirst(leaving)
   }
 
   /// The first `count` frames' latent without its rain.

@@ -13,6 +13,9 @@ struct CWinogradTests {
     (23, 40, 48, 80), (50, 61, 16, 96),
   ]
 
+  /// Where the residual lies.
+  private enum Addition { case none, apart, inPlace }
+
   private func floats(_ memory: Guarded) -> UnsafeMutablePointer<Float> {
     memory.start.assumingMemoryBound(to: Float.self)
   }
@@ -26,25 +29,28 @@ struct CWinogradTests {
     let bias = noise.normals(outputs)
     let addend = noise.normals(height * width * outputs)
     let plain = Plain.convolution(image, weight, bias: bias, stride: 1, padding: Padding(1))
-    for (activation, addsInPlace) in [(TDM_NONE, false), (TDM_SILU, true)] {
+    for (activation, addition) in [
+      (TDM_NONE, Addition.none), (TDM_RELU, .apart), (TDM_SILU, .inPlace),
+    ] {
       let expected = zip(plain.elements, addend).map {
-        activated(Double($0) + Double($1), activation)
+        activated(Double($0) + (addition == .none ? 0 : Double($1)), activation)
       }
       withEachInstructionSet { isa in
         var found: [[Float]] = []
+        let (x, kernels) = (Guarded(TDM_F32, image.elements), Guarded(TDM_F32, weight.elements))
+        let biases = Guarded(TDM_F32, bias)
+        let prepared = Guarded(TDM_F32, count: 36 * inputs * outputs)
         for threads: Int32 in [1, 2, 3] {
-          let prepared = Guarded(TDM_F32, count: 36 * inputs * outputs)
-          tdm_winograd_weight(
-            floats(prepared), floats(Guarded(TDM_F32, weight.elements)), inputs, outputs, threads)
+          tdm_winograd_weight(floats(prepared), floats(kernels), inputs, outputs, threads)
           let scratch = Guarded(byteCount: tdm_winograd_scratch(inputs, outputs, threads))
-          let x = Guarded(TDM_F32, image.elements)
           let residual = Guarded(TDM_F32, addend)
-          let out = addsInPlace ? residual : Guarded(TDM_F32, count: addend.count)
+          let out = addition == .inPlace ? residual : Guarded(TDM_F32, count: addend.count)
           tdm_winograd(
             floats(out), floats(x), height, width, inputs, outputs, floats(prepared),
-            floats(Guarded(TDM_F32, bias)), floats(residual), activation, scratch.start, threads)
+            floats(biases), addition == .none ? nil : floats(residual), activation, scratch.start,
+            threads)
           #expect(prepared.isIntact && scratch.isIntact && out.isIntact, "set \(isa)")
-          found.append(out.values(TDM_F32))
+          found.append(withExtendedLifetime((x, kernels, biases, residual)) { out.values(TDM_F32) })
         }
         let distance = Distance(found[0], from: expected)
         #expect(distance.relative < 5e-6, "set \(isa), \(activation): \(distance)")

@@ -106,6 +106,26 @@ struct ConvolutionTests {
     #expect(largestDifference(try run([[image]])[0], expected) < 1e-5)
   }
 
+  @Test("takes a video's frames for images by themselves, with a bias or without")
+  func video() throws {
+    var numbers = Numbers(seed: 4)
+    let frames = (0..<2).map { _ in numbers.tensor([46, 45, 16]) }
+    let weight = numbers.tensor([16, 16, 3, 3])
+    let video = Tensor([2, 46, 45, 16], frames.flatMap(\.elements))
+    for bias in [nil, numbers.tensor([16])] {
+      let run = try GraphRun(.f32) { graph in
+        let x = graph.input(video.shape)
+        return ([x], graph.convolution(x, weight: weight.weight(), bias: bias?.weight()))
+      }
+      let expected = frames.flatMap {
+        Plain.convolution(
+          $0, weight, bias: bias?.elements ?? Tensor([16]).elements, stride: 1, padding: Padding(1)
+        ).elements
+      }
+      #expect(largestDifference(try run([[video]])[0], expected) < 1e-5)
+    }
+  }
+
   @Test(
     "adds the step's bias anew for each run",
     arguments: [([4, 4, 8], 8, 1), ([46, 46, 16], 16, 3)])

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from . import networks, pipeline, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import Examples, as_seen, tensor
+from .examples import FUSED, Examples, as_seen, tensor
 from .networks import Model
 from .pictures import CropSource
 from .schedule import Schedule
@@ -122,25 +122,30 @@ class Objective:
 
 
 class HeldOut:
-    """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by."""
+    """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by.
+
+    `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program fuses it.
+    """
 
     FRAMES = 5
 
-    def __init__(self, pictures: list[np.ndarray], fusion_radius: int, side: int = 192):
+    def __init__(self, pictures: list[np.ndarray], fusion_radius: int, windowed: list[str], side: int = 192):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
-        beyond = fusion_radius
+        middle = self.FRAMES // 2 + fusion_radius
+        own, window = range(middle, middle + 1), range(fusion_radius, fusion_radius + self.FRAMES)
         clips = [
-            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * beyond)
+            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion_radius)
             for i, p in enumerate(pictures)
         ]
-        self.here, places = self.FRAMES // 2, range(beyond, beyond + self.FRAMES)
-        middle = beyond + self.here
         self.clean = tensor(np.stack([c[middle] for c in clips]))
         degraded = {
             task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in TASKS
         }
         self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
-        self.seen = {task: [tensor(as_seen(task, c, fusion_radius, places)) for c in d] for task, d in degraded.items()}
+        self.seen = {
+            task: [tensor(as_seen(task, c, fusion_radius, window if task in windowed else own)) for c in d]
+            for task, d in degraded.items()
+        }
 
     def untouched(self) -> dict[str, float]:
         """By task."""
@@ -158,22 +163,29 @@ class HeldOut:
             text = pipeline.contexts(model, ["", *self.seen])
             for task, clips in self.seen.items():
                 out = [
-                    pipeline.restore_one(model, schedule, c, self.FRAMES, self.here, text[""], text[task], preset) for c in clips
+                    pipeline.restore_one(model, schedule, c, len(c), len(c) // 2, text[""], text[task], preset) for c in clips
                 ]
                 figures[task] = self.mean(torch.cat(out).float().clamp(0, 1))
         return figures
 
 
-def a_window(choice: np.random.Generator, settings: dict) -> tuple[int, int]:
-    """(a clip's frames, which of them to restore): the middle of a full window, a place in a shorter clip, whose windows are
+def a_window(choice: np.random.Generator, settings: dict, radius: int) -> tuple[int, int]:
+    """(frames, which of them to restore): the middle of a full window of `radius`, a place in a shorter clip, whose windows are
     one-sided, or a frame alone."""
-    kind, most = choice.random(), settings["frames"]
-    if kind < settings["alone_share"]:
+    kind, most = choice.random(), 2 * radius + 1
+    if kind < settings["alone_share"] or most == 1:
         return 1, 0
     if kind < settings["alone_share"] + settings["short_share"]:
         frames = int(choice.integers(2, most))
         return frames, int(choice.integers(frames))
-    return most, most // 2
+    return most, radius
+
+
+def of_one_kind(choice: np.random.Generator, task_shares: dict[str, float], windowed: list[str]) -> tuple[dict[str, float], bool]:
+    """(the shares of a batch's tasks, whether they read their window): all of a batch's clips have as many frames."""
+    kinds = [{t: s for t, s in task_shares.items() if (t in windowed) == w} for w in (False, True)]
+    reads = choice.random() * sum(task_shares.values()) < sum(kinds[True].values())
+    return kinds[reads], reads
 
 
 def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, start: Path | None = None,
@@ -186,8 +198,11 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
     fusion_radius = settings["fusion"]
+    windowed, radius = settings["windowed"], window.radius_of(model.unet)
+    if both := set(windowed) & FUSED.keys():
+        raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion_radius)
-    judged = HeldOut(held_out[:12], fusion_radius) if accelerator.is_main_process else None
+    judged = HeldOut(held_out[:12], fusion_radius, windowed) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
@@ -223,9 +238,12 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         choice = np.random.default_rng((settings["seed"], step))
         way = ways[choice.choice(len(ways), p=shares / shares.sum())]
         stage = next(s for s in settings["stages"] if progress < s["until"])
-        frames, here = a_window(choice, settings)
         size = stage["large"] if "large" in stage and choice.random() < stage["large"]["share"] else stage
-        drawn = examples.at(step, size["batch"], size["side"], size["task_shares"], frames)
+        shares_of_tasks, reads_window = of_one_kind(choice, size["task_shares"], windowed)
+        length, place = a_window(choice, settings, radius if reads_window else fusion_radius)
+        # Where no window is read, the frames about one are there for the fusion alone.
+        frames, here, around = (length, place, (0, 0)) if reads_window else (1, 0, (place, length - 1 - place))
+        drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around)
         batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:

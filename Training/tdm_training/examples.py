@@ -7,8 +7,8 @@ from .degradations import degrade
 from .fusion import fused
 from .pictures import CropSource
 
-# An encoder needs something that moves before it: how many frames are made where only one is wanted.
-CONTEXT_FRAMES = {"deartifact": 3}
+# What an encoder loses grows from one key frame to the next: how many frames are made where fewer are wanted.
+CONTEXT_FRAMES = {"deartifact": 9}
 
 
 # What the program fuses along the motion before its networks see it, and how.
@@ -24,28 +24,29 @@ class Examples:
     def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0):
         self.source, self.seed, self.process, self.fusion_radius = source, seed, process, fusion_radius
 
-    def one(self, rng: np.random.Generator, task: str, side: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    def one(
+        self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0)
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(clean, degraded), each [frames, side, side, 3]."""
-        radius = self.fusion_radius if task in FUSED else 0
-        # A full window lies somewhere in a clip that goes on; a shorter one is all that there is.
-        beyond = radius if frames > 2 * radius else 0
-        made = max(frames + 2 * beyond, CONTEXT_FRAMES.get(task, 1))
+        before, after = around if task in FUSED else (0, 0)
+        length = before + frames + after
+        made = max(length, CONTEXT_FRAMES.get(task, 1))
         clean = self.source.clip(rng, side, made)
         degraded = degrade(task, clean, rng)
-        first = 0 if beyond else int(rng.integers(made - frames + 1))
-        clean, degraded = (clip[first : first + frames + 2 * beyond] for clip in (clean, degraded))
-        places = range(beyond, beyond + frames)
-        return clean[beyond : places.stop], as_seen(task, degraded, radius, places)
+        first = int(rng.integers(made - length + 1))
+        clean, degraded = (clip[first : first + length] for clip in (clean, degraded))
+        places = range(before, before + frames)
+        return clean[before : places.stop], as_seen(task, degraded, self.fusion_radius, places)
 
     def at(
-        self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1
+        self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1, around: tuple[int, int] = (0, 0)
     ) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
         """Clean and degraded, each [count * frames, 3, side, side] in [0, 1], a clip's frames side by side; and the
-        task of each clip."""
+        task of each clip. `around`: how many more there are before and after them, for what is fused to be fused with."""
         rng = np.random.default_rng((self.seed, step, self.process))
         shares = np.array(list(task_shares.values()))
         tasks = rng.choice(list(task_shares), size=count, p=shares / shares.sum()).tolist()
-        pairs = [self.one(rng, task, side, frames) for task in tasks]
+        pairs = [self.one(rng, task, side, frames, around) for task in tasks]
         return (*(tensor(np.concatenate(clips)) for clips in zip(*pairs)), tasks)
 
 

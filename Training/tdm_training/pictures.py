@@ -6,6 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+# A picture may be this many times as large as it is, mirrored at its borders, before it is enlarged for a crop: so that it can be scaled
+# down enough to be as sharp as video that was filmed larger.
+MIRRORED = 1.5
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
@@ -40,10 +43,11 @@ class CropStyle:
     source, and the same picture gives different textures at different scales.
     """
 
-    native_share: float = 0.25  # taken as they are
-    smallest_scale: float = 0.5  # the others are scaled by a factor between this and 1 ...
+    native_share: float = 0.25  # taken as they are, as far as they are large enough
+    smallest_scale: float = 0.35  # the others are scaled by a factor between this and 1 ...
     enlarged_share: float = 0.1  # ... or, this share of all, enlarged by up to 1.6: soft pictures exist too
     colour_share: float = 0.3  # with brightness, contrast and the channels' gains changed
+    overcast_share: float = 0.3  # as under a grey sky: little contrast and pale, which is neither haze nor rain's veil
 
 
 class CropSource:
@@ -73,9 +77,12 @@ class CropSource:
                 scale = rng.uniform(1.0, 1.6)
             else:
                 scale = rng.uniform(self.style.smallest_scale, 1.0)
+        shortest = min(picture.shape[:2])
+        taken = max(1, round(side / max(scale, side / (MIRRORED * shortest))))
+        if taken > shortest:
+            beyond = [(max(0, taken - length) + 1) // 2 for length in picture.shape[:2]]
+            picture = cv2.copyMakeBorder(picture, *(b for b in beyond for _ in range(2)), cv2.BORDER_REFLECT)
         height, width = picture.shape[:2]
-        taken = max(1, round(side / max(scale, side / min(height, width))))
-        taken = min(taken, height, width)
         y, x = rng.integers(height - taken + 1), rng.integers(width - taken + 1)
         crop = picture[y : y + taken, x : x + taken]
         if taken != side:
@@ -93,11 +100,22 @@ class CropSource:
         if rng.random() < 0.2:
             clip = clip.transpose(0, 2, 1, 3)
         clip = clip.astype(np.float32) / 255
-        if rng.random() < self.style.colour_share:
+        kind = rng.random()
+        if kind < self.style.colour_share:
             gain = rng.uniform(0.6, 1.15) * rng.uniform(0.85, 1.15, 3)
             lift = rng.uniform(-0.05, 0.1)
             clip = np.clip(clip * gain.astype(np.float32) + np.float32(lift), 0, 1)
+        elif kind < self.style.colour_share + self.style.overcast_share:
+            clip = overcast(rng, clip)
         return clip
+
+
+def overcast(rng: np.random.Generator, clip: np.ndarray) -> np.ndarray:
+    """A scene of little contrast: black at 0...0.28, white 0.35...0.8 above it, a fifth to all of the colour."""
+    black, contrast = rng.uniform(0, 0.28), rng.uniform(0.35, 0.8)
+    contrast = min(contrast, 1 - black)
+    grey = clip.mean(-1, keepdims=True)
+    return np.float32(black) + np.float32(contrast) * (grey + np.float32(rng.uniform(0.2, 1)) * (clip - grey))
 
 
 def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:

@@ -99,6 +99,22 @@ def test_a_rerun_of_a_step_sees_the_same_examples(photographs, embedded_recipe):
     assert not torch.equal(one[0], Examples(source, 2, process=1).at(7, 3, 32, shares)[0])
 
 
+def test_a_batch_is_of_tasks_that_read_their_window_or_of_others():
+    shares, choice = {"denoise": 0.5, "derain": 0.3, "dehaze": 0.2}, np.random.default_rng(0)
+    drawn = [denoiser.of_one_kind(choice, shares, ["derain"]) for _ in range(1000)]
+    assert all(kind == ({"derain": 0.3} if reads else {"denoise": 0.5, "dehaze": 0.2}) for kind, reads in drawn)
+    assert 0.25 < np.mean([reads for _, reads in drawn]) < 0.35
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2])
+def test_a_window_is_whole_or_short_or_a_frame_alone(radius):
+    settings, choice = {"alone_share": 0.2, "short_share": 0.3}, np.random.default_rng(0)
+    drawn = [denoiser.a_window(choice, settings, radius) for _ in range(500)]
+    assert all(0 <= here < frames <= 2 * radius + 1 for frames, here in drawn)
+    assert {frames for frames, _ in drawn} == set(range(1, 2 * radius + 2))
+    assert all(here == radius for frames, here in drawn if frames == 2 * radius + 1)
+
+
 def test_the_haar_autoencoder_loses_nothing():
     x = torch.rand(2, 3, 16, 24) * 2 - 1
     vae = AutoencoderHaar()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tdm_training import procedural
-from tdm_training.pictures import CropSource, hold_out, read_folder
+from tdm_training.pictures import CropSource, CropStyle, hold_out, overcast, read_folder
 
 
 def test_a_clip_depends_on_the_seed_alone(photographs):
@@ -13,9 +13,29 @@ def test_a_clip_depends_on_the_seed_alone(photographs):
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
-def test_pictures_smaller_than_the_crop_are_enlarged(photographs):
+def test_pictures_much_smaller_than_the_crop_are_enlarged(photographs):
     source = CropSource(read_folder(photographs), [], 0)
     assert source.clip(np.random.default_rng(0), 160).shape == (1, 160, 160, 3)
+
+
+def test_a_picture_is_mirrored_where_it_is_too_small_to_be_scaled_down(photographs):
+    picture = read_folder(photographs)[0]
+    side = min(picture.shape[:2])
+    style = CropStyle(native_share=0, enlarged_share=0, smallest_scale=0.4)
+    crops = [CropSource([picture], [], 0, style).region(np.random.default_rng(s), side) for s in range(20)]
+    assert all(c.shape == (side, side, 3) for c in crops)
+    # What is scaled down is sharper: at most as soft as the picture itself, and often not as soft.
+    sharpness = lambda x: np.abs(np.diff(x.astype(float), axis=0)).mean() / x.std()
+    assert np.median([sharpness(c) for c in crops]) > 1.2 * sharpness(picture)
+
+
+def test_an_overcast_scene_has_less_contrast_and_colour_and_stays_within_bounds():
+    clip = np.random.default_rng(0).random((2, 16, 16, 3), np.float32)
+    for seed in range(50):
+        dull = overcast(np.random.default_rng(seed), clip)
+        assert dull.dtype == np.float32 and 0 <= dull.min() and dull.max() <= 1
+        assert np.ptp(dull) < 0.81 * np.ptp(clip)
+        assert np.ptp(dull, axis=-1).mean() < 0.81 * np.ptp(clip, axis=-1).mean()
 
 
 def test_pictures_kept_aside_are_not_trained_on(photographs):

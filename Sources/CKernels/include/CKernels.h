@@ -69,11 +69,11 @@ void tdm_winograd_weight(
 /// Bytes of scratch that tdm_winograd needs.
 size_t tdm_winograd_scratch(size_t inputs, size_t outputs, int threads);
 
-/// out = activation(x convolved with 3x3 kernels, a border of one zero, a stride of 1 + bias +
-/// residual).
-/// - x: [height, width, inputs], 16 inputs or more.
+/// out = activation(convolution + bias + residual), by 3x3 kernels with a stride of 1 and a border
+/// of one zero on every side.
+/// - x: [height, width, inputs], neither side empty, 16 inputs or more.
 /// - out, residual: [height, width, outputs], a multiple of 16 outputs; `residual` may be `out` or
-///   null.
+///   null. `out` lies apart from x.
 /// - weight: as tdm_winograd_weight has written it.
 void tdm_winograd(
     float *out, const float *x, size_t height, size_t width, size_t inputs, size_t outputs,

@@ -17,7 +17,7 @@ public final class CPUDevice: Device {
   var favoursSgemm = SgemmStep.isFaster
   /// Whether float32 convolutions are computed by ``WinogradStep`` where it suits. Set before
   /// planning.
-  var favoursWinograd = tdm_isa_detect().rawValue >= TDM_ISA_AVX2.rawValue
+  var favoursWinograd = WinogradStep.isFaster
   /// Where set, every operation's time is added up in it.
   public var profile: OperationTimes?
 

@@ -50,8 +50,7 @@ final class WeightStore {
   func floats(_ tensor: WeightTensor) throws(KernelError) -> AlignedMemory {
     let key = key(tensor)
     if let memory = vectors[key] { return memory }
-    let memory = try allocate(tensor.shape.count * 4, tensor.name)
-    try convert(tensor, into: memory.pointer)
+    let memory = try plain(tensor)
     vectors[key] = memory
     return memory
   }
@@ -62,8 +61,7 @@ final class WeightStore {
     key.isTransformed = true
     if let memory = vectors[key] { return memory }
     let (outputs, inputs) = (tensor.shape[0], tensor.shape[1])
-    let plain = try allocate(tensor.shape.count * 4, tensor.name)
-    try convert(tensor, into: plain.pointer)
+    let plain = try plain(tensor)
     let memory = try allocate(36 * inputs * outputs * 4, tensor.name)
     tdm_winograd_weight(
       memory.pointer.assumingMemoryBound(to: Float.self), plain.floats, inputs, outputs, threads)
@@ -88,8 +86,7 @@ final class WeightStore {
     if let found = matrices[key]?.first(where: { $0.descriptor == descriptor }) {
       return found.memory
     }
-    let plain = try allocate(tensor.shape.count * 4, tensor.name)
-    try convert(tensor, into: plain.pointer)
+    let plain = try plain(tensor)
     let source = try OneDNNMemory(MemoryDescriptor(extents, .f32, tag), engine)
     source.pointer = plain.pointer
     let result = try allocate(descriptor.byteCount, tensor.name)
@@ -123,10 +120,11 @@ final class WeightStore {
       dnnl_primitive_execute(primitive, engine.stream, 2, arguments), "reordering \(name)")
   }
 
-  private func convert(
-    _ tensor: WeightTensor, into floats: UnsafeMutableRawPointer
-  ) throws(KernelError) {
+  /// The tensor as float32, row-major, in memory of its own.
+  private func plain(_ tensor: WeightTensor) throws(KernelError) -> AlignedMemory {
     let count = tensor.shape.count
+    let memory = try allocate(count * 4, tensor.name)
+    let floats = memory.pointer
     do throws(StorageError) {
       try tensor.storage.withBytes(in: tensor.range) { bytes in
         switch tensor.elementType {
@@ -139,6 +137,7 @@ final class WeightStore {
         }
       }
     } catch { throw KernelError(error) }
+    return memory
   }
 
   private func allocate(_ byteCount: Int, _ name: String) throws(KernelError) -> AlignedMemory {

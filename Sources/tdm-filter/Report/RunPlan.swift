@@ -52,12 +52,13 @@ struct RunPlan {
   }
 
   private static func how(_ options: RestorationOptions, _ preset: Preset) -> (String, String) {
-    switch options.method {
+    let amount = options.amount == 1 ? "" : " --amount \(options.amount)"
+    return switch options.method {
     case .tdm:
       (
         "preset",
         "\(preset.rawValue), in all \(options.presetValues.summary)"
-          + (options.guidance == 1 ? "" : " --guidance \(options.guidance)")
+          + (options.guidance == 1 ? "" : " --guidance \(options.guidance)") + amount
       )
     case .zeroShot:
       (
@@ -65,6 +66,7 @@ struct RunPlan {
         "\(options.method.rawValue), in all --steps \(options.steps) --skip \(options.zeroShot.skip) --guidance "
           + "\(options.guidance) --segment \(options.zeroShot.segment) --overlap \(options.zeroShot.overlap) "
           + "--switch-blocks \(options.zeroShot.switchBlocks) --seed \(options.seed)"
+          + amount
       )
     }
   }
