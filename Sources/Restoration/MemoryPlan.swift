@@ -17,30 +17,36 @@ struct MemoryPlan {
     var tiling = Tiling(canvas)
     var networks = try makeNetworks(tiling)
     var planned = PlannedMemory(options, tiling, networks)
-    var smallest = planned.estimate(tiling)
-    if smallest.features > limits.features ?? .max {
+    var exact = planned.estimate(tiling)
+    if exact.features > limits.features ?? .max {
       // Tiles overlap: they have more features than the whole.
-      throw InsufficientMemory(smallest, limits, canvas)
+      throw InsufficientMemory(exact, limits, canvas)
+    }
+    func plan(_ candidate: Tiling) throws {
+      tiling = candidate
+      networks = try makeNetworks(candidate)
+      networks.discardLeftovers()
+      planned = PlannedMemory(options, candidate, networks)
+      exact = planned.estimate(candidate)
     }
     // Planning takes no memory for activations, so that what is too large can be planned, and tells
     // exactly what it would take. From there on other sizes are guessed by their area before they
     // are planned.
-    if !smallest.fits(limits) {
+    if !exact.fits(limits) {
+      var (smallest, least) = (tiling, exact.total)
       for candidate in Tiling.candidates(canvas) where candidate.count > 1 {
         let guess = planned.estimate(candidate)
-        if guess.total < smallest.total { smallest = guess }
+        if guess.total < least { (smallest, least) = (candidate, guess.total) }
         guard guess.fits(limits) else { continue }
-        tiling = candidate
-        networks = try makeNetworks(tiling)
-        networks.discardLeftovers()
-        planned = PlannedMemory(options, tiling, networks)
-        smallest = planned.estimate(tiling)
-        if smallest.fits(limits) { break }
+        try plan(candidate)
+        if exact.fits(limits) { break }
       }
+      // Guesses err either way: what is refused, and told how much would do, is no guess.
+      if !exact.fits(limits), smallest.count > 1 { try plan(smallest) }
     }
-    guard smallest.fits(limits) else { throw InsufficientMemory(smallest, limits, canvas) }
+    guard exact.fits(limits) else { throw InsufficientMemory(exact, limits, canvas) }
     self.tiling = tiling
     self.networks = networks
-    estimate = smallest
+    estimate = exact
   }
 }
