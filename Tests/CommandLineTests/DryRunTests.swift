@@ -21,7 +21,8 @@ struct DryRunTests {
   @Test("says what a run would do, and restores nothing")
   func whole() throws {
     let plan = try plan(
-      ["--chunk", "4", "--lookahead", "2", "--task", "derain"], input: Y4M().stream(frames: 3))
+      ["--chunk", "4", "--lookahead", "2", "--task", "derain", "--amount", "1.5"],
+      input: Y4M().stream(frames: 3))
     #expect(
       plan.keys.sorted() == [
         "duration", "input", "latency", "memory", "model", "output", "pictures", "preset", "speed",
@@ -32,6 +33,7 @@ struct DryRunTests {
     #expect(plan["latency"] == "6 frames come in before the first goes out, 0.24 s of the stream")
     #expect(
       plan["preset"]?.contains("--steps 1 --strength 1 --radius 3 --fusion 0 --chunk 4") == true)
+    #expect(plan["preset"]?.hasSuffix(" --amount 1.5") == true)
     #expect(plan["speed"]?.contains("for 4 of 6 side by side") == true)
     #expect(plan["pictures"]?.contains(", padded to ") == true)
   }

@@ -31,10 +31,12 @@ struct ZeroShotProgramTests {
   @Test("tells its plan")
   func plan() throws {
     let result = try FilterProcess.run(
-      try arguments(golden("segments")) + ["--dry-run"], input: Fixture.clip().bytes)
+      try arguments(golden("segments")) + ["--dry-run", "--amount", "0.5"],
+      input: Fixture.clip().bytes)
     let plan = String(decoding: result.output, as: UTF8.self)
     #expect(result.status == 0 && plan.contains("derain, away from the prompt \"heavy rain"))
     #expect(plan.contains("zero-shot, in all --steps 6 --skip 2 --guidance 4.0 --segment 4"))
+    #expect(plan.contains("--amount 0.5\n"))
     #expect(plan.contains("5 frames come in before the first goes out"))
   }
 
