@@ -36,7 +36,7 @@ extension RestorationOptions {
       "window_in_controlnet": .bool(windowInControlNet), "attention": .string(attention.rawValue),
       "start": .string(start.rawValue), "seed": .integer(Int(clamping: seed)),
       "scene_cut": .string(sceneCut.rawValue), "color_fix": .string(colorFix.rawValue),
-      "amount": .number(amount),
+      "work_size": .integer(workSize), "amount": .number(amount),
     ])
   }
 }

@@ -26,7 +26,8 @@ extension FileTree {
 }
 
 /// A folder of the file system. A file that was asked for stays open, and is the same one when it
-/// is asked for again: what a device made of its weights then serves once more.
+/// is asked for again: what a device made of its weights then serves once more, also when nothing
+/// may be opened any more. One that was not there stays missing.
 struct DirectoryTree: FileTree {
   let name: String
   private let opened = OpenedFiles()
@@ -52,14 +53,14 @@ struct DirectoryTree: FileTree {
   }
 }
 
-/// The files of a folder that are open.
+/// The files of a folder that are open; nil for those that are not there.
 private final class OpenedFiles: Sendable {
-  private let files = Mutex<[String: ReadFile]>([:])
+  private let files = Mutex<[String: ReadFile?]>([:])
 
   func file(_ path: String) throws(ModelError) -> ReadFile? {
-    if let file = files.withLock({ $0[path] }) { return file }
+    if let known = files.withLock({ $0[path] }) { return known }
     let file = try ReadFile.open(path)
-    files.withLock { $0[path] = file }
+    files.withLock { $0[path] = .some(file) }
     return file
   }
 }

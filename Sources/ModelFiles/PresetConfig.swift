@@ -6,15 +6,19 @@ import StrictJSON
 public struct PresetConfig: Sendable, Equatable {
   public var inversionSteps, steps: Int?
   public var radius, fusion, chunk, lookahead: Int?
+  /// The longest side, in pixels, at which frames are restored; 0: their own.
+  public var workSize: Int?
   /// The radius of tasks that have another, by their names.
   public var taskRadius: [String: Int] = [:]
+  /// The work size of tasks that have another, by their names.
+  public var taskWorkSize: [String: Int] = [:]
   /// Above 0, at most 1.
   public var strength: Double?
 
   static let fileName = "presets.json"
   private static let keys: Set = [
     "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "chunk",
-    "lookahead",
+    "lookahead", "work_size", "task_work_size",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -28,14 +32,20 @@ public struct PresetConfig: Sendable, Equatable {
     }
     inversionSteps = try number("inversion_steps", in: 0...1000)
     steps = try number("steps", in: 1...1000)
-    radius = try number("radius", in: 0...64)
-    if let value = reader.members["task_radius"] {
+    func numbers(_ key: String, in range: ClosedRange<Int>) throws(ModelError) -> [String: Int] {
+      guard let value = reader.members[key] else { return [:] }
       guard let members = value.object else {
-        throw reader.error("task_radius", expected: "an object of radii by their tasks")
+        throw reader.error(key, expected: "an object of numbers by their tasks")
       }
-      let tasks = ConfigReader(file: "\(reader.file): task_radius", members: members)
-      for task in members.keys { taskRadius[task] = try tasks.int(task, default: 0, in: 0...64) }
+      let tasks = ConfigReader(file: "\(reader.file): \(key)", members: members)
+      var numbers: [String: Int] = [:]
+      for task in members.keys { numbers[task] = try tasks.int(task, default: 0, in: range) }
+      return numbers
     }
+    radius = try number("radius", in: 0...64)
+    taskRadius = try numbers("task_radius", in: 0...64)
+    workSize = try number("work_size", in: 0...16384)
+    taskWorkSize = try numbers("task_work_size", in: 0...16384)
     fusion = try number("fusion", in: 0...16)
     chunk = try number("chunk", in: 0...4096)
     lookahead = try number("lookahead", in: 0...4096)

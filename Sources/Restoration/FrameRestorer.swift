@@ -39,8 +39,6 @@ public protocol FrameRestorer: AnyObject {
   ) throws -> (any Error)?
 }
 
-extension Restorer: FrameRestorer {}
-
 extension RestorationOptions {
   /// Loads a model and makes everything ready for frames of one size.
   /// - Throws: as ``Restorer/init(model:options:width:height:device:limits:)`` does.
@@ -49,7 +47,7 @@ extension RestorationOptions {
   ) throws -> any FrameRestorer {
     switch method {
     case .tdm:
-      try Restorer(
+      try WorkSizeRestorer(
         model: model, options: self, width: width, height: height, device: device, limits: limits)
     case .zeroShot:
       try ZeroShotDerainer(

@@ -12,9 +12,9 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
   /// Keys and values that windows read later.
   public let features: Int
   /// Frames between arrival and departure: latents, conditions, pictures.
-  public let frames: Int
+  public private(set) var frames: Int
   /// With a chunk of 0, what another frame adds; else 0.
-  public let furtherFrame: Int
+  public private(set) var furtherFrame: Int
   /// How many tiles a picture is cut into, and their size in pixels.
   public let tileCount, tileWidth, tileHeight: Int
 
@@ -74,6 +74,14 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     tileCount = 1
     self.tileWidth = tileWidth
     self.tileHeight = tileHeight
+  }
+
+  /// With frames that are held beside the restorer's own.
+  func adding(frames: Int, furtherFrame: Int) -> MemoryEstimate {
+    var estimate = self
+    estimate.frames += frames
+    if self.furtherFrame > 0 { estimate.furtherFrame += furtherFrame }
+    return estimate
   }
 
   func fits(_ limits: MemoryLimits) -> Bool {

@@ -16,6 +16,7 @@ struct MemoryPlan {
   ) throws {
     var tiling = Tiling(canvas)
     var networks = try makeNetworks(tiling)
+    networks.discardLeftovers()
     var planned = PlannedMemory(options, tiling, networks)
     var exact = planned.estimate(tiling)
     if exact.features > limits.features ?? .max {

@@ -30,18 +30,27 @@ public enum Preset: String, CaseIterable, Sendable {
     values.strength = own?.strength ?? values.strength
     values.radius = own?.radius ?? values.radius
     for (name, radius) in own?.taskRadius ?? [:] {
-      guard let task = RestorationTask(rawValue: name) else {
-        let tasks = RestorationTask.allCases.map(\.rawValue).joined(separator: ", ")
-        throw ModelError(
-          "\(model.name): presets.json: \(rawValue): task_radius: expected some of \(tasks), "
-            + "found \"\(name)\"")
-      }
-      values.taskRadius[task] = radius
+      values.taskRadius[try task(name, of: "task_radius", model)] = radius
+    }
+    values.workSize = own?.workSize ?? values.workSize
+    for (name, size) in own?.taskWorkSize ?? [:] {
+      values.taskWorkSize[try task(name, of: "task_work_size", model)] = size
     }
     values.fusion = own?.fusion ?? values.fusion
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
     return values
+  }
+
+  /// What a model means by a task's name.
+  private func task(
+    _ name: String, of key: String, _ model: ModelFolder
+  ) throws(ModelError) -> RestorationTask {
+    if let task = RestorationTask(rawValue: name) { return task }
+    let tasks = RestorationTask.allCases.map(\.rawValue).joined(separator: ", ")
+    throw ModelError(
+      "\(model.name): presets.json: \(rawValue): \(key): expected some of \(tasks), "
+        + "found \"\(name)\"")
   }
 }
 
@@ -64,16 +73,28 @@ public struct PresetValues: Sendable, Equatable {
   public var chunk: Int
   /// Frames sampled beyond the chunk.
   public var lookahead: Int
+  /// The longest side at which frames are restored: ``RestorationOptions/workSize``.
+  public var workSize = 0
+  /// The same for tasks that have another.
+  public var taskWorkSize: [RestorationTask: Int] = [:]
 
   /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4
-  /// --lookahead 3`, behind the radius those of tasks that have another.
+  /// --lookahead 3`, and a work size where there is one; behind radius and work size those of tasks
+  /// that have another.
   public var summary: String {
     let share = strength == 1 ? "1" : "\(strength)"
-    let others = RestorationTask.allCases.compactMap { task in
-      taskRadius[task].map { "\(task.rawValue): \($0)" }
+    func others(_ values: [RestorationTask: Int]) -> String {
+      if values.isEmpty { return "" }
+      let list = RestorationTask.allCases.compactMap { task in
+        values[task].map { "\(task.rawValue): \($0)" }
+      }
+      return " (\(list.joined(separator: ", ")))"
     }
-    let tasks = others.isEmpty ? "" : " (\(others.joined(separator: ", ")))"
+    let size =
+      workSize == 0 && taskWorkSize.isEmpty
+      ? "" : " --work-size \(workSize)\(others(taskWorkSize))"
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
-      + " --radius \(radius)\(tasks) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
+      + " --radius \(radius)\(others(taskRadius)) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
+      + size
   }
 }

@@ -86,6 +86,10 @@ public struct RestorationOptions: Sendable, Equatable {
   public var seed: UInt64 = 0
   public var sceneCut = SceneCut.auto
   public var colorFix = ColorFix.none
+  /// Frames are restored reduced so that neither side is longer than so many pixels, and what
+  /// changes is carried over to them (`GuidedTransfer`); 0, or 64...16384. 0: they are restored at
+  /// their own size, and are what the networks make of them.
+  public var workSize = 0
   /// How much of what restoration changes is kept, 0...2: 0 is the frame that was pushed (for a task
   /// that enlarges, enlarged), above 1 the change is exaggerated.
   public var amount = 1.0
@@ -101,6 +105,7 @@ public struct RestorationOptions: Sendable, Equatable {
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
     lookahead = values.lookahead
+    workSize = values.taskWorkSize[task] ?? values.workSize
     fusionNoise = task.fusionNoise
     inversionSteps = values.inversionSteps
     steps = values.steps
@@ -124,7 +129,18 @@ public struct RestorationOptions: Sendable, Equatable {
   public var presetValues: PresetValues {
     PresetValues(
       inversionSteps: inversionSteps, steps: steps, strength: strength, radius: radius,
-      fusion: fusion, chunk: chunk, lookahead: lookahead)
+      fusion: fusion, chunk: chunk, lookahead: lookahead,
+      workSize: workSize)
+  }
+
+  /// The size at which frames of a size are restored, in pixels.
+  public func workingSize(width: Int, height: Int) -> (width: Int, height: Int) {
+    let longest = max(width, height)
+    guard workSize > 0, longest > workSize else { return (width, height) }
+    func reduced(_ side: Int) -> Int {
+      max(1, Int((Double(side * workSize) / Double(longest)).rounded()))
+    }
+    return (reduced(width), reduced(height))
   }
 
   /// The prompt that sampling follows.
@@ -179,6 +195,11 @@ extension RestorationOptions {
     // Messages tell it, so that another run can be given it, and their whole numbers end there.
     try check("--seed", seed, in: 0...UInt64(Int.max), note: "what a frame's number is added to")
     try check("--amount", amount, in: 0...2, note: "of the change, where 1 is all of it")
+    if workSize != 0 {
+      try check(
+        "--work-size", workSize, in: 64...16384,
+        note: "pixels along the longer side; or 0 for the frames' own size")
+    }
     if method == .zeroShot { try validateZeroShot() }
   }
 
@@ -195,13 +216,18 @@ extension RestorationOptions {
       note: "frames, fewer than --segment \(zeroShot.segment)")
   }
 
-  /// Checks that networks which were planned for other options can follow these.
-  func validate(asChangeOf other: RestorationOptions) throws(OptionError) {
+  /// Checks that what comes out stays as large as with other options.
+  func validate(enlargementOf other: RestorationOptions) throws(OptionError) {
     guard task.enlargement == other.task.enlargement else {
       throw OptionError(
         "--task", task.rawValue,
         expected: "one that enlarges \(other.task.enlargement) times, as \(other.task.rawValue)")
     }
+  }
+
+  /// Checks that networks which were planned for other options can follow these.
+  func validate(asChangeOf other: RestorationOptions) throws(OptionError) {
+    try validate(enlargementOf: other)
     guard usesControl == other.usesControl else {
       throw OptionError(
         "--control-scale", controlScale,

@@ -59,16 +59,56 @@ public final class Restorer {
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits = MemoryLimits()
   ) throws {
-    // What is quickly told comes before anything large is read.
-    try options.validate()
-    try model.require(.stableDiffusion)
-    let schedule = try NoiseSchedule(model.schedulerConfig())
-    try options.validate(trainStepCount: schedule.trainStepCount)
-    let canvas = Canvas(height: height, width: width, multiple: try model.pictureMultiple())
+    let (schedule, canvas) = try Self.check(model, options, width: width, height: height)
     try self.init(schedule: schedule, options: options, canvas: canvas, limits: limits) { tiling in
       try ModelNetworks(
         model, options: options, height: tiling.height, width: tiling.width, on: device)
     }
+  }
+
+  /// What is quickly told, before anything large is read.
+  private static func check(
+    _ model: ModelFolder, _ options: RestorationOptions, width: Int, height: Int
+  ) throws -> (NoiseSchedule, Canvas) {
+    try options.validate()
+    try model.require(.stableDiffusion)
+    let schedule = try NoiseSchedule(model.schedulerConfig())
+    try options.validate(trainStepCount: schedule.trainStepCount)
+    return (
+      schedule, Canvas(height: height, width: width, multiple: try model.pictureMultiple())
+    )
+  }
+
+  /// What a restorer would hold.
+  /// - Throws: what keeps it from being made; see ``init(model:options:width:height:device:limits:)``.
+  static func plan(
+    model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
+    limits: MemoryLimits
+  ) throws -> MemoryEstimate {
+    let (_, canvas) = try check(model, options, width: width, height: height)
+    let plan = try MemoryPlan(options, canvas, limits) { tiling in
+      try ModelNetworks(
+        model, options: options, height: tiling.height, width: tiling.width, on: device)
+    }
+    return plan.estimate
+  }
+
+  /// How far a restorer has come, for another that goes on with the frames that follow.
+  struct Progress {
+    fileprivate let statistics: RestorationStatistics
+    fileprivate let arrived: Int
+    fileprivate let onEvaluation: (() -> Void)?
+  }
+
+  var progress: Progress {
+    Progress(statistics: statistics, arrived: arrived, onEvaluation: onEvaluation)
+  }
+
+  func goOn(from progress: Progress) {
+    statistics = progress.statistics
+    arrived = progress.arrived
+    scene = arrived
+    onEvaluation = progress.onEvaluation
   }
 
   /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule;

@@ -231,6 +231,7 @@ extension RestorationOptions {
     controlScale = given.controlScale ?? controlScale
     colorFix = given.colorFix ?? colorFix
     amount = given.amount ?? amount
+    workSize = given.workSize ?? workSize
     sceneCut = given.sceneCut ?? sceneCut
 
     let ablations = arguments.ablations

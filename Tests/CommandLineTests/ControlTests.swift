@@ -128,6 +128,43 @@ struct ControlTests {
     #expect(unchanged.output != whole.output)
   }
 
+  @Test("changes to a task whose frames are restored reduced, and back")
+  func changeOfWorkSize() throws {
+    try Fixture.thin.withCopy { folder in
+      try Data(#"{"balanced": {"steps": 1, "chunk": 1, "task_work_size": {"dehaze": 64}}}"#.utf8)
+        .write(to: folder.appending(path: "presets.json"))
+      let path = ControlConnection.path()
+      let base = ["--model", folder.path, "--threads", "1", "--inversion-steps", "0"]
+      let (width, height, count) = (100, 60, 9)
+      let header = Array("YUV4MPEG2 W\(width) H\(height) F25:1 Ip Cmono\n".utf8)
+      let frames = (0..<count).map { frame in
+        Array("FRAME\n".utf8)
+          + (0..<width * height).map { UInt8(60 + ($0 % 97 + $0 / width * 3 + frame * 5) % 120) }
+      }
+      let filter = try FilterProcess(base + ["--control", path], status: .none)
+      filter.feed(header)
+      let client = try ControlConnection(path)
+      for (frame, task) in [(3, "dehaze"), (6, "derain")] {
+        let reply = try client.ask(
+          "{\"command\":\"set\",\"at_frame\":\(frame),\"task\":\"\(task)\"}")
+        #expect(reply.isOK, "\(reply.text)")
+      }
+      for frame in frames { filter.feed(frame) }
+      filter.closeInput()
+      let whole = filter.wait()
+      #expect(whole.status == 0, "\(whole.errors)")
+      let parts = try [("denoise", 0..<3), ("dehaze", 3..<6), ("derain", 6..<9)].map {
+        let part = try FilterProcess.run(
+          base + ["--task", $0], input: header + frames[$1].joined())
+        return part.output[(part.output.firstIndex(of: 0x0a)! + 1)...]
+      }
+      #expect(whole.output.suffix(parts.joined().count).elementsEqual(parts.joined()))
+      let unreduced = try FilterProcess.run(
+        base + ["--task", "dehaze", "--work-size", "0"], input: header + frames[3..<6].joined())
+      #expect(!unreduced.output.suffix(parts[1].count).elementsEqual(parts[1]))
+    }
+  }
+
   @Test("changes at the next frame where none is named, and says which that is")
   func changeNow() throws {
     let path = ControlConnection.path()

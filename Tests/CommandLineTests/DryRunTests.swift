@@ -38,6 +38,16 @@ struct DryRunTests {
     #expect(plan["pictures"]?.contains(", padded to ") == true)
   }
 
+  @Test("says at which size frames are restored")
+  func workSize() throws {
+    let header = Array("YUV4MPEG2 W160 H90 F25:1 Ip C420jpeg\n".utf8)
+    let reduced = try plan(["--work-size", "80"], input: header)
+    #expect(reduced["pictures"]?.hasPrefix("reduced to 80x45, ") == true)
+    #expect(reduced["preset"]?.hasSuffix(" --work-size 80") == true)
+    let whole = try plan(["--work-size", "200"], input: header)
+    #expect(whole["pictures"]?.hasPrefix("160x90") == true)
+  }
+
   @Test("needs a header at most")
   func headerOnly() throws {
     #expect(

@@ -144,6 +144,20 @@ struct UsageTests {
     }
   }
 
+  @Test("restores frames reduced for the task that the preset says so for, or where it is told to")
+  func workSize() throws {
+    try withPresets(#"{"balanced": {"task_work_size": {"dehaze": 320}}}"#) { path in
+      for (words, expected) in [
+        ([], 0), (["--task", "dehaze"], 320), (["--task", "dehaze", "--work-size", "0"], 0),
+        (["--task", "dehaze", "--preset", "live"], 0), (["--work-size", "640"], 640),
+      ] {
+        let settings = try settings(["--model", path] + words)
+        #expect(try settings.options(for: settings.openModel()).workSize == expected, "\(words)")
+      }
+    }
+    #expect(throws: Failure.self) { try settings(["--work-size", "8"]) }
+  }
+
   @Test("takes the radius that the preset says for the task, and refuses tasks that there are not")
   func taskRadius() throws {
     func radius(_ tasks: String, _ words: [String]) throws -> Int {

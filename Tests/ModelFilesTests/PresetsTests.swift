@@ -16,12 +16,15 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "chunk": 1, "lookahead": 0},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
     #expect(presets["balanced"]?.steps == 3)
     #expect(presets["balanced"]?.strength == 0.25)
+    #expect(
+      presets["balanced"]?.workSize == 500
+        && presets["balanced"]?.taskWorkSize == ["dehaze": 400])
     #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.taskRadius == ["derain": 1])
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
@@ -48,6 +51,8 @@ struct PresetsTests {
       (#"{"live": {"radius": -3}}"#, "radius"),
       (#"{"live": {"task_radius": 2}}"#, "task_radius"),
       (#"{"live": {"task_radius": {"derain": 65}}}"#, "derain"),
+      (#"{"live": {"task_work_size": 400}}"#, "task_work_size"),
+      (#"{"live": {"task_work_size": {"dehaze": -1}}}"#, "dehaze"),
       (#"{"live": {"guidance": 3}}"#, "guidance"),
       (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
     ])

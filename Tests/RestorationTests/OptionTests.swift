@@ -35,11 +35,14 @@ import Testing
     var values = Preset.live.values
     values.fusion = 2
     values.taskRadius = [.derain: 1]
+    values.workSize = 500
+    values.taskWorkSize = [.dehaze: 300]
     for task in RestorationTask.allCases {
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
       #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
       #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
+      #expect(options.workSize == (task == .dehaze ? 300 : 500), "\(task)")
     }
     #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)
   }
@@ -73,6 +76,9 @@ import Testing
       OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
       OptionCase("--fusion") { $0.fusion = -1 }, OptionCase("--fusion") { $0.fusion = 17 },
       OptionCase("--fusion-noise") { $0.fusionNoise = -1 },
+      OptionCase("--work-size") { $0.workSize = 63 },
+      OptionCase("--work-size") { $0.workSize = 16385 },
+      OptionCase("--work-size") { $0.workSize = -1 },
       OptionCase("--fusion-noise") { $0.fusionNoise = .nan },
       OptionCase("--chunk") { $0.chunk = -1 }, OptionCase("--lookahead") { $0.lookahead = -2 },
       OptionCase("--inversion-steps") { $0.inversionSteps = -1 },

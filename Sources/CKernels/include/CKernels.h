@@ -229,6 +229,23 @@ void tdm_fusion(
 /// calmest quarter of its blocks of 16 x 16. 0 where all are black or white, or there is none.
 float tdm_noise_level(const float *picture, size_t width, size_t height);
 
+/// A picture [height, width, 3] reduced to [reduced_height, reduced_width, 3], no larger: means over
+/// the area that a pixel covers. scratch: as much as `tdm_guided_transfer` takes.
+void tdm_area_reduction(
+    float *out, size_t reduced_width, size_t reduced_height, const float *in, size_t width, size_t height, float *scratch, int threads);
+
+/// Floats in the scratch of `tdm_guided_transfer`.
+size_t tdm_guided_transfer_scratch_count(size_t width, size_t reduced_width, size_t reduced_height, int threads);
+
+/// Changes a picture [height, width, 3] of 0...255 as a reduced one was changed, from guide to
+/// target, [reduced_height, reduced_width, 3]: by the gain, and what is added to each colour, that
+/// lead from the one to the other best in windows of 17 x 17, averaged over the windows and
+/// interpolated (He, Sun, arXiv 1505.00996, with one gain for all colours, and 1 in the place of 0
+/// where there is no contrast to learn it from).
+void tdm_guided_transfer(
+    float *picture, size_t width, size_t height, const float *guide, const float *target, size_t reduced_width, size_t reduced_height,
+    float *scratch, int threads);
+
 /// out[i] = limit * tanh(x[i] / limit).
 void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
 

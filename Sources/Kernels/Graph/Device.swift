@@ -46,6 +46,16 @@ public protocol Device: AnyObject {
   ///   - pictures: that are kept.
   ///   - others: that one of them is fused with.
   func motionFusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int
+
+  /// Between pictures of one size, in pixels, and such as are no larger.
+  func makeGuidedTransfer(
+    size: (height: Int, width: Int), reduced: (height: Int, width: Int)
+  ) -> any GuidedTransfer
+
+  /// Bytes that such a transfer takes.
+  func guidedTransferByteCount(
+    size: (height: Int, width: Int), reduced: (height: Int, width: Int)
+  ) -> Int
 }
 
 /// A tensor that a device keeps between runs.

@@ -12,6 +12,14 @@ struct RestorationArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
+    help: ArgumentHelp(
+      "Restores frames reduced to at most so many pixels along the longer side, and changes them alike: for what is wrong at large. "
+        + "0: not reduced. (default: the preset's for the task; with the embedded model 400 for dehaze, 0 for others)",
+      valueName: "N"))
+  var workSize: Int?
+
+  @Option(
+    parsing: .unconditional,
     help: ArgumentHelp("Frames on either side that a frame reads.", valueName: "N"))
   var radius: Int?
 
@@ -141,7 +149,7 @@ extension RestorationArguments {
       ("--lookahead", lookahead != nil), ("--inversion-steps", inversionSteps != nil),
       ("--strength", strength != nil), ("--prompt", prompt != nil),
       ("--control-scale", controlScale != nil), ("--color-fix", colorFix != nil),
-      ("--scene-cut", sceneCut != nil),
+      ("--scene-cut", sceneCut != nil), ("--work-size", workSize != nil),
     ].filter(\.1).map(\.0)
   }
 }

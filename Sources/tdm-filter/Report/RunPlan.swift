@@ -85,12 +85,15 @@ struct RunPlan {
     let size = stream.outputFormat.size
     let enlarged = size == format.size ? "" : " to \(size)"
     let plan = stream.memory.restorer
+    let working = options.workingSize(width: size.width, height: size.height)
+    let reduced =
+      working == (size.width, size.height) ? "" : ", reduced to \(working.width)x\(working.height)"
     let tiles =
       plan.tileCount > 1
       ? ", in \(plan.tileCount) tiles of \(plan.tileWidth)x\(plan.tileHeight)" : ""
     return "\(options.task.rawValue), \(how), \(format.size)\(enlarged) \(format.pixelFormat)"
       + (format.frameRate.map { ", \($0) frames a second" } ?? "")
-      + tiles + "; memory \(stream.memoryBound)"
+      + reduced + tiles + "; memory \(stream.memoryBound)"
   }
 
   private static func text(_ format: StreamFormat) -> String {
@@ -100,10 +103,15 @@ struct RunPlan {
 
   private static func pictures(_ stream: StreamRestoration) -> String {
     let size = stream.outputFormat.size
+    let working = stream.options.workingSize(width: size.width, height: size.height)
+    let picture = "\(working.width)x\(working.height)"
+    let reduced = picture == "\(size)" ? "" : "reduced to \(picture), "
     let memory = stream.memory.restorer
     let tile = "\(memory.tileWidth)x\(memory.tileHeight)"
-    if memory.tileCount > 1 { return "\(memory.tileCount) tiles of \(tile), which overlap" }
-    return tile == "\(size)" ? tile : "\(size), padded to \(tile)"
+    if memory.tileCount > 1 {
+      return "\(reduced)\(memory.tileCount) tiles of \(tile), which overlap"
+    }
+    return reduced + (tile == picture ? tile : "\(picture), padded to \(tile)")
   }
 
   private static func latency(_ frames: Int?, _ rate: Ratio?) -> String {

@@ -1,0 +1,178 @@
+import FixtureSupport
+import Kernels
+import ModelFiles
+import Testing
+
+@testable import Restoration
+
+/// Frames that are restored reduced, on the thin fixture's networks.
+@Suite("Restoration at a smaller size")
+struct WorkSizeTests {
+  private static let (width, height) = (96, 66)
+
+  private func options(
+    workSize: Int = 64, _ change: (inout RestorationOptions) -> Void = { _ in }
+  ) -> RestorationOptions {
+    StreamingTests.options {
+      $0.workSize = workSize
+      $0.steps = 1
+      $0.inversionSteps = 0
+      $0.chunk = 2
+      $0.lookahead = 1
+      $0.radius = 1
+      change(&$0)
+    }
+  }
+
+  private func device() throws -> CPUDevice { try CPUDevice(precision: .f32, threads: 2) }
+
+  private func makeRestorer(
+    _ options: RestorationOptions, limits: MemoryLimits = MemoryLimits()
+  ) throws -> WorkSizeRestorer {
+    try WorkSizeRestorer(
+      model: ModelFolder(path: Fixture.thin.modelFolder()), options: options, width: Self.width,
+      height: Self.height, device: device(), limits: limits)
+  }
+
+  private func frames(_ count: Int, seed: UInt64 = 4) -> [[Float]] {
+    let canvas = Canvas(height: Self.height, width: Self.width, multiple: 1)
+    return (0..<count).map { Scene(seed: seed).frame(canvas, movedBy: Float($0)) }
+  }
+
+  private func restored(
+    _ frames: [[Float]], by restorer: some FrameRestorer
+  ) throws -> [[Float]] {
+    var restored: [[Float]] = []
+    for frame in frames { try restorer.push(frame) { restored.append($0) } }
+    try restorer.finish { restored.append($0) }
+    return restored
+  }
+
+  @Test("The longer side is what is asked for, and nothing is enlarged")
+  func sizes() {
+    for (workSize, width, height, expected) in [
+      (0, 1920, 1080, (1920, 1080)), (400, 1920, 1080, (400, 225)), (400, 1080, 1920, (225, 400)),
+      (400, 400, 300, (400, 300)), (400, 176, 144, (176, 144)), (64, 16384, 1, (64, 1)),
+      (100, 101, 100, (100, 99)),
+    ] {
+      let size = options(workSize: workSize).workingSize(width: width, height: height)
+      #expect(size == expected)
+    }
+  }
+
+  @Test("Frames change as a restorer for reduced ones changes those, in their order")
+  func reduced() throws {
+    let frames = frames(7)
+    let options = options()
+    let device = try device()
+    let transfer = device.makeGuidedTransfer(
+      size: (Self.height, Self.width), reduced: (height: 44, width: 64))
+    let small = frames.map { frame in
+      var reduced = [Float](repeating: 0, count: transfer.reducedCount)
+      transfer.reduce(frame, into: &reduced)
+      return reduced
+    }
+    let inner = try Restorer(
+      model: ModelFolder(path: Fixture.thin.modelFolder()), options: options, width: 64,
+      height: 44, device: device)
+    let expected = try zip(zip(frames, small), inner.restore(small)).map { pair, target in
+      var frame = pair.0
+      transfer.carryOver(from: pair.1, to: target, into: &frame)
+      return frame
+    }
+    let restorer = try makeRestorer(options)
+    #expect(try restored(frames, by: restorer) == expected)
+    // Again, with what the first clip has left.
+    #expect(try restored(frames, by: restorer) == expected)
+    #expect(restorer.statistics.framesOut == 14)
+  }
+
+  @Test("Small frames are carried over, too, and without a work size none")
+  func small() throws {
+    let frames = frames(3)
+    let plain = try Restorer(
+      model: ModelFolder(path: Fixture.thin.modelFolder()), options: options(workSize: 0),
+      width: Self.width, height: Self.height, device: device()
+    ).restore(frames)
+    #expect(try restored(frames, by: makeRestorer(options(workSize: 0))) == plain)
+    #expect(try restored(frames, by: makeRestorer(options(workSize: 200))) != plain)
+  }
+
+  @Test("A change to another size gives what two restorers give, and goes on counting")
+  func change() throws {
+    let clips = [frames(5), frames(4, seed: 9)]
+    // Noise by the frame's number tells whether the count goes on.
+    let courses = [0, 64, 96, 64, 0].map { workSize in
+      options(workSize: workSize) {
+        $0.task = workSize == 0 ? .denoise : .dehaze
+        $0.start = .noise
+      }
+    }
+    for (from, to) in zip(courses, courses.dropFirst()) {
+      let restorer = try makeRestorer(from)
+      var evaluations = 0
+      restorer.onEvaluation = { evaluations += 1 }
+      var changed: [[Float]] = []
+      for frame in clips[0] { try restorer.push(frame) { changed.append($0) } }
+      #expect(try restorer.change(to: to, limits: nil) { changed.append($0) } == nil)
+      #expect(changed.count == 5 && restorer.options == to)
+      let before = evaluations
+      changed += try restored(clips[1], by: restorer)
+      #expect(evaluations > before)
+      #expect(restorer.statistics.framesIn == 9 && restorer.statistics.framesOut == 9)
+      var later = to
+      later.seed = 5
+      let expected =
+        try restored(clips[0], by: makeRestorer(from)) + restored(clips[1], by: makeRestorer(later))
+      #expect(changed == expected)
+    }
+  }
+
+  @Test("A change that does not fit leaves everything as it was")
+  func refused() throws {
+    let frames = frames(4)
+    let small = try makeRestorer(options())
+    let large = try makeRestorer(options(workSize: 0))
+    #expect(large.memory.total > small.memory.total)
+    let limits = MemoryLimits(total: small.memory.total)
+    let restorer = try makeRestorer(options(), limits: limits)
+    var result: [[Float]] = []
+    for frame in frames[..<2] { try restorer.push(frame) { result.append($0) } }
+    #expect(throws: InsufficientMemory.self) {
+      try restorer.check(options(workSize: 0), limits: nil)
+    }
+    let reason = try restorer.change(to: options(workSize: 0), limits: nil) { result.append($0) }
+    #expect(reason is InsufficientMemory && result.count == 2)
+    #expect(restorer.options == options() && restorer.statistics.framesOut == 2)
+    for frame in frames[2...] { try restorer.push(frame) { result.append($0) } }
+    try restorer.finish { result.append($0) }
+    #expect(
+      try result
+        == restored(Array(frames[..<2]), by: small) + restored(Array(frames[2...]), by: small))
+    for change in [options(workSize: 0) { $0.task = .superres }, options(workSize: 8)] {
+      #expect(throws: OptionError.self) { try restorer.check(change, limits: nil) }
+      #expect(throws: OptionError.self) {
+        try restorer.change(to: change, limits: nil) { _ in Issue.record("a frame") }
+      }
+    }
+  }
+
+  @Test("What is held is counted")
+  func memory() throws {
+    let restorer = try makeRestorer(options())
+    let inner = try Restorer(
+      model: ModelFolder(path: Fixture.thin.modelFolder()), options: options(), width: 64,
+      height: 44, device: device())
+    // Three frames, each as it came and reduced.
+    let held = 3 * (Self.width * Self.height + 64 * 44) * 3 * 4
+    let own = restorer.memory.frames - inner.memory.frames
+    #expect(own > held && own < held + 200_000)
+    #expect(throws: InsufficientMemory.self) {
+      try makeRestorer(options(), limits: MemoryLimits(total: restorer.memory.total - 1))
+    }
+    let whole = try makeRestorer(options { $0.chunk = 0 })
+    #expect(whole.memory.furtherFrame > (Self.width * Self.height + 64 * 44) * 3 * 4)
+    #expect(try restorer.rehearse().perFrame > .zero)
+    try restorer.warmUp()
+  }
+}
