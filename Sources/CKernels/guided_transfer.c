@@ -19,13 +19,13 @@ typedef struct {
   size_t width, height;                  // of the picture
   size_t reduced_width, reduced_height;
   float *map, *next;                     // [reduced_height, reduced_width, MAP]
-  float *rows;                           // a thread's row
-  size_t row_count, threads;
+  float *lines;                          // one for each thread, to work in
+  size_t line_count, threads;
 } job;
 
 typedef void (*row_body)(const job *j, size_t row, float *scratch);
 
-static size_t row_count(size_t width, size_t reduced_width) {
+static size_t line_count(size_t width, size_t reduced_width) {
   size_t picture = 3 * width, window = SUMS * reduced_width;
   return picture > window ? picture : window;
 }
@@ -33,7 +33,7 @@ static size_t row_count(size_t width, size_t reduced_width) {
 size_t tdm_guided_transfer_scratch_count(
     size_t width, size_t reduced_width, size_t reduced_height, int threads) {
   return 2 * MAP * reduced_width * reduced_height
-      + row_count(width, reduced_width) * (size_t)(threads > 1 ? threads : 1);
+      + line_count(width, reduced_width) * (size_t)(threads > 1 ? threads : 1);
 }
 
 /// What of sample `index` of a line reduced from `count` to `reduced_count` samples comes from
@@ -192,7 +192,7 @@ static void share_of_rows(void *context, size_t index) {
   const loop *l = context;
   const job *j = l->job;
   size_t from = l->rows * index / j->threads, to = l->rows * (index + 1) / j->threads;
-  for (size_t row = from; row < to; row++) l->body(j, row, j->rows + index * j->row_count);
+  for (size_t row = from; row < to; row++) l->body(j, row, j->lines + index * j->line_count);
 }
 
 static void for_rows(const job *j, size_t rows, row_body body) {
@@ -205,8 +205,8 @@ void tdm_area_reduction(
     size_t height, float *scratch, int threads) {
   job j = {
       .out = out, .in = in, .width = width, .height = height, .reduced_width = reduced_width,
-      .reduced_height = reduced_height, .rows = scratch,
-      .row_count = row_count(width, reduced_width), .threads = threads > 1 ? (size_t)threads : 1};
+      .reduced_height = reduced_height, .lines = scratch,
+      .line_count = line_count(width, reduced_width), .threads = threads > 1 ? (size_t)threads : 1};
   for_rows(&j, reduced_height, reduce_row);
 }
 
@@ -217,8 +217,8 @@ void tdm_guided_transfer(
   job j = {
       .out = picture, .guide = guide, .target = target, .width = width, .height = height,
       .reduced_width = reduced_width, .reduced_height = reduced_height, .map = scratch,
-      .next = scratch + count, .rows = scratch + 2 * count,
-      .row_count = row_count(width, reduced_width), .threads = threads > 1 ? (size_t)threads : 1};
+      .next = scratch + count, .lines = scratch + 2 * count,
+      .line_count = line_count(width, reduced_width), .threads = threads > 1 ? (size_t)threads : 1};
   for_rows(&j, reduced_height, fit_row);
   for_rows(&j, reduced_height, smooth_row);
   for_rows(&j, height, map_row);

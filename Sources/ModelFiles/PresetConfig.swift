@@ -46,6 +46,11 @@ public struct PresetConfig: Sendable, Equatable {
     taskRadius = try numbers("task_radius", in: 0...64)
     workSize = try number("work_size", in: 0...16384)
     taskWorkSize = try numbers("task_work_size", in: 0...16384)
+    for (key, sizes) in [
+      ("work_size", [workSize ?? 0]), ("task_work_size", Array(taskWorkSize.values)),
+    ] where sizes.contains(where: { (1..<64).contains($0) }) {
+      throw reader.error(key, expected: "64 to 16384 pixels, or 0 for the frames' own size")
+    }
     fusion = try number("fusion", in: 0...16)
     chunk = try number("chunk", in: 0...4096)
     lookahead = try number("lookahead", in: 0...4096)

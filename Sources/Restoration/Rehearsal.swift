@@ -12,11 +12,13 @@ public struct Rehearsal: Sendable, Equatable {
   public var sample: Duration
   /// A latent to its frame.
   public var decode: Duration
+  /// A frame to the size at which it is restored, and back; zero where that is its own.
+  public var carry = Duration.zero
   /// Frames in a group, and how many of them are emitted.
   public var groupSize, emitted: Int
 
   /// What a frame of a long stream takes.
-  public var perFrame: Duration { fuse + encode + invert + sample / emitted + decode }
+  public var perFrame: Duration { fuse + encode + invert + sample / emitted + decode + carry }
 }
 
 extension Restorer {

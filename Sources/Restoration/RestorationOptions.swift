@@ -41,8 +41,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  /// Set by itself it leaves ``fusion`` and ``fusionNoise`` as they were, which tasks differ in:
-  /// see ``init(_:task:)``.
+  /// Set by itself it leaves ``fusion``, ``fusionNoise``, ``radius`` and ``workSize`` as they were,
+  /// which tasks differ in: see ``init(_:task:)``.
   public var task: RestorationTask
   /// In place of the task's prompt.
   public var prompt: String?
@@ -105,7 +105,7 @@ public struct RestorationOptions: Sendable, Equatable {
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
     lookahead = values.lookahead
-    workSize = values.taskWorkSize[task] ?? values.workSize
+    workSize = task.enlargement == 1 ? values.taskWorkSize[task] ?? values.workSize : 0
     fusionNoise = task.fusionNoise
     inversionSteps = values.inversionSteps
     steps = values.steps
@@ -199,6 +199,11 @@ extension RestorationOptions {
       try check(
         "--work-size", workSize, in: 64...16384,
         note: "pixels along the longer side; or 0 for the frames' own size")
+      guard task.enlargement == 1 else {
+        throw OptionError(
+          "--work-size", workSize,
+          expected: "0 with --task \(task.rawValue), whose detail would be lost")
+      }
     }
     if method == .zeroShot { try validateZeroShot() }
   }

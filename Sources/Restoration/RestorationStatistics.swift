@@ -14,6 +14,10 @@ public struct RestorationStatistics: Sendable, Equatable {
   /// Of a latent to the restored frame.
   public internal(set) var decode = DurationHistogram()
 
+  /// To reduce a frame, and to carry over to it what was changed; of frames that are restored at
+  /// another size (``RestorationOptions/workSize``).
+  public internal(set) var carry = DurationHistogram()
+
   /// Nothing done yet.
   public init() {}
 }

@@ -79,18 +79,17 @@ public final class Restorer {
     )
   }
 
-  /// What a restorer would hold.
+  /// Plans a restorer, and lets it be.
   /// - Throws: what keeps it from being made; see ``init(model:options:width:height:device:limits:)``.
-  static func plan(
+  static func checkPlan(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits
-  ) throws -> MemoryEstimate {
+  ) throws {
     let (_, canvas) = try check(model, options, width: width, height: height)
-    let plan = try MemoryPlan(options, canvas, limits) { tiling in
+    _ = try MemoryPlan(options, canvas, limits) { tiling in
       try ModelNetworks(
         model, options: options, height: tiling.height, width: tiling.width, on: device)
     }
-    return plan.estimate
   }
 
   /// How far a restorer has come, for another that goes on with the frames that follow.

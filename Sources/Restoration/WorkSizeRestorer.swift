@@ -6,7 +6,7 @@ import ModelFiles
 /// or a smaller one, and then carries over to the frames what was changed there.
 ///
 /// What is wrong with the whole of a picture is seen in a small one as well, at the size that the
-/// networks were trained at, and costs no more however large the frames are.
+/// networks were trained at, and these take no longer however large the frames are.
 final class WorkSizeRestorer: FrameRestorer {
   private let model: ModelFolder
   private let device: any Device
@@ -22,11 +22,18 @@ final class WorkSizeRestorer: FrameRestorer {
   private struct Held {
     var frame: [Float] = []
     var reduced: [Float] = []
+    /// How long that took.
+    var reduction = Duration.zero
   }
 
   /// Oldest first.
   private var held: Deque<Held> = []
   private var free: [Held] = []
+  /// How long it took to reduce frames and to carry over to them.
+  private var carrying = DurationHistogram()
+  /// Options and limits of another size for which there was room, so that asking again takes no
+  /// planning.
+  private var planned: (options: RestorationOptions, limits: MemoryLimits)?
 
   /// - Throws: as ``Restorer/init(model:options:width:height:device:limits:)`` does.
   init(
@@ -42,7 +49,11 @@ final class WorkSizeRestorer: FrameRestorer {
   }
 
   var options: RestorationOptions { restorer.options }
-  var statistics: RestorationStatistics { restorer.statistics }
+  var statistics: RestorationStatistics {
+    var statistics = restorer.statistics
+    statistics.carry = carrying
+    return statistics
+  }
   var latency: Int? { restorer.latency }
 
   var memory: MemoryEstimate {
@@ -61,9 +72,11 @@ final class WorkSizeRestorer: FrameRestorer {
     // Copied: were the caller's memory shared, it would be copied whenever the caller writes there.
     next.frame.removeAll(keepingCapacity: true)
     next.frame.append(contentsOf: rgb)
-    transfer.reduce(rgb, into: &next.reduced)
-    held.append(next)
-    try restorer.push(next.reduced) { try give($0, emit) }
+    next.reduction = ContinuousClock().measure { transfer.reduce(rgb, into: &next.reduced) }
+    // The frame belongs to the queue alone: it is changed there, and would else be copied first.
+    let reduced = next.reduced
+    held.append(consume next)
+    try restorer.push(reduced) { try give($0, emit) }
   }
 
   func finish(emit: ([Float]) throws -> Void) throws {
@@ -74,7 +87,10 @@ final class WorkSizeRestorer: FrameRestorer {
   private func give(_ restored: [Float], _ emit: ([Float]) throws -> Void) throws {
     guard let transfer else { return try emit(restored) }
     var oldest = held.removeFirst()
-    transfer.carryOver(from: oldest.reduced, to: restored, into: &oldest.frame)
+    let duration = ContinuousClock().measure {
+      transfer.carryOver(from: oldest.reduced, to: restored, into: &oldest.frame)
+    }
+    carrying.add(oldest.reduction + duration)
     try emit(oldest.frame)
     free.append(oldest)
   }
@@ -88,10 +104,12 @@ final class WorkSizeRestorer: FrameRestorer {
       frame: Array(repeating: 0, count: width * height * 3),
       reduced: Array(repeating: 0, count: transfer.reducedCount))
     let target = blank.reduced
-    let clock = ContinuousClock()
-    rehearsal.encode += clock.measure { transfer.reduce(blank.frame, into: &blank.reduced) }
-    rehearsal.decode += clock.measure {
-      transfer.carryOver(from: blank.reduced, to: target, into: &blank.frame)
+    // The first round finds memory that is new to the process.
+    for _ in 0..<2 {
+      rehearsal.carry = ContinuousClock().measure {
+        transfer.reduce(blank.frame, into: &blank.reduced)
+        transfer.carryOver(from: blank.reduced, to: target, into: &blank.frame)
+      }
     }
     return rehearsal
   }
@@ -102,11 +120,15 @@ final class WorkSizeRestorer: FrameRestorer {
     let limits = rest(of: limits ?? self.limits, options)
     if fits(options) { return try restorer.check(options, limits: limits) }
     try options.validate(enlargementOf: self.options)
+    if let planned, planned == (options, limits) { return }
     let size = options.workingSize(width: width, height: height)
-    _ = try Restorer.plan(
+    // Weights in layouts that this size needs and the one in effect does not.
+    defer { device.discardUnusedWeights() }
+    try Restorer.checkPlan(
       model: model, options: options, width: size.width, height: size.height, device: device,
       limits: limits)
-    device.discardUnusedWeights()
+    planned = (options, limits)
+    onEvaluation?()
   }
 
   func change(
@@ -114,10 +136,13 @@ final class WorkSizeRestorer: FrameRestorer {
   ) throws -> (any Error)? {
     let limits = limits ?? self.limits
     if fits(options) {
-      let reason = try restorer.change(to: options, limits: rest(of: limits, options)) {
-        try give($0, emit)
-      }
-      if reason == nil { adopt(options, limits) }
+      try restorer.check(options, limits: rest(of: limits, options))
+      try finish(emit: emit)
+      let former = self.options
+      adopt(options)
+      let reason = try restorer.change(
+        to: options, limits: rest(of: limits, options), emit: emit)
+      if reason == nil { self.limits = limits } else { adopt(former) }
       return reason
     }
     // Whether there is room is found when it is tried: planning it beforehand takes as long again.
@@ -148,23 +173,25 @@ final class WorkSizeRestorer: FrameRestorer {
     // What is held would else be there beside what takes its place.
     restorer = nil
     transfer = nil
-    free = []
+    planned = nil
     device.releaseWorkspace()
     let size = options.workingSize(width: width, height: height)
     restorer = try Restorer(
       model: model, options: options, width: size.width, height: size.height, device: device,
       limits: rest(of: limits, options))
     if let progress { restorer.goOn(from: progress) }
-    adopt(options, limits)
+    self.limits = limits
+    adopt(options)
+    onEvaluation?()
   }
 
   /// Has what is restored by these options carried over, or not.
   /// - Precondition: no frame is held.
-  private func adopt(_ options: RestorationOptions, _ limits: MemoryLimits) {
-    self.limits = limits
+  private func adopt(_ options: RestorationOptions) {
+    // As many as the former options wanted.
+    free = []
     if options.workSize == 0 {
       transfer = nil
-      free = []
     } else if transfer == nil {
       let size = options.workingSize(width: width, height: height)
       transfer = device.makeGuidedTransfer(

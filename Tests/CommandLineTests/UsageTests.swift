@@ -155,7 +155,8 @@ struct UsageTests {
         #expect(try settings.options(for: settings.openModel()).workSize == expected, "\(words)")
       }
     }
-    #expect(throws: Failure.self) { try settings(["--work-size", "8"]) }
+    let error = #expect(throws: Failure.self) { try settings(["--work-size", "8"]) }
+    #expect(error?.description.contains("--work-size 8") == true)
   }
 
   @Test("takes the radius that the preset says for the task, and refuses tasks that there are not")

@@ -53,6 +53,8 @@ struct PresetsTests {
       (#"{"live": {"task_radius": {"derain": 65}}}"#, "derain"),
       (#"{"live": {"task_work_size": 400}}"#, "task_work_size"),
       (#"{"live": {"task_work_size": {"dehaze": -1}}}"#, "dehaze"),
+      (#"{"live": {"task_work_size": {"dehaze": 63}}}"#, "task_work_size"),
+      (#"{"live": {"work_size": 1}}"#, "work_size"),
       (#"{"live": {"guidance": 3}}"#, "guidance"),
       (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
     ])

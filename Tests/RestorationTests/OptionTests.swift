@@ -42,7 +42,7 @@ import Testing
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
       #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
       #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
-      #expect(options.workSize == (task == .dehaze ? 300 : 500), "\(task)")
+      #expect(options.workSize == (task == .dehaze ? 300 : task == .superres ? 0 : 500), "\(task)")
     }
     #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)
   }
@@ -79,6 +79,10 @@ import Testing
       OptionCase("--work-size") { $0.workSize = 63 },
       OptionCase("--work-size") { $0.workSize = 16385 },
       OptionCase("--work-size") { $0.workSize = -1 },
+      OptionCase("--work-size") {
+        $0.workSize = 400
+        $0.task = .superres
+      },
       OptionCase("--fusion-noise") { $0.fusionNoise = .nan },
       OptionCase("--chunk") { $0.chunk = -1 }, OptionCase("--lookahead") { $0.lookahead = -2 },
       OptionCase("--inversion-steps") { $0.inversionSteps = -1 },

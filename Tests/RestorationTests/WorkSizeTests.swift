@@ -84,7 +84,34 @@ struct WorkSizeTests {
     #expect(try restored(frames, by: restorer) == expected)
     // Again, with what the first clip has left.
     #expect(try restored(frames, by: restorer) == expected)
-    #expect(restorer.statistics.framesOut == 14)
+    #expect(restorer.statistics.framesOut == 14 && restorer.statistics.carry.count == 14)
+  }
+
+  @Test("Works with fusion, a part of the change, coarse colours and cuts as without")
+  func withOthers() throws {
+    let scenes = [UInt64(1), 2].map { seed in
+      (0..<6).map {
+        Scene(seed: seed).frame(Canvas(height: 66, width: 96, multiple: 1), movedBy: Float($0))
+      }
+    }
+    let options = options {
+      $0.fusion = 2
+      $0.sceneCut = .auto
+      $0.colorFix = .wavelet
+    }
+    let restorer = try makeRestorer(options)
+    let both = try restored(scenes.flatMap { $0 }, by: restorer)
+    #expect(restorer.statistics.sceneCuts == 1)
+    #expect(try both == scenes.flatMap { try restored($0, by: makeRestorer(options)) })
+    // Half of the change here is half of the change there.
+    let frames = frames(4)
+    let whole = try restored(frames, by: makeRestorer(self.options()))
+    let half = try restored(frames, by: makeRestorer(self.options { $0.amount = 0.5 }))
+    for (frame, (whole, half)) in zip(frames, zip(whole, half)) {
+      for index in frame.indices {
+        #expect(abs((frame[index] + whole[index]) / 2 - half[index]) < 0.05)
+      }
+    }
   }
 
   @Test("Small frames are carried over, too, and without a work size none")
@@ -102,7 +129,7 @@ struct WorkSizeTests {
   func change() throws {
     let clips = [frames(5), frames(4, seed: 9)]
     // Noise by the frame's number tells whether the count goes on.
-    let courses = [0, 64, 96, 64, 0].map { workSize in
+    let courses = [0, 64, 96, 64, 0, 96, 0].map { workSize in
       options(workSize: workSize) {
         $0.task = workSize == 0 ? .denoise : .dehaze
         $0.start = .noise
@@ -149,6 +176,8 @@ struct WorkSizeTests {
     #expect(
       try result
         == restored(Array(frames[..<2]), by: small) + restored(Array(frames[2...]), by: small))
+    // Weights that were planned in vain are not counted.
+    try restorer.check(options(), limits: nil)
     for change in [options(workSize: 0) { $0.task = .superres }, options(workSize: 8)] {
       #expect(throws: OptionError.self) { try restorer.check(change, limits: nil) }
       #expect(throws: OptionError.self) {
@@ -172,7 +201,14 @@ struct WorkSizeTests {
     }
     let whole = try makeRestorer(options { $0.chunk = 0 })
     #expect(whole.memory.furtherFrame > (Self.width * Self.height + 64 * 44) * 3 * 4)
-    #expect(try restorer.rehearse().perFrame > .zero)
-    try restorer.warmUp()
+    let (rehearsal, plain) = try (
+      restorer.rehearse(), makeRestorer(options(workSize: 0)).rehearse()
+    )
+    #expect(rehearsal.carry > .zero && plain.carry == .zero)
+    #expect(rehearsal.perFrame > rehearsal.carry)
+    // Another number of frames at the same size.
+    let few = options { $0.chunk = 1 }
+    #expect(try restorer.change(to: few, limits: nil) { _ in } == nil)
+    #expect(try restorer.memory == makeRestorer(few).memory)
   }
 }

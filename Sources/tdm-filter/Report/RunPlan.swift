@@ -127,6 +127,7 @@ struct RunPlan {
     func text(_ duration: Duration) -> String {
       (duration / .milliseconds(1)).formatted(decimals: 1) + " ms"
     }
+    let carried = rehearsal.carry == .zero ? "" : ", carry \(text(rehearsal.carry))"
     let speed = 1 / max(rehearsal.perFrame / .seconds(1), 1e-6)
     let relative = rate.map {
       ", \((speed / $0.value).formatted(decimals: 2)) times the stream's rate"
@@ -138,7 +139,7 @@ struct RunPlan {
     return
       "about \(pace) "
       + "(measured here on blank frames: fuse \(text(rehearsal.fuse)), encode \(text(rehearsal.encode)), invert \(text(rehearsal.invert)), sample "
-      + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode)))"
+      + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode))\(carried))"
   }
 
   private static func duration(_ rehearsal: Rehearsal, _ frameCount: Int?) -> String {

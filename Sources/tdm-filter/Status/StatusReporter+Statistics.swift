@@ -14,7 +14,7 @@ extension StatusReporter {
       "stages",
       .object([
         "fuse": stages.fuse.json, "encode": stages.encode.json, "invert": stages.invert.json,
-        "sample": stages.sample.json, "decode": stages.decode.json,
+        "sample": stages.sample.json, "decode": stages.decode.json, "carry": stages.carry.json,
       ]))
     reply.add("peak_resident_bytes", .integer(Self.peakResidentBytes))
     reply.add("lost_events", .integer(lostEventCount))
