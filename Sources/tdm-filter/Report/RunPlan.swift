@@ -105,13 +105,13 @@ struct RunPlan {
     let size = stream.outputFormat.size
     let working = stream.options.workingSize(width: size.width, height: size.height)
     let picture = "\(working.width)x\(working.height)"
-    let reduced = picture == "\(size)" ? "" : "reduced to \(picture), "
+    let whole = picture == "\(size)" ? picture : "reduced to \(picture)"
     let memory = stream.memory.restorer
     let tile = "\(memory.tileWidth)x\(memory.tileHeight)"
     if memory.tileCount > 1 {
-      return "\(reduced)\(memory.tileCount) tiles of \(tile), which overlap"
+      return "\(whole), in \(memory.tileCount) tiles of \(tile), which overlap"
     }
-    return reduced + (tile == picture ? tile : "\(picture), padded to \(tile)")
+    return tile == picture ? whole : "\(whole), padded to \(tile)"
   }
 
   private static func latency(_ frames: Int?, _ rate: Ratio?) -> String {
