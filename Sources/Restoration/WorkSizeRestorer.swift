@@ -173,6 +173,7 @@ final class WorkSizeRestorer: FrameRestorer {
     // What is held would else be there beside what takes its place.
     restorer = nil
     transfer = nil
+    free = []
     planned = nil
     device.releaseWorkspace()
     let size = options.workingSize(width: width, height: height)
