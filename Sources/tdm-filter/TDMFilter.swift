@@ -151,7 +151,10 @@ extension TDMFilter {
   private static var discussion: String {
     let presets = Preset.allCases.map { preset in
       let own = try? preset.values(for: ModelFolder.embedded())
-      return "  " + (preset.rawValue + ":").padded(to: 10) + (own ?? preset.values).summary
+      // What does not fit into a line goes on below its beginning.
+      let values = (own ?? preset.values).summary
+        .split(separator: " --work-size").joined(separator: "\n            --work-size")
+      return "  " + (preset.rawValue + ":").padded(to: 10) + values
     }
     return """
       ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
