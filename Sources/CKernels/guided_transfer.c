@@ -88,7 +88,18 @@ TDM_INLINE size_t high(size_t place, size_t count) {
   return place + REACH < count ? place + REACH : count - 1;
 }
 
-/// The gain and the sums of the windows of a row, each for itself.
+/// The mean of `count` values over the window about a place of a row, from the sums of `rows` rows.
+TDM_INLINE void
+window_mean(float *mean, const float *sums, size_t count, size_t place, size_t width, size_t rows) {
+  size_t left = low(place), right = high(place, width);
+  float share = 1 / (float)(rows * (right - left + 1));
+  for (size_t k = 0; k < count; k++) mean[k] = 0;
+  for (size_t i = left; i <= right; i++)
+    for (size_t k = 0; k < count; k++) mean[k] += sums[count * i + k];
+  for (size_t k = 0; k < count; k++) mean[k] *= share;
+}
+
+/// The gain and what is added that fit the windows of a row best, each for itself.
 TDM_INLINE void fit_row_body(const job *j, size_t row, float *sums) {
   size_t width = j->reduced_width, first = low(row), last = high(row, j->reduced_height);
   memset(sums, 0, SUMS * width * sizeof(float));
@@ -109,12 +120,8 @@ TDM_INLINE void fit_row_body(const job *j, size_t row, float *sums) {
     }
   }
   for (size_t x = 0; x < width; x++) {
-    float mean[SUMS] = {0};
-    size_t left = low(x), right = high(x, width);
-    for (size_t i = left; i <= right; i++)
-      for (size_t k = 0; k < SUMS; k++) mean[k] += sums[SUMS * i + k];
-    float share = 1 / (float)((last - first + 1) * (right - left + 1));
-    for (size_t k = 0; k < SUMS; k++) mean[k] *= share;
+    float mean[SUMS];
+    window_mean(mean, sums, SUMS, x, width, last - first + 1);
     float variance = mean[6], covariance = mean[7];
     for (size_t c = 0; c < 3; c++) {
       variance -= mean[c] * mean[c];
@@ -137,14 +144,8 @@ TDM_INLINE void smooth_row_body(const job *j, size_t row, float *sums) {
     const float *map = j->map + MAP * y * width;
     for (size_t i = 0; i < MAP * width; i++) sums[i] += map[i];
   }
-  for (size_t x = 0; x < width; x++) {
-    float mean[MAP] = {0};
-    size_t left = low(x), right = high(x, width);
-    for (size_t i = left; i <= right; i++)
-      for (size_t k = 0; k < MAP; k++) mean[k] += sums[MAP * i + k];
-    float share = 1 / (float)((last - first + 1) * (right - left + 1));
-    for (size_t k = 0; k < MAP; k++) j->next[MAP * (row * width + x) + k] = mean[k] * share;
-  }
+  for (size_t x = 0; x < width; x++)
+    window_mean(j->next + MAP * (row * width + x), sums, MAP, x, width, last - first + 1);
 }
 TDM_DISPATCH(smooth_row, (const job *j, size_t row, float *scratch), (j, row, scratch))
 
