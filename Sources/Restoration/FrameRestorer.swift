@@ -41,9 +41,18 @@ public protocol FrameRestorer: AnyObject {
 
 extension RestorationOptions {
   /// Loads a model and makes everything ready for frames of one size.
-  /// - Throws: as ``Restorer/init(model:options:width:height:device:limits:)`` does.
+  /// - Parameters:
+  ///   - model: for a task that enlarges, the `ModelFolder.enlarging()` one.
+  ///   - width: of the frames that are pushed, in pixels, 1 or more: of the source times the task's
+  ///     ``RestorationTask/enlargement``.
+  ///   - height: likewise.
+  ///   - limits: of memory; pictures that do not fit are restored in tiles.
+  /// - Throws: ``OptionError`` where an option is out of its range or does not suit the model;
+  ///   `ModelError` where the model is missing or unfit; `KernelError` where the device cannot run
+  ///   it; ``InsufficientMemory`` where not even tiles fit.
   public func makeRestorer(
-    model: ModelFolder, width: Int, height: Int, device: any Device, limits: MemoryLimits
+    model: ModelFolder, width: Int, height: Int, device: any Device,
+    limits: MemoryLimits = MemoryLimits()
   ) throws -> any FrameRestorer {
     switch method {
     case .tdm:

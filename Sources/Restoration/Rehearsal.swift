@@ -25,7 +25,7 @@ extension Restorer {
   /// Has every network run once on a blank frame, so that the first frame finds its memory there
   /// and everything computed that depends on prompts only. No result depends on it.
   /// - Precondition: no frame is held.
-  public func warmUp() throws {
+  func warmUp() throws {
     try fuseBlankFrames()
     try onBlankFrames(1) { blank in
       try take(blank[0])
@@ -41,7 +41,7 @@ extension Restorer {
   ///
   /// With a chunk of 0 (the whole clip) a group of one frame stands for the clip's.
   /// - Precondition: no frame is held.
-  public func rehearse() throws -> Rehearsal {
+  func rehearse() throws -> Rehearsal {
     let clock = ContinuousClock()
     var rehearsal = Rehearsal(
       fuse: .zero, encode: .zero, invert: .zero, sample: .zero, decode: .zero,

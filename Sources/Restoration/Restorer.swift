@@ -17,13 +17,13 @@ import TensorCore
 /// One thread at a time, the device's.
 ///
 /// Reference: TDM (arXiv 2501.02269), section 3.
-public final class Restorer {
-  public var options: RestorationOptions { course.options }
+final class Restorer {
+  var options: RestorationOptions { course.options }
   /// Of a frame, in pixels, in and out.
-  public let width, height: Int
+  let width, height: Int
   /// Said before the first frame; see ``MemoryEstimate``.
-  public var memory: MemoryEstimate { course.memory }
-  public private(set) var statistics = RestorationStatistics()
+  var memory: MemoryEstimate { course.memory }
+  private(set) var statistics = RestorationStatistics()
 
   let networks: any PipelineNetworks
   let tiling: Tiling
@@ -37,7 +37,7 @@ public final class Restorer {
   /// The network's output in inversion.
   let output: any DeviceTensor
   /// The number of the first frame since the last cut.
-  private var scene = 0
+  private(set) var scene = 0
   private var arrived = 0
   /// What enters and leaves the networks, on the device and here.
   let picture: any DeviceTensor
@@ -46,16 +46,9 @@ public final class Restorer {
   /// Restored frames, of which tiles may be missing yet.
   private var restored: [[Float]] = []
 
-  /// Loads a model and makes everything ready for frames of one size.
-  /// - Parameters:
-  ///   - width: of the frames that are pushed, in pixels, 1 or more: of the source times the task's
-  ///     ``RestorationTask/enlargement``.
-  ///   - height: likewise.
-  ///   - limits: of memory; pictures that do not fit are restored in tiles.
-  /// - Throws: ``OptionError`` where an option is out of its range or does not suit the model;
-  ///   `ModelError` where the model is missing or unfit; `KernelError` where the device cannot run
-  ///   it; ``InsufficientMemory`` where not even tiles fit.
-  public convenience init(
+  /// Loads a model and makes everything ready for frames of one size, whatever work size the
+  /// options give: see ``RestorationOptions/makeRestorer(model:width:height:device:limits:)``.
+  convenience init(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits = MemoryLimits()
   ) throws {
@@ -80,7 +73,7 @@ public final class Restorer {
   }
 
   /// Plans a restorer, and lets it be.
-  /// - Throws: what keeps it from being made; see ``init(model:options:width:height:device:limits:)``.
+  /// - Throws: what keeps it from being made.
   static func checkPlan(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits
@@ -138,14 +131,14 @@ public final class Restorer {
   }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.
-  public var latency: Int? { options.latency }
+  var latency: Int? { options.latency }
 
   /// Frames that have arrived and not yet left.
-  public var heldFrameCount: Int { queue.frames.count + (course.fusion?.heldCount ?? 0) }
+  var heldFrameCount: Int { queue.frames.count + (course.fusion?.heldCount ?? 0) }
 
   /// Called after each evaluation of a network, by the thread that pushes: a sign of life while a
   /// group is sampled.
-  public var onEvaluation: (() -> Void)? {
+  var onEvaluation: (() -> Void)? {
     get { networks.onEvaluation }
     set { networks.onEvaluation = newValue }
   }
@@ -155,7 +148,7 @@ public final class Restorer {
   ///   - rgb: [height, width, 3], 0...255.
   ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor
   ///     clamped. An error ends the restoration.
-  public func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
+  func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
     precondition(
       rgb.count == tiling.canvas.frameCount, "\(rgb.count) values for \(width)x\(height)")
     if course.sceneCuts?.isCut(before: rgb) == true {
@@ -190,7 +183,7 @@ public final class Restorer {
 
   /// Gives the frames that are left. What is pushed afterwards belongs to another clip, which reads
   /// nothing of this one.
-  public func finish(emit: ([Float]) throws -> Void) throws {
+  func finish(emit: ([Float]) throws -> Void) throws {
     try closeScene(emit)
     course.sceneCuts?.forget()
   }
@@ -212,7 +205,7 @@ public final class Restorer {
   /// Whether the options could be changed to these.
   /// - Throws: ``OptionError`` where one is out of its range, does not suit the model, or is of
   ///   those that the networks were planned for; ``InsufficientMemory``.
-  public func check(_ options: RestorationOptions, limits: MemoryLimits? = nil) throws {
+  func check(_ options: RestorationOptions, limits: MemoryLimits? = nil) throws {
     _ = try estimate(options, limits)
   }
 
@@ -224,7 +217,7 @@ public final class Restorer {
   /// - Returns: nil, or why there was no room for them after all; then the former ones stay.
   /// - Throws: as ``check(_:limits:)`` does, with nothing changed; everything else ends the
   ///   restoration.
-  public func change(
+  func change(
     to options: RestorationOptions, limits: MemoryLimits? = nil, emit: ([Float]) throws -> Void
   ) throws -> (any Error)? {
     let memory = try estimate(options, limits)

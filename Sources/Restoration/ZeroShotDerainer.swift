@@ -13,10 +13,10 @@ import TensorCore
 /// One thread at a time, the device's.
 ///
 /// Reference: Varanka et al. 2026 (arXiv 2511.18537); segments for longer streams are ours.
-public final class ZeroShotDerainer: FrameRestorer {
-  public private(set) var options: RestorationOptions
-  public let memory: MemoryEstimate
-  public private(set) var statistics = RestorationStatistics()
+final class ZeroShotDerainer: FrameRestorer {
+  private(set) var options: RestorationOptions
+  let memory: MemoryEstimate
+  private(set) var statistics = RestorationStatistics()
 
   private let networks: VideoModelNetworks
   private let device: any Device
@@ -40,7 +40,7 @@ public final class ZeroShotDerainer: FrameRestorer {
   ///   - limits: of memory.
   /// - Throws: ``OptionError`` where an option is out of its range; `ModelError` where the model is
   ///   missing or unfit; `KernelError` where the device cannot run it; ``InsufficientMemory``.
-  public init(
+  init(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits = MemoryLimits()
   ) throws {
@@ -88,14 +88,14 @@ public final class ZeroShotDerainer: FrameRestorer {
     try networks.readPrompts(model, negative: options.negativePrompt)
   }
 
-  public var latency: Int? { options.latency }
+  var latency: Int? { options.latency }
 
-  public var onEvaluation: (() -> Void)? {
+  var onEvaluation: (() -> Void)? {
     get { networks.onEvaluation }
     set { networks.onEvaluation = newValue }
   }
 
-  public func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
+  func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
     precondition(rgb.count == tiling.canvas.frameCount)
     inputs.append(rgb)
     statistics.framesIn += 1
@@ -103,7 +103,7 @@ public final class ZeroShotDerainer: FrameRestorer {
     if inputs.count > blending.length { try restore(isLast: false, emit) }
   }
 
-  public func finish(emit: ([Float]) throws -> Void) throws {
+  func finish(emit: ([Float]) throws -> Void) throws {
     if !inputs.isEmpty { try restore(isLast: true, emit) }
     segmentNumber = 0
   }
@@ -195,11 +195,11 @@ public final class ZeroShotDerainer: FrameRestorer {
 
   /// Nothing: a segment takes so long that it finds everything ready, and broken weights are told
   /// after its first evaluation.
-  public func warmUp() {}
+  func warmUp() {}
 
   /// Evaluates the networks on clips of one and two latent frames, and works out from these what a
   /// segment takes: layers grow with the number of tokens, attention with its square.
-  public func rehearse() throws -> Rehearsal {
+  func rehearse() throws -> Rehearsal {
     func evaluate(frames: Int) throws -> (tokens: Int, seconds: Double) {
       let shape = networks.latentShape(frames: frames)
       let (x, output) = (
@@ -236,7 +236,7 @@ public final class ZeroShotDerainer: FrameRestorer {
 
   // MARK: Other options
 
-  public func check(_ options: RestorationOptions, limits: MemoryLimits?) throws {
+  func check(_ options: RestorationOptions, limits: MemoryLimits?) throws {
     try options.validate()
     var same = options
     same.guidance = self.options.guidance
@@ -248,7 +248,7 @@ public final class ZeroShotDerainer: FrameRestorer {
     }
   }
 
-  public func change(
+  func change(
     to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
   ) throws -> (any Error)? {
     try check(options, limits: limits)

@@ -17,8 +17,8 @@ struct Embedding {
     // smeared by that.
     let options = RestorationOptions(try Preset.balanced.values(for: model), task: .denoise)
     let device = try CPUDevice(precision: CPUDevice.favoursBF16 ? .bf16 : .f32)
-    let restorer = try Restorer(
-      model: model, options: options, width: width, height: height, device: device)
+    let restorer = try options.makeRestorer(
+      model: model, width: width, height: height, device: device)
 
     var generator = SystemRandomNumberGenerator()
     var clean: [[Float]] = []
