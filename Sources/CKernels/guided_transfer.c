@@ -7,18 +7,28 @@ enum {
   SUMS = 8,
   // The gain, and what is added to each colour.
   MAP = 4,
+  // Floats kept for each pixel of the reduced picture: its window's map, the map averaged over
+  // windows and frames, the guide's mean in its window, the mean that goes with the averaged map.
+  KEPT = MAP + MAP + 3 + 3,
 };
 
 // Squared levels, summed over the colours: of less contrast than this nothing is learned, and the
 // gain stays 1.
 static const float least_variance = 12;
 
+// How much of a map the frames before have, where they look alike: nine tenths, or ten frames.
+static const float former_share = 0.9f;
+// Squared levels, summed over the colours: by how much means may differ that look alike.
+static const float likeness = 1600;
+
 typedef struct {
   float *out;
   const float *in, *guide, *target;
   size_t width, height;                  // of the picture
   size_t reduced_width, reduced_height;
-  float *map, *next;                     // [reduced_height, reduced_width, MAP]
+  float *map, *average;                  // [reduced_height, reduced_width, MAP]
+  float *mean, *average_mean;            // [reduced_height, reduced_width, 3]
+  int goes_on;                           // the averages are those of the frames before
   float *lines;                          // one for each thread, to work in
   size_t line_count, threads;
 } job;
@@ -32,7 +42,7 @@ static size_t line_count(size_t width, size_t reduced_width) {
 
 size_t tdm_guided_transfer_scratch_count(
     size_t width, size_t reduced_width, size_t reduced_height, int threads) {
-  return 2 * MAP * reduced_width * reduced_height
+  return KEPT * reduced_width * reduced_height
       + line_count(width, reduced_width) * (size_t)(threads > 1 ? threads : 1);
 }
 
@@ -132,11 +142,22 @@ TDM_INLINE void fit_row_body(const job *j, size_t row, float *sums) {
     map[0] = gain;
     for (size_t c = 0; c < 3; c++)
       map[1 + c] = mean[3 + c] + 127.5f - gain * (mean[c] + 127.5f);
+    memcpy(j->mean + 3 * (row * width + x), mean, 3 * sizeof(float));
   }
 }
 TDM_DISPATCH(fit_row, (const job *j, size_t row, float *scratch), (j, row, scratch))
 
-/// The mean of the maps of all windows that a pixel lies in.
+/// Replaces the values of before, but for a share of them. Without one they may be anything.
+TDM_INLINE void replace(float *former, const float *values, size_t count, float share) {
+  if (share == 0)
+    memcpy(former, values, count * sizeof(float));
+  else
+    for (size_t k = 0; k < count; k++) former[k] = values[k] + share * (former[k] - values[k]);
+}
+
+/// The mean of the maps of all windows that a pixel lies in, and of those of the frames before as
+/// far as its window looked as it does: what hides a scene stands still, or nearly, and what is
+/// found of it in one frame and not in the next would flicker.
 TDM_INLINE void smooth_row_body(const job *j, size_t row, float *sums) {
   size_t width = j->reduced_width, first = low(row), last = high(row, j->reduced_height);
   memset(sums, 0, MAP * width * sizeof(float));
@@ -144,8 +165,22 @@ TDM_INLINE void smooth_row_body(const job *j, size_t row, float *sums) {
     const float *map = j->map + MAP * y * width;
     for (size_t i = 0; i < MAP * width; i++) sums[i] += map[i];
   }
-  for (size_t x = 0; x < width; x++)
-    window_mean(j->next + MAP * (row * width + x), sums, MAP, x, width, last - first + 1);
+  for (size_t x = 0; x < width; x++) {
+    float map[MAP], share = 0;
+    window_mean(map, sums, MAP, x, width, last - first + 1);
+    size_t place = row * width + x;
+    const float *mean = j->mean + 3 * place;
+    float *average_mean = j->average_mean + 3 * place;
+    if (j->goes_on) {
+      float square = 0;
+      for (size_t c = 0; c < 3; c++)
+        square += (mean[c] - average_mean[c]) * (mean[c] - average_mean[c]);
+      float alike = likeness / (likeness + square);
+      share = former_share * alike * alike;
+    }
+    replace(j->average + MAP * place, map, MAP, share);
+    replace(average_mean, mean, 3, share);
+  }
 }
 TDM_DISPATCH(smooth_row, (const job *j, size_t row, float *scratch), (j, row, scratch))
 
@@ -169,8 +204,8 @@ TDM_INLINE place place_of(size_t index, size_t count, size_t reduced_count) {
 TDM_INLINE void map_row_body(const job *j, size_t row, float *line) {
   size_t width = j->reduced_width;
   place down = place_of(row, j->height, j->reduced_height);
-  const float *above = j->next + MAP * down.before * width;
-  const float *below = j->next + MAP * down.behind * width;
+  const float *above = j->average + MAP * down.before * width;
+  const float *below = j->average + MAP * down.behind * width;
   for (size_t i = 0; i < MAP * width; i++) line[i] = above[i] + down.share * (below[i] - above[i]);
   float *out = j->out + 3 * row * j->width;
   for (size_t x = 0; x < j->width; x++) {
@@ -213,13 +248,18 @@ void tdm_area_reduction(
 
 void tdm_guided_transfer(
     float *picture, size_t width, size_t height, const float *guide, const float *target,
-    size_t reduced_width, size_t reduced_height, float *scratch, int threads) {
-  size_t count = MAP * reduced_width * reduced_height;
+    size_t reduced_width, size_t reduced_height, int goes_on, float *scratch, int threads) {
+  size_t count = reduced_width * reduced_height;
   job j = {
       .out = picture, .guide = guide, .target = target, .width = width, .height = height,
-      .reduced_width = reduced_width, .reduced_height = reduced_height, .map = scratch,
-      .next = scratch + count, .lines = scratch + 2 * count,
-      .line_count = line_count(width, reduced_width), .threads = threads > 1 ? (size_t)threads : 1};
+      .reduced_width = reduced_width, .reduced_height = reduced_height, .goes_on = goes_on,
+      .lines = scratch, .line_count = line_count(width, reduced_width),
+      .threads = threads > 1 ? (size_t)threads : 1};
+  // Behind the lines, which a reduction works in, too.
+  j.map = scratch + j.threads * j.line_count;
+  j.average = j.map + MAP * count;
+  j.mean = j.average + MAP * count;
+  j.average_mean = j.mean + 3 * count;
   for_rows(&j, reduced_height, fit_row);
   for_rows(&j, reduced_height, smooth_row);
   for_rows(&j, height, map_row);

@@ -17,6 +17,8 @@ final class WorkSizeRestorer: FrameRestorer {
   private var restorer: Restorer!
   /// Nil where frames are what the networks make of them.
   private var transfer: (any GuidedTransfer)?
+  /// The scene of the frames that were carried over to: ``Restorer/scene``.
+  private var scene = 0
 
   /// A frame that came, and what the restorer got of it.
   private struct Held {
@@ -35,7 +37,7 @@ final class WorkSizeRestorer: FrameRestorer {
   /// planning.
   private var planned: (options: RestorationOptions, limits: MemoryLimits)?
 
-  /// - Throws: as ``Restorer/init(model:options:width:height:device:limits:)`` does.
+  /// - Throws: as ``RestorationOptions/makeRestorer(model:width:height:device:limits:)`` does.
   init(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits
@@ -87,6 +89,10 @@ final class WorkSizeRestorer: FrameRestorer {
   private func give(_ restored: [Float], _ emit: ([Float]) throws -> Void) throws {
     guard let transfer else { return try emit(restored) }
     var oldest = held.removeFirst()
+    if restorer.scene != scene {
+      scene = restorer.scene
+      transfer.forget()
+    }
     let duration = ContinuousClock().measure {
       transfer.carryOver(from: oldest.reduced, to: restored, into: &oldest.frame)
     }
@@ -111,6 +117,7 @@ final class WorkSizeRestorer: FrameRestorer {
         transfer.carryOver(from: blank.reduced, to: target, into: &blank.frame)
       }
     }
+    transfer.forget()
     return rehearsal
   }
 

@@ -45,8 +45,15 @@ struct CGuidedTransferTests {
     }
   }
 
+  /// Averages over the frames so far, by place: of the map, and of the guide's mean.
+  private struct Former {
+    var maps: [[Double]] = []
+    var means: [[Double]] = []
+  }
+
   private func transferred(
-    _ x: [Float], _ size: (Int, Int), guide: [Float], target: [Float], _ small: (Int, Int)
+    _ x: [Float], _ size: (Int, Int), guide: [Float], target: [Float], _ small: (Int, Int),
+    after former: inout Former
   ) -> [Double] {
     func windows(_ body: (_ pixels: [Int]) -> [Double]) -> [[Double]] {
       (0..<small.0 * small.1).map { place in
@@ -73,9 +80,26 @@ struct CGuidedTransferTests {
       let gain = (covariance + 12) / (variance + 12)
       return [gain] + means.map { $0.1 - gain * $0.0 }
     }
-    let smooth = windows { pixels in
+    var smooth = windows { pixels in
       (0..<4).map { k in pixels.reduce(0) { $0 + maps[$1][k] } / Double(pixels.count) }
     }
+    var means = windows { pixels in
+      (0..<3).map { c in
+        pixels.reduce(0) { $0 + Double(guide[3 * $1 + c]) } / Double(pixels.count)
+      }
+    }
+    for place in smooth.indices where !former.maps.isEmpty {
+      let distance = zip(means[place], former.means[place]).reduce(0) {
+        $0 + ($1.0 - $1.1) * ($1.0 - $1.1)
+      }
+      let share = 0.9 * (1600 / (1600 + distance)) * (1600 / (1600 + distance))
+      func averaged(_ own: [Double], _ former: [Double]) -> [Double] {
+        zip(own, former).map { (1 - share) * $0 + share * $1 }
+      }
+      smooth[place] = averaged(smooth[place], former.maps[place])
+      means[place] = averaged(means[place], former.means[place])
+    }
+    former = Former(maps: smooth, means: means)
     func place(_ index: Int, _ count: Int, _ smallCount: Int) -> (Int, Int, Double) {
       let at = max(0, (Double(index) + 0.5) * Double(smallCount) / Double(count) - 0.5)
       let before = min(Int(at), smallCount - 1)
@@ -97,33 +121,44 @@ struct CGuidedTransferTests {
   @Test(
     "equals the definition by every instruction set and any number of threads", arguments: sizes)
   func definition(height: Int, width: Int, smallHeight: Int, smallWidth: Int) {
-    let x = picture(height, width, seed: 1)
-    let expectedGuide = reduced(x, (height, width), to: (smallHeight, smallWidth))
+    let (size, small) = ((height, width), (smallHeight, smallWidth))
     var noise = Noise(5)
-    let target = expectedGuide.map { 1.4 * $0 - 50 + 6 * noise.normal() }
-    let expected = transferred(
-      x, (height, width), guide: expectedGuide, target: target, (smallHeight, smallWidth))
+    var former = Former()
+    // The third frame is brighter, and little of the first two is left in it.
+    let frames = (0..<3).map { number in
+      let x = picture(height, width, seed: UInt64(number)).map { $0 + (number == 2 ? 40 : 0) }
+      let guide = reduced(x, size, to: small)
+      let target = guide.map { (1.4 - 0.2 * Float(number)) * $0 - 50 + 6 * noise.normal() }
+      let expected = transferred(
+        x, size, guide: guide, target: target, small, after: &former)
+      return (x: x, guide: guide, target: target, expected: expected)
+    }
     withEachInstructionSet { isa in
       var found: [[Float]] = []
       for threads: Int32 in [1, 2, 3] {
         let scratch = Guarded(
           TDM_F32,
           count: tdm_guided_transfer_scratch_count(width, smallWidth, smallHeight, threads))
-        let (frame, goal) = (Guarded(TDM_F32, x), Guarded(TDM_F32, target))
-        let guide = Guarded(TDM_F32, count: target.count)
-        tdm_area_reduction(
-          floats(guide), smallWidth, smallHeight, floats(frame), width, height, floats(scratch),
-          threads)
-        #expect(
-          zip(guide.values(TDM_F32), expectedGuide).allSatisfy { abs($0 - $1) < 1e-3 }, "set \(isa)"
-        )
-        tdm_guided_transfer(
-          floats(frame), width, height, floats(guide), floats(goal), smallWidth, smallHeight,
-          floats(scratch), threads)
-        let areIntact = [scratch, frame, goal, guide].allSatisfy(\.isIntact)
-        #expect(areIntact, "set \(isa)")
-        found.append(frame.values(TDM_F32))
+        var all: [Float] = []
+        for (number, frame) in frames.enumerated() {
+          let (picture, goal) = (Guarded(TDM_F32, frame.x), Guarded(TDM_F32, frame.target))
+          let guide = Guarded(TDM_F32, count: frame.target.count)
+          tdm_area_reduction(
+            floats(guide), smallWidth, smallHeight, floats(picture), width, height,
+            floats(scratch), threads)
+          #expect(
+            zip(guide.values(TDM_F32), frame.guide).allSatisfy { abs($0 - $1) < 1e-3 },
+            "set \(isa)")
+          tdm_guided_transfer(
+            floats(picture), width, height, floats(guide), floats(goal), smallWidth, smallHeight,
+            number == 0 ? 0 : 1, floats(scratch), threads)
+          let areIntact = [scratch, picture, goal, guide].allSatisfy(\.isIntact)
+          #expect(areIntact, "set \(isa)")
+          all += picture.values(TDM_F32)
+        }
+        found.append(all)
       }
+      let expected = frames.flatMap(\.expected)
       #expect(zip(found[0], expected).allSatisfy { abs(Double($0) - $1) < 0.02 }, "set \(isa)")
       #expect(found[1] == found[0] && found[2] == found[0], "set \(isa)")
     }
@@ -140,7 +175,7 @@ struct CGuidedTransferTests {
       repeating: 0, count: tdm_guided_transfer_scratch_count(width, 45, 30, 2))
     var guide = [Float](repeating: 0, count: 45 * 30 * 3)
     tdm_area_reduction(&guide, 45, 30, x, width, height, &scratch, 2)
-    tdm_guided_transfer(&x, width, height, guide, guide, 45, 30, &scratch, 2)
+    tdm_guided_transfer(&x, width, height, guide, guide, 45, 30, 0, &scratch, 2)
     #expect(zip(x, original).allSatisfy { abs($0 - $1) < 0.01 })
   }
 }

@@ -241,10 +241,12 @@ size_t tdm_guided_transfer_scratch_count(size_t width, size_t reduced_width, siz
 /// target, [reduced_height, reduced_width, 3]: by the gain, and what is added to each colour, that
 /// lead from the one to the other best in windows of 17 x 17, averaged over the windows and
 /// interpolated (He, Sun, arXiv 1505.00996, with one gain for all colours, and 1 in the place of 0
-/// where there is no contrast to learn it from).
+/// where there is no contrast to learn it from). With goes_on the scratch holds what the frame
+/// before left there, at the same sizes and with as many threads, and gain and additions are averaged
+/// with those of the frames before where the guides' windows look alike.
 void tdm_guided_transfer(
     float *picture, size_t width, size_t height, const float *guide, const float *target, size_t reduced_width, size_t reduced_height,
-    float *scratch, int threads);
+    int goes_on, float *scratch, int threads);
 
 /// out[i] = limit * tanh(x[i] / limit).
 void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);

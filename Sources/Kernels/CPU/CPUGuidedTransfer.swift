@@ -4,7 +4,9 @@ import TensorCore
 final class CPUGuidedTransfer: GuidedTransfer {
   private let size, reduced: (height: Int, width: Int)
   private let threads: Int32
+  /// What is kept from picture to picture, too.
   private let scratch: AlignedMemory
+  private var goesOn = false
 
   init(size: (height: Int, width: Int), reduced: (height: Int, width: Int), threads: Int32) {
     precondition(reduced.height <= size.height && reduced.width <= size.width)
@@ -36,9 +38,12 @@ final class CPUGuidedTransfer: GuidedTransfer {
     precondition(
       picture.count == count && guide.count == reducedCount && target.count == reducedCount)
     tdm_guided_transfer(
-      &picture, size.width, size.height, guide, target, reduced.width, reduced.height, floats,
-      threads)
+      &picture, size.width, size.height, guide, target, reduced.width, reduced.height,
+      goesOn ? 1 : 0, floats, threads)
+    goesOn = true
   }
+
+  func forget() { goesOn = false }
 
   private var floats: UnsafeMutablePointer<Float> {
     scratch.pointer.assumingMemoryBound(to: Float.self)
