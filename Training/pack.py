@@ -31,6 +31,8 @@ PARTS = {
 }
 # Of this class are autoencoders without weights.
 WEIGHTLESS = "AutoencoderHaar"
+# Holds a model of its own, that enlarges.
+NESTED = "superres"
 OPTIONAL = {"presets.json", "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer.json", "tokenizer/special_tokens_map.json"}
 
 
@@ -66,7 +68,12 @@ def half_weights(path: pathlib.Path) -> tuple[bytes, bytes]:
 
 def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
     """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack."""
-    names = ["model_index.json", "presets.json"] + [f"{part}/{name}" for part, names in PARTS.items() for name in names]
+    parts = dict(PARTS)
+    index = folder / "model_index.json"
+    needed = not index.is_file() or "controlnet" in json.loads(index.read_text(encoding="utf-8"))
+    if not needed and not (folder / "controlnet").exists():
+        del parts["controlnet"]
+    names = ["model_index.json", "presets.json"] + [f"{part}/{name}" for part, names in parts.items() for name in names]
     configuration = folder / "vae/config.json"
     if configuration.is_file() and json.loads(configuration.read_text(encoding="utf-8")).get("_class_name") == WEIGHTLESS:
         names.remove("vae/diffusion_pytorch_model.safetensors")
@@ -90,6 +97,8 @@ def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
         raise PackError(f"{folder}/tokenizer/vocab.json: missing: a model needs it, with merges.txt")
     if "tokenizer/vocab.json" in paths:
         files = [file for file in files if file[0] != "tokenizer/tokenizer.json"]  # the same again
+    if (folder / NESTED).is_dir():
+        files += [(f"{NESTED}/{name}", content, planes) for name, content, planes in collect(folder / NESTED)]
     return files
 
 

@@ -68,10 +68,17 @@ public struct ModelFolder: Sendable {
     }
   }
 
-  /// The model that is part of the program.
+  /// The model that is part of the program; pictures are enlarged by its ``enlarging()`` one.
   /// - Throws: `ModelError` in a program that was built without one.
   public static func embedded() throws(ModelError) -> ModelFolder {
     try ModelFolder(tree: EmbeddedModel.unpacked())
+  }
+
+  /// The model to enlarge pictures by: the one in this one's folder `superres`, or, where there is
+  /// none, this one. A ControlNet from a folder of its own goes with this one alone.
+  public func enlarging() throws(ModelError) -> ModelFolder {
+    let own = Subtree(base: tree, folder: "superres")
+    return try own.file("model_index.json") == nil ? self : ModelFolder(tree: own)
   }
 
   /// - Throws: `ModelError` where the model is of another family.
@@ -126,7 +133,7 @@ public struct ModelFolder: Sendable {
     try requireClass(part)
     let advice =
       part == .controlnet
-      ? "the model has no ControlNet: give one in a folder of its own"
+      ? "the model has no ControlNet: give one in a folder of its own, or leave it out with --control-scale 0"
       : "the part \(part.rawValue) of the model has to be complete"
     return try ConfigReader(try folder(of: part).required(part.configFile, advice))
   }

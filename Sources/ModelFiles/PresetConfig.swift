@@ -14,11 +14,13 @@ public struct PresetConfig: Sendable, Equatable {
   public var taskWorkSize: [String: Int] = [:]
   /// Above 0, at most 1.
   public var strength: Double?
+  /// Of the ControlNet's residuals, 0...10; with 0 the model needs none.
+  public var controlScale: Double?
 
   static let fileName = "presets.json"
   private static let keys: Set = [
     "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "chunk",
-    "lookahead", "work_size", "task_work_size",
+    "lookahead", "work_size", "task_work_size", "control_scale",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -60,6 +62,13 @@ public struct PresetConfig: Sendable, Equatable {
         throw reader.error("strength", expected: "a number above 0, at most 1")
       }
       strength = value
+    }
+    if reader.members["control_scale"] != nil {
+      let value = try reader.double("control_scale", default: 1, atLeast: 0)
+      guard value <= 10 else {
+        throw reader.error("control_scale", expected: "a number from 0 to 10")
+      }
+      controlScale = value
     }
   }
 }

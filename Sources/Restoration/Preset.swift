@@ -39,6 +39,7 @@ public enum Preset: String, CaseIterable, Sendable {
     values.fusion = own?.fusion ?? values.fusion
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
+    values.controlScale = own?.controlScale ?? values.controlScale
     return values
   }
 
@@ -77,12 +78,14 @@ public struct PresetValues: Sendable, Equatable {
   public var workSize = 0
   /// The same for tasks that have another.
   public var taskWorkSize: [RestorationTask: Int] = [:]
+  /// Factor of the ControlNet's residuals; 0 leaves the network out.
+  public var controlScale = 1.0
 
   /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4
-  /// --lookahead 3`, and a work size where there is one; behind radius and work size those of tasks
-  /// that have another.
+  /// --lookahead 3`, and a work size and the ControlNet's scale where they are not as usual; behind
+  /// radius and work size those of tasks that have another.
   public var summary: String {
-    let share = strength == 1 ? "1" : "\(strength)"
+    let share = strength.shortest
     func others(_ values: [RestorationTask: Int]) -> String {
       if values.isEmpty { return "" }
       let list = RestorationTask.allCases.compactMap { task in
@@ -95,6 +98,14 @@ public struct PresetValues: Sendable, Equatable {
       ? "" : " --work-size \(workSize)\(others(taskWorkSize))"
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
       + " --radius \(radius)\(others(taskRadius)) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
-      + size
+      + size + (controlScale == 1 ? "" : " --control-scale \(controlScale.shortest)")
+  }
+}
+
+extension Double {
+  /// Without the ".0" of a whole number.
+  fileprivate var shortest: String {
+    let text = "\(self)"
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }
 }

@@ -110,6 +110,7 @@ public struct RestorationOptions: Sendable, Equatable {
     inversionSteps = values.inversionSteps
     steps = values.steps
     strength = values.strength
+    controlScale = values.controlScale
   }
 
   /// Those of zero-shot deraining, where nothing else is said.
@@ -129,8 +130,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var presetValues: PresetValues {
     PresetValues(
       inversionSteps: inversionSteps, steps: steps, strength: strength, radius: radius,
-      fusion: fusion, chunk: chunk, lookahead: lookahead,
-      workSize: workSize)
+      fusion: fusion, chunk: chunk, lookahead: lookahead, workSize: workSize,
+      controlScale: controlScale)
   }
 
   /// The size at which frames of a size are restored, in pixels.

@@ -22,6 +22,9 @@ struct TDMBench: ParsableCommand {
       "A model's folder, as diffusers writes it, or a packed model. Without it, the program's own.")
   var model: String?
 
+  @Flag(help: "Time the model that this one holds to enlarge by.")
+  var enlarging = false
+
   @Option(help: "Width x height of the picture; padded to the model's multiple.")
   var size = PictureSize(width: 512, height: 512)
 
@@ -72,7 +75,8 @@ struct TDMBench: ParsableCommand {
   }
 
   private func measure() throws -> BenchResult {
-    let folder = try model.map { try ModelFolder(path: $0) } ?? .embedded()
+    let whole = try model.map { try ModelFolder(path: $0) } ?? .embedded()
+    let folder = enlarging ? try whole.enlarging() : whole
     let geometry = try Geometry(folder, size)
     if let dump {
       try FileManager.default.createDirectory(atPath: dump, withIntermediateDirectories: true)

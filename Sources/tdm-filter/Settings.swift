@@ -151,10 +151,17 @@ struct Settings: Sendable {
     return (arguments.quiet ? .error : arguments.logLevel?.level ?? .info, outlets)
   }
 
-  /// The model that was asked for.
+  /// The model that was asked for; for a task that enlarges, the one that it holds for that.
+  /// A ControlNet that was asked for goes with the model around it.
   func openModel() throws(ModelError) -> ModelFolder {
-    guard let model else { return try .embedded() }
-    return try ModelFolder(path: model, controlNet: controlNet)
+    let whole =
+      if let model {
+        try ModelFolder(path: model, controlNet: controlNet)
+      } else {
+        try ModelFolder.embedded()
+      }
+    let enlarges = (arguments.task.task ?? .denoise).enlargement > 1
+    return enlarges && controlNet == nil ? try whole.enlarging() : whole
   }
 
   /// How frames are to be restored where the preset stands for these values.
@@ -177,11 +184,11 @@ struct Settings: Sendable {
     return changed
   }
 
-  /// What speaks against the preset that was asked for: a model that names presets was made for
-  /// those.
+  /// What speaks against the preset that was asked for: a model that says how many steps some
+  /// presets take was made for those.
   func doubt(about model: ModelFolder) throws -> String? {
     guard arguments.task.method == .tdm else { return nil }
-    let own = try model.presets().keys.sorted()
+    let own = try model.presets().filter { $0.value.steps != nil }.keys.sorted()
     if own.isEmpty || own.contains(preset.rawValue) { return nil }
     let made = own.joined(separator: " and ")
     return

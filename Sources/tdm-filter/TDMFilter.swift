@@ -159,7 +159,7 @@ extension TDMFilter {
     return """
       ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
 
-      Presets are sets of option values, here for the embedded model:
+      Presets are sets of option values, here for the embedded model (superres has its own, see --dry-run):
       \(presets.joined(separator: "\n"))
 
       --method zero-shot --model FOLDER derains by CogVideoX-2b or a model like it (arXiv 2511.18537): hours of computing for seconds \

@@ -132,6 +132,37 @@ struct UsageTests {
     #expect(try settings.options(for: model) == expected)
   }
 
+  @Test("enlarges by the model that the model holds for that, unless a ControlNet is given")
+  func enlarging() throws {
+    func model(_ words: String...) throws -> String { try settings(words).openModel().name }
+    let embedded = try ModelFolder.embedded().name
+    #expect(try model() == embedded && model("--task", "derain") == embedded)
+    #expect(try model("--task", "sr") == embedded + "/superres")
+    try withPresets("{}") { path in
+      #expect(try model("--model", path, "--task", "sr") == path)
+      try FileManager.default.copyItem(atPath: path, toPath: path + ".superres")
+      try FileManager.default.moveItem(atPath: path + ".superres", toPath: path + "/superres")
+      #expect(try model("--model", path, "--task", "sr") == path + "/superres")
+      #expect(try model("--model", path, "--task", "sr", "--controlnet", path) == path)
+      #expect(try model("--model", path) == path)
+    }
+  }
+
+  @Test("leaves the ControlNet out where the preset says so, unless a scale is given")
+  func controlScale() throws {
+    try withPresets(#"{"balanced": {"control_scale": 0}}"#) { path in
+      for (words, expected, summary) in [
+        ([], 0, " --control-scale 0"), (["--control-scale", "0.5"], 0.5, " --control-scale 0.5"),
+        (["--preset", "live"], 1, " --lookahead 0"),
+      ] {
+        let settings = try settings(["--model", path] + words)
+        let options = try settings.options(for: settings.openModel())
+        #expect(options.controlScale == expected, "\(words)")
+        #expect(options.presetValues.summary.hasSuffix(summary), "\(words)")
+      }
+    }
+  }
+
   @Test("fuses noisy and compressed frames as the preset says, and others where it is told to")
   func fusion() throws {
     try withPresets(#"{"balanced": {"fusion": 2}}"#) { path in

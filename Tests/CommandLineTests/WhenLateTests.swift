@@ -108,6 +108,10 @@ struct WhenLateTests {
     #expect(try doubt("--preset", "live") == nil)
     let warning = try #require(try doubt("--preset", "paper"))
     #expect(warning.contains("--preset paper") && warning.contains("balanced and live"))
+    // Only those whose steps it gives are presets that a model was made for.
+    let presets = #"{"live": {"steps": 1}, "paper": {"control_scale": 0}}"#
+    let second = try withPresets(presets) { try doubt("--preset", "paper", "--model", $0) }
+    #expect(second?.contains("is made for live,") == true)
     // This one says nothing of presets.
     #expect(try doubt("--preset", "paper", "--model", Fixture.small.modelFolder()) == nil)
   }

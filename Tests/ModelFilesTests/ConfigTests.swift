@@ -99,6 +99,13 @@ struct ConfigTests {
     }
     #expect(haar.bandScales == [1, 4, 4.5, 5] && haar.inChannels == 3)
     #expect(config.factor == 2 && config.latentChannels == 12 && config.scalingFactor == 0.5)
+
+    let twice = try AutoencoderConfig(
+      reader([
+        "_class_name": .string("AutoencoderHaar"), "levels": .integer(2),
+        "latent_channels": .integer(48),
+      ]))
+    #expect(twice.factor == 4 && twice.latentChannels == 48)
   }
 
   @Test("an AutoencoderTiny is told from an AutoencoderKL by its class")
@@ -209,6 +216,8 @@ struct ConfigTests {
       ("upsampling_scaling_factor", .integer(4), { _ = try AutoencoderTinyConfig($0) }),
       ("act_fn", .string("mish"), { _ = try AutoencoderTinyConfig($0) }),
       ("latent_channels", .integer(4), { _ = try AutoencoderHaarConfig($0) }),
+      ("levels", .integer(0), { _ = try AutoencoderHaarConfig($0) }),
+      ("levels", .integer(5), { _ = try AutoencoderHaarConfig($0) }),
       ("band_scales", .array([.integer(1)]), { _ = try AutoencoderHaarConfig($0) }),
       (
         "band_scales", .array([.integer(1), .integer(4), .integer(0), .integer(4)]),

@@ -57,6 +57,21 @@ struct ModelFolderTests {
         .hasPrefix("unet/diffusion_pytorch_model.safetensors: missing"))
   }
 
+  @Test("a model may hold another to enlarge by")
+  func enlarging() throws {
+    copyConfigs("small", ["unet"])
+    let alone = try model()
+    #expect(try alone.enlarging().name == alone.name)
+    copyConfigs("wide", ["unet"], to: "superres/")
+    #expect(try model().enlarging().name == alone.name, "no model without its index")
+    folder.write("superres/model_index.json", Array("{}".utf8))
+    let own = try model().enlarging()
+    #expect(own.name == alone.name + "/superres" && own.hasPart(.unet) && !own.hasPart(.vae))
+    #expect(try own.unetConfig() != alone.unetConfig())
+    #expect(
+      message { _ = try own.textConfig() }.hasPrefix("superres/text_encoder/config.json: missing"))
+  }
+
   @Test("weights are found in one file, full precision before half")
   func singleFile() throws {
     copyConfigs("small", ["unet", "text_encoder"])

@@ -16,7 +16,7 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "control_scale": 0.5},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
@@ -29,6 +29,7 @@ struct PresetsTests {
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
         && presets["balanced"]?.lookahead == 0)
+    #expect(presets["balanced"]?.controlScale == 0.5 && presets["live"]?.controlScale == nil)
     #expect(presets["live"]?.steps == 1 && presets["live"]?.strength == nil)
     #expect(presets["paper"] == nil)
   }
@@ -55,6 +56,8 @@ struct PresetsTests {
       (#"{"live": {"task_work_size": {"dehaze": -1}}}"#, "dehaze"),
       (#"{"live": {"task_work_size": {"dehaze": 63}}}"#, "task_work_size"),
       (#"{"live": {"work_size": 1}}"#, "work_size"),
+      (#"{"live": {"control_scale": 10.5}}"#, "control_scale"),
+      (#"{"live": {"control_scale": -1}}"#, "control_scale"),
       (#"{"live": {"guidance": 3}}"#, "guidance"),
       (#"{"live": 3}"#, "live"), ("[]", "presets.json"),
     ])

@@ -8,7 +8,8 @@ from torch import nn
 
 
 class AutoencoderHaar(ConfigMixin):
-    """One level of the Haar transform: pictures [N, 3, H, W] in [-1, 1] to latents [N, 12, H/2, W/2] and back.
+    """The Haar transform: pictures [N, 3, H, W] in [-1, 1] to latents [N, 12, H/2, W/2] and back; at two levels to [N, 48, H/4, W/4], the channels of
+    the first being the colours of the second.
 
     Latent channel 3 b + c is band b of colour c: low, differences along x, along y, along both.
     """
@@ -16,21 +17,25 @@ class AutoencoderHaar(ConfigMixin):
     config_name = "config.json"
 
     @register_to_config
-    def __init__(self, in_channels=3, latent_channels=12, band_scales=(1.0, 4.0, 4.0, 4.0), scaling_factor=1.0):
+    def __init__(self, in_channels=3, latent_channels=12, band_scales=(1.0, 4.0, 4.0, 4.0), scaling_factor=1.0, levels=1):
         self.bands = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
         self.scales = torch.tensor(list(band_scales), dtype=torch.float32)
 
     def encode(self, x):
-        n, c, h, w = x.shape
-        pixels = x.reshape(n, c, h // 2, 2, w // 2, 2)
-        bands = torch.einsum("bp,ncyxp->nbcyx", self.bands, pixels.permute(0, 1, 2, 4, 3, 5).reshape(n, c, h // 2, w // 2, 4))
-        return (bands * self.scales[:, None, None, None]).reshape(n, 4 * c, h // 2, w // 2)
+        for _ in range(self.config.levels):
+            n, c, h, w = x.shape
+            pixels = x.reshape(n, c, h // 2, 2, w // 2, 2)
+            bands = torch.einsum("bp,ncyxp->nbcyx", self.bands, pixels.permute(0, 1, 2, 4, 3, 5).reshape(n, c, h // 2, w // 2, 4))
+            x = (bands * self.scales[:, None, None, None]).reshape(n, 4 * c, h // 2, w // 2)
+        return x
 
     def decode(self, z):
-        n, c, h, w = z.shape[0], z.shape[1] // 4, *z.shape[2:]
-        bands = z.reshape(n, 4, c, h, w) / self.scales[:, None, None, None]
-        pixels = torch.einsum("bp,nbcyx->ncyxp", self.bands, bands).reshape(n, c, h, w, 2, 2)
-        return pixels.permute(0, 1, 2, 4, 3, 5).reshape(n, c, 2 * h, 2 * w)
+        for _ in range(self.config.levels):
+            n, c, h, w = z.shape[0], z.shape[1] // 4, *z.shape[2:]
+            bands = z.reshape(n, 4, c, h, w) / self.scales[:, None, None, None]
+            pixels = torch.einsum("bp,nbcyx->ncyxp", self.bands, bands).reshape(n, c, h, w, 2, 2)
+            z = pixels.permute(0, 1, 2, 4, 3, 5).reshape(n, c, 2 * h, 2 * w)
+        return z
 
     def save_pretrained(self, folder):
         self.save_config(folder)

@@ -249,7 +249,7 @@ class Latents:
         if name != "AutoencoderHaar":
             self.vae.float().eval()
         stages = {"AutoencoderKL": "block_out_channels", "AutoencoderTiny": "encoder_block_out_channels"}
-        self.factor = 2 if name == "AutoencoderHaar" else 2 ** (len(self.vae.config[stages[name]]) - 1)
+        self.factor = 2 ** (self.vae.config.levels if name == "AutoencoderHaar" else len(self.vae.config[stages[name]]) - 1)
         self.scaling = self.vae.config.scaling_factor
 
     def encode(self, x):
@@ -275,7 +275,8 @@ def restore(o, frames: np.ndarray):
     """frames: [F, H, W, 3] uint8 -> the same, restored; and the intermediate tensors."""
     root = pathlib.Path(o.model)
     unet = extensions.load(UNet2DConditionModel, root / "unet")
-    control = extensions.load(ControlNetModel, root / "controlnet")
+    steered = o.control_scale != 0 or o.inversion_control_scale != 0
+    control = extensions.load(ControlNetModel, root / "controlnet") if steered else None
     latents = Latents(root / "vae")
     text = CLIPTextModel.from_pretrained(root / "text_encoder").float().eval()
     tokenizer = CLIPTokenizer.from_pretrained(root / "tokenizer")
@@ -305,7 +306,8 @@ def restore(o, frames: np.ndarray):
 
     def predict(x, t, context, cond, scale, where):
         where.install(unet)
-        where.install(control, reads_attention=o.window_in_controlnet)
+        if control:
+            where.install(control, reads_attention=o.window_in_controlnet)
         many = context.expand(len(x), -1, -1)
         if scale == 0:
             return unet(x, t, many).sample

@@ -37,11 +37,13 @@ import Testing
     values.taskRadius = [.derain: 1]
     values.workSize = 500
     values.taskWorkSize = [.dehaze: 300]
+    values.controlScale = 0
     for task in RestorationTask.allCases {
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
       #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
       #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
+      #expect(options.controlScale == 0 && !options.usesControl)
       #expect(options.workSize == (task == .dehaze ? 300 : task == .superres ? 0 : 500), "\(task)")
     }
     #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)

@@ -1,4 +1,4 @@
-"""Trains UNet, ControlNet and text encoder together, on short moving clips: python -m tdm_training.denoiser --help"""
+"""Trains UNet, ControlNet (where the recipe has one) and text encoder together, on short moving clips: python -m tdm_training.denoiser --help"""
 
 import argparse
 import time
@@ -124,12 +124,13 @@ class Objective:
 class HeldOut:
     """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by.
 
-    `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program fuses it.
+    `tasks`: those that are trained. `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program
+    fuses it.
     """
 
     FRAMES = 5
 
-    def __init__(self, pictures: list[np.ndarray], fusion_radius: int, windowed: list[str], side: int = 192):
+    def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion_radius: int, windowed: list[str], side: int = 192):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
         middle = self.FRAMES // 2 + fusion_radius
         own, window = range(middle, middle + 1), range(fusion_radius, fusion_radius + self.FRAMES)
@@ -139,7 +140,7 @@ class HeldOut:
         ]
         self.clean = tensor(np.stack([c[middle] for c in clips]))
         degraded = {
-            task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in TASKS
+            task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in tasks
         }
         self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
         self.seen = {
@@ -156,10 +157,10 @@ class HeldOut:
         return float((-10 * torch.log10((pictures - self.clean).square().mean((1, 2, 3)))).mean())
 
     @torch.no_grad()
-    def psnr(self, model: Model, preset: dict) -> dict[str, float]:
+    def psnr(self, model: Model, preset: dict, bf16: bool) -> dict[str, float]:
         """By task."""
         schedule, figures = Schedule(model.scheduler), {}
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             text = pipeline.contexts(model, ["", *self.seen])
             for task, clips in self.seen.items():
                 out = [
@@ -189,7 +190,7 @@ def of_one_kind(choice: np.random.Generator, task_shares: dict[str, float], wind
 
 
 def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, start: Path | None = None,
-          vae: Path | None = None) -> None:
+          vae: Path | None = None, bf16: bool = True) -> None:
     """Trains into `folder`, from nothing or from the model in `start`. Goes on from the checkpoint that it finds."""
     settings, preset = recipe["denoiser"], recipe["preset"]
     accelerator = Accelerator(cpu=True)
@@ -202,7 +203,9 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion_radius)
-    judged = HeldOut(held_out[:12], fusion_radius, windowed) if accelerator.is_main_process else None
+    sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
+    tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
+    judged = HeldOut(held_out[:12], tasks, fusion_radius, windowed) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
@@ -216,7 +219,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     shares = np.array([settings["shares"][w] for w in ways])
     if judged and step == 0:
         print("held out, untouched: ", {t: round(v, 2) for t, v in judged.untouched().items()}, flush=True)
-    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *(f"{w}_gradient" for w in ways), *TASKS, "rate"])
+    log = Log(folder / "denoiser.csv", ["step", "minutes", *ways, *(f"{w}_gradient" for w in ways), *tasks, "rate"])
     running, norms, begun = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0), time.monotonic()
     last_report = begun
 
@@ -225,7 +228,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
             return
         keep(state_path, trained, optimizer, average, step)
         average.swap(parameters)
-        figures = judged.psnr(model, preset)
+        figures = judged.psnr(model, preset, bf16)
         model.save(folder / "model")
         average.swap(parameters)
         rate = optimizer.param_groups[0]["lr"]
@@ -248,7 +251,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = settings["learning_rate"] * stage["rate"] * rate_factor(step, progress, settings["warmup"])
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             loss = getattr(objective, way)(batch, generator)
         loss.backward()
         share_gradients(accelerator, parameters)
@@ -275,9 +278,10 @@ def main() -> None:
     p.add_argument("--out", required=True, type=Path, help="checkpoints, log, and the diffusers folder model/")
     p.add_argument("--report-seconds", type=float, default=150)
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--float32", action="store_true", help="in place of bfloat16: faster on processors without AMX")
     o = p.parse_args()
     torch.set_num_threads(o.threads)
-    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.begin_with, o.vae)
+    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.begin_with, o.vae, not o.float32)
 
 
 if __name__ == "__main__":

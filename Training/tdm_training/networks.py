@@ -15,9 +15,7 @@ from .haar import AutoencoderHaar
 from .tasks import EMPTY, PROMPTS
 
 MODEL_INDEX = {
-    "_class_name": "StableDiffusionControlNetPipeline",
     "unet": ["diffusers", "UNet2DConditionModel"],
-    "controlnet": ["diffusers", "ControlNetModel"],
     "text_encoder": ["transformers", "CLIPTextModel"],
     "tokenizer": ["transformers", "CLIPTokenizer"],
     "scheduler": ["diffusers", "DDIMScheduler"],
@@ -26,10 +24,10 @@ MODEL_INDEX = {
 
 @dataclass
 class Model:
-    """UNet, ControlNet and text encoder, trained together, around an autoencoder that stays as it is."""
+    """UNet, ControlNet (or none) and text encoder, trained together, around an autoencoder that stays as it is."""
 
     unet: UNet2DConditionModel
-    controlnet: ControlNetModel
+    controlnet: ControlNetModel | None
     text: CLIPTextModel
     tokenizer: CLIPTokenizer
     vae: AutoencoderHaar | AutoencoderKL | AutoencoderTiny
@@ -37,7 +35,8 @@ class Model:
 
     @property
     def trained(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"unet": self.unet, "controlnet": self.controlnet, "text": self.text})
+        parts = {"unet": self.unet, "controlnet": self.controlnet, "text": self.text}
+        return nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
 
     def tokens(self) -> dict[str, torch.Tensor]:
         """Token ids of every task's prompt and of the empty one, each [77]."""
@@ -65,7 +64,7 @@ class Model:
         """
         if radius := window.radius_of(self.unet):
             x = window.stacked(x, 1, radius) if windows is None else windows
-        if condition is None:
+        if condition is None or self.controlnet is None:
             return self.unet(x, timesteps, context).sample
         down, mid = self.controlnet(
             x, timesteps, context, controlnet_cond=condition, return_dict=False
@@ -76,7 +75,8 @@ class Model:
 
     def save(self, folder: Path, half: bool = False) -> None:
         """The diffusers folder; `half` stores the weights in float16."""
-        parts = {"unet": self.unet, "controlnet": self.controlnet, "text_encoder": self.text, "vae": self.vae}
+        steered = {} if self.controlnet is None else {"controlnet": self.controlnet}
+        parts = {"unet": self.unet, **steered, "text_encoder": self.text, "vae": self.vae}
         for name, part in parts.items():
             if isinstance(part, AutoencoderHaar):
                 part.save_pretrained(folder / name)
@@ -85,7 +85,9 @@ class Model:
             part.float()
         self.scheduler.save_pretrained(folder / "scheduler")
         tokenizer.write(folder / "tokenizer")
-        index = MODEL_INDEX | {"vae": ["diffusers", type(self.vae).__name__]}
+        pipeline = "StableDiffusionControlNetPipeline" if steered else "StableDiffusionPipeline"
+        libraries = {name: ["diffusers", type(part).__name__] for name, part in {"vae": self.vae, **steered}.items()}
+        index = {"_class_name": pipeline, **MODEL_INDEX, **libraries}
         (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
@@ -98,18 +100,21 @@ def build(recipe: dict, folder: Path, vae: Path | None = None) -> Model:
     recipe's is one that is trained."""
     vocabulary = tokenizer.write(folder / "tokenizer")
     unet = UNet2DConditionModel(**tuples(recipe["unet"]))
-    controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
-    if radius := recipe.get("window_input"):
-        window.widen(unet, radius)
-        window.widen(controlnet, radius)
+    controlnet = None
+    if "controlnet" in recipe:
+        controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
     if recipe.get("window_attention") is False:
         unet.register_to_config(window_attention=False)
+    nets = [net for net in (unet, controlnet) if net is not None]
+    if radius := recipe.get("window_input"):
+        for net in nets:
+            window.widen(net, radius)
     if recipe.get("resnet_norm") == "none":
-        plain.without_norms(unet)
-        plain.without_norms(controlnet)
-        plain.initialize(unet)
-        plain.initialize(controlnet)
-    wake(controlnet)
+        for net in nets:
+            plain.without_norms(net)
+            plain.initialize(net)
+    if controlnet is not None:
+        wake(controlnet)
     text = CLIPTextModel(CLIPTextConfig(
         vocab_size=vocabulary, hidden_size=recipe["unet"]["cross_attention_dim"], max_position_embeddings=77,
         hidden_act="quick_gelu", bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1,
@@ -157,7 +162,7 @@ def load(folder: Path) -> Model:
     """A model from a diffusers folder, in float32."""
     return Model(
         load_part(UNet2DConditionModel, folder / "unet"),
-        load_part(ControlNetModel, folder / "controlnet"),
+        load_part(ControlNetModel, folder / "controlnet") if (folder / "controlnet").exists() else None,
         CLIPTextModel.from_pretrained(folder / "text_encoder").float(),
         CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         load_vae(folder / "vae"),

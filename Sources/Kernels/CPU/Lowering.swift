@@ -81,15 +81,16 @@ struct Lowering {
   }
 
   /// The buffer that an operation's result goes to.
+  /// - Parameter type: nil is that of all values of the scope.
   mutating func target(
-    _ value: Value, inPlaceOf operand: Value? = nil, at index: Int
+    _ value: Value, as type: ElementType? = nil, inPlaceOf operand: Value? = nil, at index: Int
   ) -> Buffer {
     if let storage = direct[value.index] {
       let buffer = bind(value, storage)
       placed[value.index] = buffer
       return buffer
     }
-    let type = value.scope == .step ? ElementType.f32 : device.activationType
+    let type = type ?? (value.scope == .step ? .f32 : device.activationType)
     if let operand, let buffer = placed[operand.index], lastUse[operand.index] == index,
       buffer.place == .frame, buffer.type == type, value.scope == .frame
     {
@@ -272,15 +273,9 @@ struct Lowering {
   private mutating func appendExact(
     _ node: Graph.Node, at index: Int, _ label: String, _ kernel: @escaping KernelStep.Kernel
   ) {
-    let value = node.output
     let source = operand(node.inputs[0], as: .f32)
-    let output = target(value, at: index)
-    let exact =
-      output.type == .f32 ? output : makeBuffer(output.place, .f32, count: value.shape.count)
-    steps.append((KernelStep(label, [source], to: exact, kernel), value.scope))
-    if exact != output {
-      convert(exact, to: output, count: value.shape.count, scope: value.scope)
-    }
+    let output = target(node.output, as: .f32, at: index)
+    steps.append((KernelStep(label, [source], to: output, kernel), node.output.scope))
   }
 
   mutating func append(

@@ -2,10 +2,11 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// One level of the Haar transform: 2 x 2 pixels of three colours become the 12 channels of a
-/// latent pixel, and nothing is lost. Computed in float32 whatever the device computes in.
+/// The Haar transform: 2 x 2 pixels of three colours become the 12 channels of a latent pixel, 4 x 4
+/// at two levels its 48, and nothing is lost. Computed in float32 whatever the device computes in.
 ///
-/// Channel 3 b + c of a latent is band b of colour c.
+/// Channel 3 b + c of a latent is band b of colour c. A further level takes the channels of the one
+/// before for colours.
 ///
 /// Reference: latent diffusion on wavelets, Phung et al. 2023 (arXiv 2211.16152), section 3.
 public struct AutoencoderHaar: Autoencoder {
@@ -16,16 +17,23 @@ public struct AutoencoderHaar: Autoencoder {
 
   public init(_ config: AutoencoderHaarConfig) { self.config = config }
 
-  /// What a latent's bands are, relative to the orthogonal transform's.
-  private var scales: [Float] { config.bandScales.map { $0 * config.scalingFactor } }
+  /// What the bands of a level are, relative to the orthogonal transform's: the scaling factor is
+  /// that of the last.
+  private func scales(ofLevel level: Int) -> [Float] {
+    level < config.levels ? config.bandScales : config.bandScales.map { $0 * config.scalingFactor }
+  }
 
   // The rows of the orthogonal transform are made of 1/2 and -1/2.
 
   public func encode(_ picture: Value, in graph: Graph) -> Value {
-    graph.haarAnalysis(picture, factors: scales.map { $0 / 2 })
+    (1...config.levels).reduce(picture) { picture, level in
+      graph.haarAnalysis(picture, factors: scales(ofLevel: level).map { $0 / 2 })
+    }
   }
 
   public func decode(_ latent: Value, in graph: Graph) -> Value {
-    graph.haarSynthesis(latent, factors: scales.map { 1 / (2 * $0) })
+    (1...config.levels).reversed().reduce(latent) { latent, level in
+      graph.haarSynthesis(latent, factors: scales(ofLevel: level).map { 1 / (2 * $0) })
+    }
   }
 }

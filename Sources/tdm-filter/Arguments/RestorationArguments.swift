@@ -89,7 +89,9 @@ struct RestorationArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight of the ControlNet in sampling. (default: 1)", valueName: "X"))
+    help: ArgumentHelp(
+      "Weight of the ControlNet in sampling. (default: 1, unless the model says otherwise)",
+      valueName: "X"))
   var controlScale: Double?
 
   @Option(

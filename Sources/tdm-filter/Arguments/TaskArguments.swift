@@ -30,7 +30,8 @@ struct TaskArguments: ParsableArguments {
   @Option(
     name: .customLong("controlnet"),
     help: ArgumentHelp(
-      "The ControlNet, where it is not in the folder of --model.", valueName: "folder"))
+      "The ControlNet, where it is not in the folder of --model. A model of its own for superres is then left alone.",
+      valueName: "folder"))
   var controlNet: String?
 }
 

@@ -131,6 +131,7 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   _ = try? folder.tokenizer(length: 77)
   _ = try? folder.t5Tokenizer(length: 226)
   _ = try? folder.presets()
+  _ = try? folder.enlarging().presets()
   for part in ModelPart.allCases where part.weightsStem != nil {
     _ = try? folder.weights(of: part)
   }
