@@ -22,10 +22,10 @@ public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
 
   /// - Parameters:
   ///   - estimate: of what needs least.
-  ///   - advice: what to give, for it to need less.
+  ///   - options: that need it.
   init(
     _ estimate: MemoryEstimate, _ limits: MemoryLimits, _ canvas: Canvas,
-    advice: String = "a smaller --chunk, --lookahead or --radius, or fewer --steps"
+    _ options: RestorationOptions
   ) {
     let size = "\(canvas.width)x\(canvas.height)"
     if let limit = limits.features, estimate.features > limit {
@@ -40,7 +40,16 @@ public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
         ? "in one piece" : "in \(estimate.tileCount) tiles"
       description =
         "not enough memory for pictures of \(size): expected \(ByteCount(estimate.total)) or more for the restorer, even "
-        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give --memory \(enough)M or more, or \(advice)"
+        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give --memory \(enough)M or more, or \(Self.advice(for: options))"
+    }
+  }
+
+  /// What to give, for less to be needed.
+  private static func advice(for options: RestorationOptions) -> String {
+    switch options.method {
+    case .tdm:
+      "a smaller \(options.workSize > 0 ? "--work-size, " : "")--chunk, --lookahead or --radius, or fewer --steps"
+    case .zeroShot: "a smaller --segment, or smaller frames"
     }
   }
 }

@@ -21,7 +21,7 @@ struct MemoryPlan {
     var exact = planned.estimate(tiling)
     if exact.features > limits.features ?? .max {
       // Tiles overlap: they have more features than the whole.
-      throw InsufficientMemory(exact, limits, canvas)
+      throw InsufficientMemory(exact, limits, canvas, options)
     }
     func plan(_ candidate: Tiling) throws {
       tiling = candidate
@@ -45,7 +45,7 @@ struct MemoryPlan {
       // Guesses err either way: what is refused, and told how much would do, is no guess.
       if !exact.fits(limits), smallest.count > 1 { try plan(smallest) }
     }
-    guard exact.fits(limits) else { throw InsufficientMemory(exact, limits, canvas) }
+    guard exact.fits(limits) else { throw InsufficientMemory(exact, limits, canvas, options) }
     self.tiling = tiling
     self.networks = networks
     estimate = exact

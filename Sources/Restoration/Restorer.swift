@@ -264,7 +264,7 @@ final class Restorer {
     let memory = PlannedMemory(options, tiling, networks).estimate(tiling)
     let limits = given ?? self.limits
     guard memory.fits(limits) else {
-      throw InsufficientMemory(memory, limits, tiling.canvas)
+      throw InsufficientMemory(memory, limits, tiling.canvas, options)
     }
     return memory
   }

@@ -82,8 +82,7 @@ final class ZeroShotDerainer: FrameRestorer {
         + 2 * latentShape.count * valueBytes,
       tileWidth: canvas.paddedWidth, tileHeight: canvas.paddedHeight)
     guard memory.fits(limits) else {
-      throw InsufficientMemory(
-        memory, limits, canvas, advice: "a smaller --segment, or smaller frames")
+      throw InsufficientMemory(memory, limits, canvas, options)
     }
     try networks.readPrompts(model, negative: options.negativePrompt)
   }

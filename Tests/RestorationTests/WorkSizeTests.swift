@@ -196,9 +196,11 @@ struct WorkSizeTests {
     let held = 3 * (Self.width * Self.height + 64 * 44) * 3 * 4
     let own = restorer.memory.frames - inner.memory.frames
     #expect(own > held && own < held + 200_000)
-    #expect(throws: InsufficientMemory.self) {
+    let refusal = try #require(throws: InsufficientMemory.self) {
       try makeRestorer(options(), limits: MemoryLimits(total: restorer.memory.total - 1))
     }
+    #expect(refusal.description.contains(" 64x44: "), "\(refusal)")
+    #expect(refusal.description.contains("a smaller --work-size, --chunk"), "\(refusal)")
     let whole = try makeRestorer(options { $0.chunk = 0 })
     #expect(whole.memory.furtherFrame > (Self.width * Self.height + 64 * 44) * 3 * 4)
     let (rehearsal, plain) = try (
