@@ -142,8 +142,10 @@ final class WorkSizeRestorer: FrameRestorer {
     to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
   ) throws -> (any Error)? {
     let limits = limits ?? self.limits
-    if fits(options) {
-      try restorer.check(options, limits: rest(of: limits, options))
+    // What could be followed when it was asked for may not be by networks that were planned anew
+    // since: then they are once more.
+    let suits = (try? restorer.check(options, limits: rest(of: limits, options))) != nil
+    if fits(options), suits {
       try finish(emit: emit)
       let former = self.options
       adopt(options)

@@ -1,3 +1,4 @@
+import ControlProtocol
 import FixtureSupport
 import Foundation
 import StrictJSON
@@ -205,6 +206,8 @@ struct ControlTests {
     usleep(300_000)
     let state = try client.ask(#"{"command":"get"}"#)
     #expect(state["state"]?.string == "paused")
+    // The computing has a frame in hand by now; it answers all the same.
+    #expect(try client.ask(#"{"command":"set","amount":0.5,"at_frame":1000}"#).isOK)
     let held = try client.ask(#"{"command":"stats"}"#)
     #expect(held["frames_out"]?.integer == 1)
     #expect(try client.ask(#"{"command":"resume"}"#).isOK)
@@ -218,6 +221,41 @@ struct ControlTests {
     filter.closeInput()
     #expect(result.status == 0, "\(result.errors)")
     #expect((8...9).contains(Y4M.frameCount(of: result.output)))
+  }
+
+  @Test("holds what it has while it pauses, though no more comes")
+  func pauseAtEnd() throws {
+    let path = ControlConnection.path()
+    let filter = try start(path)
+    let (header, frames) = pieces(4)
+    filter.feed(header + frames.joined())
+    // Two of a chunk have left, the others wait for what they read ahead.
+    filter.waitForOutput(2 * Self.frame)
+    let client = try ControlConnection(path)
+    #expect(try client.ask(#"{"command":"pause"}"#).isOK)
+    filter.closeInput()
+    usleep(300_000)
+    #expect(try client.ask(#"{"command":"stats"}"#)["frames_out"]?.integer == 2)
+    #expect(try client.ask(#"{"command":"resume"}"#).isOK)
+    let result = filter.wait()
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(Y4M.frameCount(of: result.output) == 4)
+  }
+
+  @Test("tells changes that wait anew when one before them comes to nothing")
+  func forgotten() throws {
+    let settings = try Settings(TDMFilter.parse([]))
+    var live = LiveOptions(settings, presets: [:])
+    var (first, second) = (OptionChange(), OptionChange())
+    first.strength = .given(0.5)
+    first.atFrame = 10
+    second.amount = .given(0.25)
+    second.atFrame = 20
+    for change in [first, second] { _ = try live.accept(change, next: 0) { _ in } }
+    #expect(live.accepted.map(\.options.strength) == [0.5, 0.5])
+    live.forget(before: 10)
+    #expect(live.accepted.map(\.effectiveFrame) == [20])
+    #expect(live.accepted[0].options.strength == 1 && live.accepted[0].options.amount == 0.25)
   }
 
   @Test("leaves a first signal after a drain the first, and refuses changes that come too late")

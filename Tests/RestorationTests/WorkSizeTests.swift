@@ -155,6 +155,24 @@ struct WorkSizeTests {
     }
   }
 
+  @Test("What the networks as planned cannot follow has them planned anew")
+  func plannedAnew() throws {
+    let clips = [frames(3), frames(3, seed: 9)]
+    // Checked before another change came into effect, this may have suited then.
+    let without = options { $0.controlScale = 0 }
+    let restorer = try makeRestorer(options())
+    #expect(throws: OptionError.self) { try restorer.check(without, limits: nil) }
+    var changed: [[Float]] = []
+    for frame in clips[0] { try restorer.push(frame) { changed.append($0) } }
+    #expect(try restorer.change(to: without, limits: nil) { changed.append($0) } == nil)
+    changed += try restored(clips[1], by: restorer)
+    #expect(restorer.options == without)
+    #expect(
+      try changed
+        == restored(clips[0], by: makeRestorer(options()))
+        + restored(clips[1], by: makeRestorer(without)))
+  }
+
   @Test("A change that does not fit leaves everything as it was")
   func refused() throws {
     let frames = frames(4)

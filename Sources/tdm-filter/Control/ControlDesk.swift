@@ -16,7 +16,8 @@ final class ControlDesk: Sendable {
 
   /// What the frame path lends to clients. Each may be called from any thread and does not block.
   struct Levers: Sendable {
-    /// Has the compute loop look at the desk if it waits for a frame.
+    /// Has the compute loop look at the desk if it waits for a frame: where it is paused the desk
+    /// does so itself.
     let wake: @Sendable () -> Void
     /// Ends reading; frames already read are finished.
     let drain: @Sendable () -> Void
@@ -59,7 +60,7 @@ final class ControlDesk: Sendable {
         throw Refusal(.busy, "too many changes wait to be looked at")
       }
     }
-    levers.wake()
+    wake()
   }
 
   private static var ending: Refusal { Refusal(.ending, "no further frame will be restored") }
@@ -67,6 +68,10 @@ final class ControlDesk: Sendable {
   /// Holds the computing before its next frame, or lets it go on.
   func setPaused(_ paused: Bool) {
     isPaused.store(paused, ordering: .releasing)
+    wake()
+  }
+
+  private func wake() {
     gate.poke()
     levers.wake()
   }

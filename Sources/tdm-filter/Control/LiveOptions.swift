@@ -76,9 +76,16 @@ struct LiveOptions {
     return AcceptedChange(effectiveFrame: frame, preset: preset, options: options)
   }
 
-  /// Drops what is due before a frame.
+  /// Drops what is due before a frame; what comes later is told anew, on top of what is in effect.
   mutating func forget(before frame: Int) {
     pending.removeAll { $0.accepted.effectiveFrame <= frame }
+    var settings = self.settings
+    for (index, entry) in pending.enumerated() {
+      settings = settings.applying(entry.change)
+      pending[index].accepted = AcceptedChange(
+        effectiveFrame: entry.accepted.effectiveFrame, preset: settings.preset,
+        options: options(of: settings))
+    }
   }
 
   private func options(of settings: Settings) -> RestorationOptions {

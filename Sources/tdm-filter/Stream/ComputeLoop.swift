@@ -47,6 +47,7 @@ final class ComputeLoop {
       desk.waitWhilePaused(waiting)
       try restore(arrival)
     }
+    if fault == nil { desk.waitWhilePaused(waiting) }
     try stream.finish(emit: emit)
     return fault
   }
@@ -98,7 +99,14 @@ final class ComputeLoop {
   private func bringIntoEffect(before number: Int) throws {
     var changed = options
     guard let change = changed.change(before: number) else { return }
-    if let reason = try stream.change(to: change.options, emit: emit) {
+    let reason: (any Error)?
+    // Options that cannot be are refused with nothing changed: those of a change that was to follow
+    // another, which failed.
+    do { reason = try stream.change(to: change.options, emit: emit) } catch let error as OptionError
+    {
+      reason = error
+    }
+    if let reason {
       options.forget(before: number)
       reporter.warn("the options stay as they were at frame \(number): \(reason)")
     } else {
