@@ -44,6 +44,18 @@ struct IntakeTests {
     #expect(lines.dropFirst() == ["late: 2 frames from 3 to 4 left out, 3 so far"])
   }
 
+  @Test("is told of in time, though no other is late")
+  func due() throws {
+    var told: [Int] = []
+    var notices = LateNotices(.skip, every: .milliseconds(50)) { told.append($0.count) }
+    for number in 0..<3 { notices.add(frame(number)) }
+    notices.reportDue()
+    #expect(told == [1])
+    usleep(60_000)
+    for _ in 0..<2 { notices.reportDue() }
+    #expect(told == [1, 2])
+  }
+
   @Test("keeps its place where it is passed through")
   func passthrough() throws {
     var lines: [String] = []
@@ -68,6 +80,8 @@ struct IntakeTests {
         size: try PictureSize(parsing: "16384x4096"), pixelFormat: try PixelFormat(named: "gray")))
     let limit = Intake.heldLimit(frameByteCount: large.layout.byteCount)
     #expect(limit == Intake.leastHeldLimit)
+    // However small they are, their places take memory.
+    #expect(Intake.heldLimit(frameByteCount: 3) == 256 << 10)
     for number in 0..<2 + limit { intake.take(try! large.frame(number: number)) }
     #expect(statistics.counts.framesHeldLate == limit)
     let done = Monitor(false)

@@ -15,8 +15,11 @@ struct RunPlan {
   /// - Throws: what would end the run before its first frame.
   init(_ settings: Settings, _ logger: Logger) throws {
     let byteCount = InputLength.bytesAhead(STDIN_FILENO)
-    let format = try settings.input.open(ByteSource(descriptor: STDIN_FILENO)).format
-    let frameCount = byteCount.map { InputLength.frameCount(in: $0, of: format) }
+    let source = ByteSource(descriptor: STDIN_FILENO)
+    let format = try settings.input.open(source).format
+    let frameCount = byteCount.map {
+      InputLength.frameCount(in: $0 - source.position, of: format)
+    }
     let model = try settings.openModel()
     let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
     let stream = try StreamRestoration(

@@ -30,7 +30,7 @@ struct FramePath: Sendable {
   /// What is known of the input when its header has been read.
   private struct Opened: Sendable {
     let format: StreamFormat
-    /// Of a file, from its header on.
+    /// Of a file, behind its header.
     let byteCount: Int?
 
     var frameCount: Int? { byteCount.map { InputLength.frameCount(in: $0, of: format) } }
@@ -87,7 +87,8 @@ struct FramePath: Sendable {
     let source = ByteSource(descriptor: STDIN_FILENO, interruption: stop.interruption)
     do {
       let reader = try settings.input.open(source)
-      opened.send(Opened(format: reader.format, byteCount: byteCount))
+      opened.send(
+        Opened(format: reader.format, byteCount: byteCount.map { $0 - source.position }))
       opened.finish()
       let intake = Intake(
         incoming, whenLate: settings.whenLate, statistics: reporter.statistics
@@ -95,8 +96,11 @@ struct FramePath: Sendable {
         reporter.logger.notice("\(late.line)")
         reporter.post(.late(late))
       }
-      defer { intake.reportRest() }
-      while let frame = try reader.next() { intake.take(frame) }
+      do {
+        // Before the end is known: whoever it reaches ends the process.
+        defer { intake.reportRest() }
+        while let frame = try reader.next() { intake.take(frame) }
+      }
       incoming.finish()
     } catch {
       // Stopped inside a header: there is no stream, and nothing is wrong.
@@ -110,7 +114,10 @@ struct FramePath: Sendable {
     do {
       let model = try settings.openModel()
       let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
-      guard let opened = try opened.receive() else { return announced.finish() }
+      guard let opened = try opened.receive() else {
+        desk.close()
+        return announced.finish()
+      }
       let options = try settings.options(for: model)
       var presets: [Preset: PresetValues] = [:]
       for preset in Preset.allCases { presets[preset] = try preset.values(for: model) }

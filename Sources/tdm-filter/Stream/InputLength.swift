@@ -11,8 +11,8 @@ enum InputLength {
     return place < 0 ? nil : max(0, Int(status.st_size) - place)
   }
 
-  /// Whole frames in so many bytes of a stream. FRAME lines are taken to have no parameters, and
-  /// one header to be there.
+  /// Whole frames in so many bytes of a stream behind its header. FRAME lines are taken to have no
+  /// parameters, and no further header to be there.
   static func frameCount(in byteCount: Int, of format: StreamFormat) -> Int {
     let line = format.container == .y4m ? "FRAME\n".utf8.count : 0
     return byteCount / (format.layout.byteCount + line)

@@ -10,6 +10,8 @@ final class Intake {
   /// and never fewer than so many. Where they are more, the source waits after all.
   static let heldByteLimit = 256 << 20
   static let leastHeldLimit = 8
+  /// What a frame takes at least, its places in the lines included.
+  private static let leastFrameByteCount = 1024
 
   private let whenLate: WhenLate
   private let line: BoundedQueue<Arrival>
@@ -33,7 +35,7 @@ final class Intake {
 
   /// How many frames of so many bytes are held at most to be passed through.
   static func heldLimit(frameByteCount: Int) -> Int {
-    max(leastHeldLimit, heldByteLimit / max(frameByteCount, 1))
+    max(leastHeldLimit, heldByteLimit / max(frameByteCount, leastFrameByteCount))
   }
 
   /// Takes a frame whose last byte has just been read.
@@ -42,7 +44,7 @@ final class Intake {
       frame: frame, instant: .now, beginsClip: frame.beginsSequence || owesClipStart)
     statistics.update { $0.framesRead += 1 }
     owesClipStart = false
-    if line.offer(arrival) { return }
+    if line.offer(arrival) { return notices.reportDue() }
     switch whenLate {
     case .skip:
       owesClipStart = arrival.beginsClip
