@@ -23,6 +23,11 @@ final class AlphaTransfer {
         from: (source.size.width, source.size.height), to: (target.size.width, target.size.height))
   }
 
+  /// Values of the pictures that it works in.
+  var valueCount: Int {
+    alpha.count + (enlargement == nil ? 0 : writer.width * writer.height)
+  }
+
   func transfer(from input: UnsafeRawPointer, to output: UnsafeMutableRawPointer) {
     guard let enlargement else {
       alpha.withUnsafeMutableBufferPointer { line in

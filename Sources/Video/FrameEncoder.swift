@@ -37,7 +37,8 @@ public final class FrameEncoder: @unchecked Sendable {
 
   /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
-    samples.byteCount(floats: lines.count + differences.reduce(0) { $0 + $1.count })
+    samples.byteCount(
+      floats: lines.count + differences.reduce(0) { $0 + $1.count } + (alpha?.valueCount ?? 0))
   }
 
   /// Encodes a picture.

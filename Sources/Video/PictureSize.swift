@@ -10,12 +10,18 @@ public struct PictureSize: Hashable, Sendable, CustomStringConvertible {
 
   /// - Throws: ``VideoError`` of kind `usage` where an extent is 0, negative or beyond the limits.
   public init(width: Int, height: Int) throws(VideoError) {
+    try self.init(
+      width: width, height: height, named: "picture size",
+      advice: "give the size of the pictures in the stream")
+  }
+
+  private init(width: Int, height: Int, named name: String, advice: String) throws(VideoError) {
     let range = 1...Self.largestExtent
     guard range.contains(width), range.contains(height), width * height <= Self.mostPixels else {
       throw VideoError(
         .usage,
-        "picture size \(width)x\(height): expected 1 to \(Self.largestExtent) each way and at most "
-          + "\(Self.mostPixels) pixels; give the size of the pictures in the stream")
+        "\(name) \(width)x\(height): expected 1 to \(Self.largestExtent) each way and at most "
+          + "\(Self.mostPixels) pixels; \(advice)")
     }
     self.width = width
     self.height = height
@@ -36,8 +42,11 @@ public struct PictureSize: Hashable, Sendable, CustomStringConvertible {
   public var pixelCount: Int { width * height }
 
   /// The size `factor` times as wide and high.
+  /// - Throws: ``VideoError`` of kind `usage` where that is beyond the limits.
   public func enlarged(by factor: Int) throws(VideoError) -> PictureSize {
-    try PictureSize(width: width * factor, height: height * factor)
+    try PictureSize(
+      width: width * factor, height: height * factor, named: "enlarged \(factor) times,",
+      advice: "reduce the pictures of \(self) first, or choose a task that does not enlarge")
   }
 
   public var description: String { "\(width)x\(height)" }

@@ -86,7 +86,9 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
       if components.contains(where: { $0.access == .described }) {
         // libavutil's writer of such lines only sets bits.
         0
-      } else if has(AV_PIX_FMT_FLAG_RGB), !hasAlpha, components[0].step == 4 {
+      } else if has(AV_PIX_FMT_FLAG_RGB), !has(AV_PIX_FMT_FLAG_PLANAR), !hasAlpha,
+        components[0].step == 4
+      {
         // A reader that takes rgb0 for rgba finds an opaque picture.
         0xff
       } else {

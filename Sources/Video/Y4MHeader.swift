@@ -93,8 +93,9 @@ enum Y4MHeader {
     func joined() -> String { magic + " " + tags.joined(separator: " ") + "\n" }
     let core = tags.count - format.extensions.count
     while joined().utf8.count > longestWritten, tags.count > core { tags.removeLast() }
-    for dispensable in ["I?", "XCOLORRANGE=LIMITED", "A"] where joined().utf8.count > longestWritten
-    {
+    // What is meant where it is not said.
+    let range = format.pixelFormat.rangeUnlessStated == .limited ? ["XCOLORRANGE=LIMITED"] : []
+    for dispensable in ["I?"] + range + ["A"] where joined().utf8.count > longestWritten {
       tags.removeAll { $0.hasPrefix(dispensable) }
     }
     return joined()

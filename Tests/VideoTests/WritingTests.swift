@@ -16,6 +16,17 @@ import Testing
     }
   }
 
+  @Test("a long header keeps a range that is not meant without being said")
+  func longHeaderRange() throws {
+    for (tag, expected) in [("mono16", true), ("420p10", false)] {
+      let tags = "W1920 H1080 F30000:1001 Ip A12345678:1234567 C\(tag) XCOLORRANGE=LIMITED"
+      let format = try withSource(y4m(tags, frames: 0, byteCount: 0)) { try Y4MReader($0).format }
+      let header = try Y4MHeader.line(for: format)
+      #expect(header.contains("XCOLORRANGE=LIMITED") == expected, "\(header)")
+      #expect(header.contains(" A12345678:1234567") == !expected && header.utf8.count < 80)
+    }
+  }
+
   @Test("a written header has at most 79 bytes, whatever was read")
   func headerLength() throws {
     let longest = "W32768 H4096 F2147483647:2147483646 Im A2147483647:2147483646 C420paldv"
@@ -59,6 +70,12 @@ import Testing
 
   @Test("an enlarged stream says its size and keeps its aspect")
   func enlarged() throws {
+    let error = #expect(throws: VideoError.self) {
+      try PictureSize(width: 10240, height: 1000).enlarged(by: 4)
+    }
+    #expect(
+      error?.description.hasPrefix("enlarged 4 times, 40960x4000: expected 1 to 32768") == true
+        && error?.description.contains("the pictures of 10240x1000") == true)
     let format = try withSource(y4m("W100 H50 F25:1 A4:3 C420mpeg2", frames: 0, byteCount: 0)) {
       try Y4MReader($0).format.enlarged(by: 4)
     }

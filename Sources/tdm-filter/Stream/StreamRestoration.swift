@@ -51,7 +51,11 @@ final class StreamRestoration {
       factor == 1
       ? nil
       : BicubicEnlargement(width: format.size.width, height: format.size.height, factor: factor)
-    let pictures = (format.size.pixelCount + (factor == 1 ? 0 : outputFormat.size.pixelCount)) * 3
+    // Of a frame that is restored, and of one that is passed through enlarged meanwhile.
+    let decodedCount = factor > 1 && whenLate == .passthrough ? 2 : 1
+    let pictures =
+      decodedCount * 3
+      * (format.size.pixelCount + (factor == 1 ? 0 : outputFormat.size.pixelCount))
     frameMemory = FrameMemory(
       limits: limits, whenLate: whenLate, inputFrame: format.layout.byteCount,
       outputFrame: outputFormat.layout.byteCount,
