@@ -326,10 +326,10 @@ final class Restorer {
       for place in 0..<core {
         let slot = isTiled ? place : 0
         decoded[place] += try clock.measure {
-          try requireFinite(latent: group.samples[place], "frame \(held[place].number)")
+          try requireFinite(latent: group.samples[place], "restored frame \(held[place].number)")
           try networks.decode(group.samples[place], into: picture)
           picture.store(into: &pixels)
-          try Restoration.requireFinite(pixels, "frame \(held[place].number)")
+          try Restoration.requireFinite(pixels, "restored frame \(held[place].number)")
           tiling.add(tile, pixels, to: &restored[slot])
           if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
         }

@@ -120,7 +120,7 @@ final class ZeroShotDerainer: FrameRestorer {
     let decoding = try clock.measure {
       try networks.coders.decode(latent) { first, pictures in
         onEvaluation?()
-        try requireFinite(pictures, "frame \(firstNumber + first)")
+        try requireFinite(pictures, "restored frame \(firstNumber + first)")
         for place in first..<min(first + pictures.count / tiling.pictureCount, count) {
           let start = (place - first) * tiling.pictureCount
           tiling.add(0, Array(pictures[start..<start + tiling.pictureCount]), to: &frame)
@@ -165,7 +165,7 @@ final class ZeroShotDerainer: FrameRestorer {
       statistics.invert.add(inverting / count)
     }
     try statistics.sample.measure { latent = try editing.edit(guidance: Float(options.guidance)) }
-    try requireFinite(latent, "frame \(firstNumber)")
+    try requireFinite(latent, "restored frame \(firstNumber)")
     return latent
   }
 

@@ -160,8 +160,12 @@ final class FilterProcess: @unchecked Sendable {
   /// Runs a pipeline of bash; it fails where any of its programs does. `$TDM_FILTER` is the
   /// program.
   static func pipeline(_ script: String, input: [UInt8] = []) throws -> FilterResult {
+    let name =
+      furtherOptions.isEmpty
+      ? "TDM_FILTER='\(path)'\n"
+      : "filter() { '\(path)' \(furtherOptions.joined(separator: " ")) \"$@\"; }\nTDM_FILTER=filter\n"
     let filter = try FilterProcess(
-      ["-o", "pipefail", "-c", "TDM_FILTER='\(path)'\n" + script], executable: "/bin/bash")
+      ["-o", "pipefail", "-c", name + script], executable: "/bin/bash")
     try PlainThread.start(name: "feeder") {
       filter.feed(input)
       filter.closeInput()
