@@ -2,6 +2,7 @@
 # Between two GStreamer pipelines, as Y4M: fdsink and fdsrc join them to the filter.
 # needs: gstreamer1.0-tools, gstreamer1.0-plugins-base, -good, -bad (y4mdec), gstreamer1.0-libav
 # Converted there and back, the pictures are copied: y4menc would write a decoder's padding into the stream.
+# Its own rows are padded, too, where the width is no multiple of 8: have ffmpeg read such a file.
 # usage: gstreamer.sh IN OUT.mkv [options of tdm-filter]
 set -euo pipefail  # a pipe fails where its first command does
 in=$1 out=$2

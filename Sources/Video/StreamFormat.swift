@@ -15,6 +15,14 @@ public enum Interlacing: Character, Sendable {
   case bottomFieldFirst = "b"
   /// Each frame's parameters say.
   case mixed = "m"
+
+  /// Whether lines of one frame may be of two moments.
+  public var hasFields: Bool {
+    switch self {
+    case .topFieldFirst, .bottomFieldFirst, .mixed: true
+    case .unknown, .progressive: false
+    }
+  }
 }
 
 /// All that is known of a stream before its first frame.

@@ -55,8 +55,8 @@ enum Y4MHeader {
     if byte + found == 0 {
       return VideoError(
         .badStream,
-        "input at byte 0: the stream is empty, expected a Y4M header; check what writes it "
-          + "(ffmpeg: above 8 bits it wants -strict -1)"
+        "input at byte 0: the stream is empty, expected a Y4M header; check what writes it, "
+          + "which may have found no input of its own (ffmpeg: above 8 bits it wants -strict -1)"
       )
     }
     return VideoError(

@@ -53,7 +53,8 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
         .badStream,
         "input at byte \(byte), before frame \(frameCount): expected \"FRAME\", found "
           + "\(VideoError.spelled(bytes)); bytes are missing or too many before here: check the "
-          + "size and colour space in the header and what writes the stream")
+          + "size and colour space in the header and what writes the stream (GStreamer's y4menc pads "
+          + "the rows of widths that are no multiples of 8)")
     }
     guard isComplete else {
       guard bytes.count < Y4MHeader.longestLine else {

@@ -63,8 +63,13 @@ struct TDMFilter: ParsableCommand {
       print(fullMessage(for: error, columns: 120))
       Glibc.exit(ProgramStatus.done.rawValue)
     } catch {
-      end(
-        Failure(.usage, inOneLine(message(for: error)) + " (tdm-filter --help tells all options)"))
+      let line = inOneLine(message(for: error))
+      // As many programs are called.
+      let advice =
+        line.contains("Unexpected argument") || line.contains("'-i'")
+        ? "frames come on stdin and leave on stdout, as in tdm-filter < in.y4m > out.y4m"
+        : "tdm-filter --help tells all options"
+      end(Failure(.usage, "\(line) (\(advice))"))
     }
   }
 

@@ -65,6 +65,7 @@ struct FrameTests {
     let result = try FilterProcess.run(
       Tiny.model() + Tiny.steps, input: y4m.stream(frames: 2))
     #expect(result.status == 0, "\(result.errors)")
+    #expect(result.errors.contains("warning: the stream is interlaced"))
     let line = y4m.header.utf8.count + 1
     #expect(String(decoding: result.output[..<line], as: UTF8.self) == y4m.header + "\n")
     let frame = Y4M.frameByteCount + y4m.frameLine.utf8.count + 1

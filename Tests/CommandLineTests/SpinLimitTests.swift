@@ -19,7 +19,7 @@ struct SpinLimitTests {
   }
 
   @Test("sleep soon")
-  func set() throws { #expect(try spinning([:]) == ["GOMP_SPINCOUNT=10000"]) }
+  func set() throws { #expect(try spinning([:]) == ["GOMP_SPINCOUNT=2000"]) }
 
   @Test(
     "wait as who starts the program says",

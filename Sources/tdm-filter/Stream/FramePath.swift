@@ -128,6 +128,11 @@ struct FramePath: Sendable {
       reporter.logger.info("plan: \(RunPlan.line(stream, settings.preset, from: opened.format))")
       reporter.logger.debug("memory: \(stream.memoryParts)")
       if let doubt = try settings.doubt(about: model) { reporter.warn(doubt) }
+      if opened.format.interlacing?.hasFields == true {
+        reporter.warn(
+          "the stream is interlaced, and its frames are restored as whole pictures: deinterlace "
+            + "them first, as by ffmpeg -i in.mp4 -vf bwdif")
+      }
       settings.forbidOpenings(reporter.logger)
       reporter.logger.debug(
         "planned", metadata: ["model": "\(model.name)", "options": "\(options.json.text)"])

@@ -4,9 +4,9 @@ import Glibc
 ///
 /// libgomp's own limit is some 300,000 looks, milliseconds at each of the hundreds of meetings that
 /// a frame takes: beside another program that uses a processor, that is more than half of the
-/// speed. With this limit it is little, and alone nothing is lost (BENCHMARKS.md).
+/// speed. Fewer looks lose less of it there, and alone some at small sizes (BENCHMARKS.md).
 enum SpinLimit {
-  private static let looks = "10000"
+  private static let looks = "2000"
 
   /// Sets it, unless who starts the program has chosen. libgomp reads it before `main`: so the
   /// program starts itself anew, with the signals blocked that are. Where it cannot, it goes on
