@@ -144,8 +144,7 @@ final class WorkSizeRestorer: FrameRestorer {
     let limits = limits ?? self.limits
     // What could be followed when it was asked for may not be by networks that were planned anew
     // since: then they are once more.
-    let suits = (try? restorer.check(options, limits: rest(of: limits, options))) != nil
-    if fits(options), suits {
+    if fits(options), (try? restorer.check(options, limits: rest(of: limits, options))) != nil {
       try finish(emit: emit)
       let former = self.options
       adopt(options)
