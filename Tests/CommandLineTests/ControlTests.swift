@@ -341,8 +341,9 @@ struct ControlTests {
     .enabled(if: geteuid() == 0, "only root can be two users"))
   func otherUser() throws {
     let path = ControlConnection.path()
-    let arguments = (try Tiny.model() + Tiny.steps + ["--control", path]).map { "'\($0)'" }
-      .joined(separator: " ")
+    let options =
+      try Tiny.model() + Tiny.steps + ["--control", path] + FilterProcess.furtherOptions
+    let arguments = options.map { "'\($0)'" }.joined(separator: " ")
     // The program is nobody's, the client root's, whom no file mode keeps out.
     let filter = try FilterProcess(
       [

@@ -31,7 +31,7 @@ final class FilterProcess: @unchecked Sendable {
 
   /// What every run is given besides: TDM_OPTIONS="--sandbox off" lets a sanitizer start what names
   /// places for it.
-  private static let furtherOptions =
+  static let furtherOptions =
     (ProcessInfo.processInfo.environment["TDM_OPTIONS"] ?? "")
     .split(separator: " ").map(String.init)
 
