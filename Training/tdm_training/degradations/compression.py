@@ -21,16 +21,17 @@ ENCODERS = {
     "jpeg": (0.20, lambda s: {"quality": f"{70 * (1 - s) + 6:.0f}"}),
 }
 X265_SMALLEST = 64  # its largest coding unit; libx265 corrupts the heap on sides shorter than that
+X265_FEWEST = 3  # frames: of two, libx265 now and then gives packets that are out of order
 SHARES = np.array([share for share, _ in ENCODERS.values()])
 
 
 def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -> np.ndarray:
     """A clip of bytes [T, H, W, 3], sides even, through an encoder (4:2:0, BT.601) and its decoder."""
     file = io.BytesIO()
-    rows, columns = clip.shape[1:3]
+    count, rows, columns = clip.shape[:3]
     if codec == "libx265":
-        missing = [max(0, X265_SMALLEST - n) for n in (rows, columns)]
-        clip = np.pad(clip, ((0, 0), (0, missing[0]), (0, missing[1]), (0, 0)), "edge")
+        least = (X265_FEWEST, X265_SMALLEST, X265_SMALLEST)
+        clip = np.pad(clip, (*((0, max(0, n - has)) for n, has in zip(least, clip.shape)), (0, 0)), "edge")
     frames, height, width, _ = clip.shape
     with av.open(file, "w", format="matroska") as out:
         stream = out.add_stream(codec, rate=25)
@@ -47,7 +48,7 @@ def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -
         decoded = [f.to_ndarray(format="rgb24") for f in source.decode(video=0)]
     if len(decoded) != frames:
         raise RuntimeError(f"{codec} {options}: {frames} frames in, {len(decoded)} out")
-    return np.stack(decoded)[:, :rows, :columns]
+    return np.stack(decoded)[:count, :rows, :columns]
 
 
 def jpeg(clip: np.ndarray, quality: int) -> np.ndarray:
