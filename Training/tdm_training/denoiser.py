@@ -125,17 +125,17 @@ class HeldOut:
     """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by.
 
     `tasks`: those that are trained. `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program
-    fuses it.
+    fuses it, with `fusion` frames before it and `ahead` behind.
     """
 
     FRAMES = 5
 
-    def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion_radius: int, windowed: list[str], side: int = 192):
+    def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion: int, ahead: int, windowed: list[str], side: int = 192):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
-        middle = self.FRAMES // 2 + fusion_radius
-        own, window = range(middle, middle + 1), range(fusion_radius, fusion_radius + self.FRAMES)
+        middle = self.FRAMES // 2 + fusion
+        own, window = range(middle, middle + 1), range(fusion, fusion + self.FRAMES)
         clips = [
-            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion_radius)
+            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion)
             for i, p in enumerate(pictures)
         ]
         self.clean = tensor(np.stack([c[middle] for c in clips]))
@@ -143,10 +143,8 @@ class HeldOut:
             task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in tasks
         }
         self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
-        self.seen = {
-            task: [tensor(as_seen(task, c, fusion_radius, window if task in windowed else own)) for c in d]
-            for task, d in degraded.items()
-        }
+        seen = lambda task, c: as_seen(task, c, fusion, window) if task in windowed else as_seen(task, c[: own.stop + ahead], fusion, own)
+        self.seen = {task: [tensor(seen(task, c)) for c in d] for task, d in degraded.items()}
 
     def untouched(self) -> dict[str, float]:
         """By task."""
@@ -170,16 +168,16 @@ class HeldOut:
         return figures
 
 
-def a_window(choice: np.random.Generator, settings: dict, radius: int) -> tuple[int, int]:
-    """(frames, which of them to restore): the middle of a full window of `radius`, a place in a shorter clip, whose windows are
-    one-sided, or a frame alone."""
-    kind, most = choice.random(), 2 * radius + 1
+def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
+    """(frames, which of them to restore): a frame with all of those that it may have before and after it, one with fewer, as at the
+    beginning and the end of a clip, or a frame alone."""
+    kind, most = choice.random(), before + 1 + after
     if kind < settings["alone_share"] or most == 1:
         return 1, 0
-    if kind < settings["alone_share"] + settings["short_share"]:
+    if kind < settings["alone_share"] + settings["short_share"] and most > 2:
         frames = int(choice.integers(2, most))
-        return frames, int(choice.integers(frames))
-    return most, radius
+        return frames, int(choice.integers(max(frames - 1 - after, 0), min(before + 1, frames)))
+    return most, before
 
 
 def of_one_kind(choice: np.random.Generator, task_shares: dict[str, float], windowed: list[str]) -> tuple[dict[str, float], bool]:
@@ -198,14 +196,14 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-    fusion_radius = settings["fusion"]
+    fusion, ahead = settings["fusion"], settings.get("fusion_ahead", settings["fusion"])
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
-    examples = Examples(source, settings["seed"], accelerator.process_index, fusion_radius)
+    examples = Examples(source, settings["seed"], accelerator.process_index, fusion)
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
-    judged = HeldOut(held_out[:12], tasks, fusion_radius, windowed) if accelerator.is_main_process else None
+    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
@@ -243,7 +241,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         stage = next(s for s in settings["stages"] if progress < s["until"])
         size = stage["large"] if "large" in stage and choice.random() < stage["large"]["share"] else stage
         shares_of_tasks, reads_window = of_one_kind(choice, size["task_shares"], windowed)
-        length, place = a_window(choice, settings, radius if reads_window else fusion_radius)
+        length, place = a_window(choice, settings, *((radius, radius) if reads_window else (fusion, ahead)))
         # Where no window is read, the frames about one are there for the fusion alone.
         frames, here, around = (length, place, (0, 0)) if reads_window else (1, 0, (place, length - 1 - place))
         drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around)
