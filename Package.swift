@@ -76,7 +76,7 @@ let package = Package(
     .executableTarget(
       name: "tdm-bench",
       dependencies: [
-        "Restoration", "Networks", "Diffusion", "Kernels", "ModelFiles", "TensorCore",
+        "Networks", "Diffusion", "Kernels", "ModelFiles", "TensorCore",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -31,8 +31,6 @@ PARTS = {
 }
 # Of this class are autoencoders without weights.
 WEIGHTLESS = "AutoencoderHaar"
-# Holds a model of its own, that enlarges.
-NESTED = "superres"
 OPTIONAL = {"presets.json", "tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer.json", "tokenizer/special_tokens_map.json"}
 
 
@@ -67,7 +65,29 @@ def half_weights(path: pathlib.Path) -> tuple[bytes, bytes]:
 
 
 def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
-    """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack."""
+    """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack: those of the model and of
+    the models within it that its presets name."""
+    files = collect_model(folder)
+    for inner in inner_models(folder):
+        files += [(f"{inner}/{name}", content, planes) for name, content, planes in collect_model(folder / inner)]
+    return files
+
+
+def inner_models(folder: pathlib.Path) -> list[str]:
+    """The folders of models that run tasks in this one's place."""
+    path = folder / "presets.json"
+    presets = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    named = set()
+    for preset, values in presets.items():
+        for task, inner in values.get("task_model", {}).items():
+            if not isinstance(inner, str) or not inner or inner.startswith(".") or "/" in inner:
+                raise PackError(f"{path}: {preset}: task_model: {task}: expected the name of a folder within the model's, found {inner!r}")
+            named.add(inner)
+    return sorted(named)
+
+
+def collect_model(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
+    """As `collect`, without the models within it."""
     parts = dict(PARTS)
     index = folder / "model_index.json"
     needed = not index.is_file() or "controlnet" in json.loads(index.read_text(encoding="utf-8"))
@@ -97,8 +117,6 @@ def collect(folder: pathlib.Path) -> list[tuple[str, bytes, int | None]]:
         raise PackError(f"{folder}/tokenizer/vocab.json: missing: a model needs it, with merges.txt")
     if "tokenizer/vocab.json" in paths:
         files = [file for file in files if file[0] != "tokenizer/tokenizer.json"]  # the same again
-    if (folder / NESTED).is_dir():
-        files += [(f"{NESTED}/{name}", content, planes) for name, content, planes in collect(folder / NESTED)]
     return files
 
 

@@ -34,10 +34,6 @@ size_t tdm_fusion_scratch_count(size_t width, int threads) {
   return band_count(width) * (size_t)(threads > 1 ? threads : 1);
 }
 
-TDM_INLINE ptrdiff_t inside(ptrdiff_t i, ptrdiff_t count) {
-  return i < 0 ? 0 : i < count ? i : count - 1;
-}
-
 // The colours of a pixel, and the first of the next.
 typedef float colours __attribute__((ext_vector_type(4), aligned(4)));
 
@@ -54,7 +50,7 @@ TDM_INLINE void cubic(float *out, float t) {
 TDM_INLINE void warp_row(
     float *out, const float *other, const float *flow, size_t width, size_t height, size_t row) {
   int w = (int)width, h = (int)height;
-  ptrdiff_t fw = w / 2, fh = h / 2;
+  size_t fw = width / 2, fh = height / 2;
   if (fw == 0 || fh == 0) {
     // A side of one pixel has no half: there is no flow to be read.
     memcpy(out, other + 3 * row * width, 3 * width * sizeof(float));
@@ -63,10 +59,11 @@ TDM_INLINE void warp_row(
   float fy = ((float)row - 0.5f) * 0.5f;
   ptrdiff_t above = (ptrdiff_t)__builtin_floorf(fy);
   float ty = fy - (float)above;
-  const float *ua = flow + inside(above, fh) * fw, *ub = flow + inside(above + 1, fh) * fw;
+  const float *ua = flow + tdm_clamped(above, fh) * fw;
+  const float *ub = flow + tdm_clamped(above + 1, fh) * fw;
   const float *va = ua + fw * fh, *vb = ub + fw * fh;
   for (int i = 0; i < w; i++) {
-    ptrdiff_t left = inside((i - 1) >> 1, fw), right = inside(((i - 1) >> 1) + 1, fw);
+    size_t left = tdm_clamped((i - 1) >> 1, fw), right = tdm_clamped(((i - 1) >> 1) + 1, fw);
     float tx = i & 1 ? 0.25f : 0.75f;
     float u = (ua[left] * (1 - ty) + ub[left] * ty) * (1 - tx);
     float v = (va[left] * (1 - ty) + vb[left] * ty) * (1 - tx);
@@ -94,7 +91,8 @@ TDM_INLINE void warp_row(
       for (int r = 0; r < 4; r++) {
         colours line = 0;
         for (int c = 0; c < 4; c++) {
-          ptrdiff_t at = (inside(py - 1 + r, h) * w + inside(px - 1 + c, w)) * 3;
+          size_t at = tdm_clamped(py - 1 + r, height) * width + tdm_clamped(px - 1 + c, width);
+          at *= 3;
           line += wx[c] * (colours){other[at], other[at + 1], other[at + 2], 0};
         }
         sum += wy[r] * line;
@@ -114,8 +112,11 @@ blur_row(float *out, const float *x, size_t width, size_t channels, const float 
   for (ptrdiff_t i = 0; i < w; i = i + 1 == edge && w - edge > edge ? w - edge : i + 1)
     for (ptrdiff_t c = 0; c < k; c++) {
       float sum = taps[0] * x[i * k + c];
-      for (ptrdiff_t t = 1; t <= reach; t++)
-        sum += taps[t] * (x[inside(i - t, w) * k + c] + x[inside(i + t, w) * k + c]);
+      for (ptrdiff_t t = 1; t <= reach; t++) {
+        const float *before = x + tdm_clamped(i - t, width) * channels;
+        const float *behind = x + tdm_clamped(i + t, width) * channels;
+        sum += taps[t] * (before[c] + behind[c]);
+      }
       out[i * k + c] = sum;
     }
   for (ptrdiff_t i = edge * k; i < (w - edge) * k; i++) {
@@ -177,11 +178,10 @@ TDM_INLINE void warp_band(const job *j, const band *b, size_t other) {
 /// rows.
 TDM_INLINE void square_band(const job *j, const band *b) {
   size_t w = j->width, line = 3 * w;
-  ptrdiff_t h = (ptrdiff_t)j->height;
   for (ptrdiff_t row = b->low; row < b->high; row++) {
     const float *at[2 * NEAR + 1];
     for (ptrdiff_t t = -NEAR; t <= NEAR; t++)
-      at[t + NEAR] = b->blurred + (size_t)(inside(row + t, h) - b->top) * line;
+      at[t + NEAR] = b->blurred + (tdm_clamped(row + t, j->height) - (size_t)b->top) * line;
     for (size_t i = 0; i < line; i++) {
       float value = near_taps[0] * at[NEAR][i];
       for (int t = 1; t <= NEAR; t++) value += near_taps[t] * (at[NEAR - t][i] + at[NEAR + t][i]);
@@ -196,11 +196,10 @@ TDM_INLINE void square_band(const job *j, const band *b) {
 /// Adds the neighbour by its weights.
 TDM_INLINE void add_band(const job *j, const band *b) {
   size_t w = j->width, line = 3 * w;
-  ptrdiff_t h = (ptrdiff_t)j->height;
   for (ptrdiff_t row = b->first; row < b->last; row++) {
     const float *at[2 * FAR + 1];
     for (ptrdiff_t t = -FAR; t <= FAR; t++)
-      at[t + FAR] = b->square + (size_t)(inside(row + t, h) - b->low) * w;
+      at[t + FAR] = b->square + (tdm_clamped(row + t, j->height) - (size_t)b->low) * w;
     const float *warped = b->warped + (size_t)(row - b->top) * line;
     size_t index = (size_t)(row - b->first);
     float *sum = b->sum + index * line, *weights = b->weights + index * w;
@@ -232,13 +231,12 @@ TDM_INLINE void average_band(const job *j, const band *b) {
 /// are.
 TDM_INLINE void give_coarse(const job *j, const band *b) {
   size_t line = 3 * j->width, count = (size_t)(b->last - b->first) * line;
-  ptrdiff_t h = (ptrdiff_t)j->height;
   const float *own = j->own + (size_t)b->first * line;
   for (size_t i = 0; i < count; i++) b->sum[i] -= own[i];
   for (ptrdiff_t row = b->from; row < b->to; row++) {
-    const float *above = b->sum + (size_t)(inside(row - 1, h) - b->first) * line;
+    const float *above = b->sum + (tdm_clamped(row - 1, j->height) - (size_t)b->first) * line;
     const float *here = b->sum + (size_t)(row - b->first) * line;
-    const float *below = b->sum + (size_t)(inside(row + 1, h) - b->first) * line;
+    const float *below = b->sum + (tdm_clamped(row + 1, j->height) - (size_t)b->first) * line;
     for (size_t i = 0; i < line; i++)
       b->row[i] = edge_taps[0] * here[i] + edge_taps[1] * (above[i] + below[i]);
     float *out = j->out + (size_t)row * line;

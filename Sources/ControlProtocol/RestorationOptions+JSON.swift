@@ -3,7 +3,7 @@ import StrictJSON
 
 extension RestorationOptions {
   /// Every option by its name on the command line, `_` for `-`, with the value in effect: another
-  /// run that is given these restores alike.
+  /// run with the same model and preset that is given these restores alike.
   package var json: JSON {
     switch method {
     case .tdm: tdm

@@ -18,8 +18,6 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
   public var encoderBlockCounts: [Int]
   public var decoderBlockCounts: [Int]
   public var activation: Activation
-  /// 2.
-  public var upsamplingScalingFactor: Int
   public var scalingFactor: Float
 
   /// A latent pixel covers factor x factor pixels of the picture.
@@ -39,7 +37,7 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
     activation = try reader.choice("act_fn", default: .relu)
     try reader.require("upsample_fn", oneOf: .string("nearest"))
     // The encoder's strides are 2 whatever stands here: anything else would decode to another size.
-    upsamplingScalingFactor = try reader.int("upsampling_scaling_factor", default: 2, in: 2...2)
+    _ = try reader.int("upsampling_scaling_factor", default: 2, in: 2...2)
     scalingFactor = Float(try reader.double("scaling_factor", default: 1, atLeast: 1e-6))
     let count = encoderBlockOutChannels.count
     let encoder = "encoder_block_out_channels"

@@ -68,18 +68,21 @@ public struct ModelFolder: Sendable {
     }
   }
 
-  /// The model that is part of the program; pictures are enlarged by its ``enlarging()`` one.
+  /// The model that is part of the program.
   /// - Throws: `ModelError` in a program that was built without one.
   public static func embedded() throws(ModelError) -> ModelFolder {
     try ModelFolder(tree: EmbeddedModel.unpacked())
   }
 
-  /// The model to enlarge pictures by: the one in this one's folder `superres`, or, where there is
-  /// none, this one. A ControlNet from a folder of its own goes with this one alone.
-  public func enlarging() throws(ModelError) -> ModelFolder {
-    let own = Subtree(base: tree, folder: "superres")
-    return try own.file("model_index.json") == nil ? self : ModelFolder(tree: own)
+  /// The model in a folder of this one, which may run some tasks in its place
+  /// (``PresetConfig/taskModel``).
+  /// - Throws: `ModelError` where there is none.
+  public func inner(_ folder: String) throws(ModelError) -> ModelFolder {
+    try ModelFolder(tree: Subtree(base: tree, folder: folder))
   }
+
+  /// Whether the ControlNet lies in a folder of its own: it then steers this model and no other.
+  public var hasSeparateControlNet: Bool { controlNet != nil }
 
   /// - Throws: `ModelError` where the model is of another family.
   public func require(_ family: ModelFamily) throws(ModelError) {
@@ -188,5 +191,14 @@ public struct ModelFolder: Sendable {
   /// for them. An AutoencoderHaar has none.
   public func weights(of part: ModelPart) throws(ModelError) -> WeightScope {
     WeightScope(checkpoint: try PartWeights.checkpoint(part, in: folder(of: part)))
+  }
+
+  /// Opens the files that the model's networks are made of, which they can then be when nothing may
+  /// be opened any more. What is missing or broken is told when it is used.
+  public func openFiles() {
+    for part in ModelPart.allCases {
+      if hasPart(part), part.weightsStem != nil { _ = try? weights(of: part) }
+    }
+    if let text = try? textConfig() { _ = try? tokenizer(length: text.maxPositionCount) }
   }
 }

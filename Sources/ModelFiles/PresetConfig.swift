@@ -12,6 +12,8 @@ public struct PresetConfig: Sendable, Equatable {
   public var taskRadius: [String: Int] = [:]
   /// The work size of tasks that have another, by their names.
   public var taskWorkSize: [String: Int] = [:]
+  /// The folders, within this model's, of models that run tasks in its place, by the tasks' names.
+  public var taskModel: [String: String] = [:]
   /// Above 0, at most 1.
   public var strength: Double?
   /// Of the ControlNet's residuals, 0...10; with 0 the model needs none.
@@ -20,7 +22,7 @@ public struct PresetConfig: Sendable, Equatable {
   static let fileName = "presets.json"
   private static let keys: Set = [
     "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "chunk",
-    "lookahead", "work_size", "task_work_size", "control_scale",
+    "lookahead", "work_size", "task_work_size", "task_model", "control_scale",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -34,14 +36,17 @@ public struct PresetConfig: Sendable, Equatable {
     }
     inversionSteps = try number("inversion_steps", in: 0...1000)
     steps = try number("steps", in: 1...1000)
-    func numbers(_ key: String, in range: ClosedRange<Int>) throws(ModelError) -> [String: Int] {
-      guard let value = reader.members[key] else { return [:] }
+    func byTask(_ key: String, _ what: String) throws(ModelError) -> ConfigReader {
+      let value = reader.members[key] ?? .object([:])
       guard let members = value.object else {
-        throw reader.error(key, expected: "an object of numbers by their tasks")
+        throw reader.error(key, expected: "an object of \(what) by their tasks")
       }
-      let tasks = ConfigReader(file: "\(reader.file): \(key)", members: members)
+      return ConfigReader(file: "\(reader.file): \(key)", members: members)
+    }
+    func numbers(_ key: String, in range: ClosedRange<Int>) throws(ModelError) -> [String: Int] {
+      let tasks = try byTask(key, "numbers")
       var numbers: [String: Int] = [:]
-      for task in members.keys { numbers[task] = try tasks.int(task, default: 0, in: range) }
+      for task in tasks.members.keys { numbers[task] = try tasks.int(task, default: 0, in: range) }
       return numbers
     }
     radius = try number("radius", in: 0...64)
@@ -52,6 +57,14 @@ public struct PresetConfig: Sendable, Equatable {
       ("work_size", [workSize ?? 0]), ("task_work_size", Array(taskWorkSize.values)),
     ] where sizes.contains(where: { (1..<64).contains($0) }) {
       throw reader.error(key, expected: "64 to 16384 pixels, or 0 for the frames' own size")
+    }
+    let models = try byTask("task_model", "folders")
+    for (task, value) in models.members {
+      // A folder beside the parts' ones: nothing outside of the model is reached.
+      guard let folder = value.string, !folder.isEmpty, !folder.hasPrefix("."),
+        !folder.contains("/")
+      else { throw models.error(task, expected: "the name of a folder within the model's") }
+      taskModel[task] = folder
     }
     fusion = try number("fusion", in: 0...16)
     chunk = try number("chunk", in: 0...4096)

@@ -42,7 +42,7 @@ public protocol FrameRestorer: AnyObject {
 extension RestorationOptions {
   /// Loads a model and makes everything ready for frames of one size.
   /// - Parameters:
-  ///   - model: for a task that enlarges, the `ModelFolder.enlarging()` one.
+  ///   - model: ``RestorationOptions/innerModel`` lies within it.
   ///   - width: of the frames that are pushed, in pixels, 1 or more: of the source times the task's
   ///     ``RestorationTask/enlargement``.
   ///   - height: likewise.
@@ -56,7 +56,7 @@ extension RestorationOptions {
   ) throws -> any FrameRestorer {
     switch method {
     case .tdm:
-      try WorkSizeRestorer(
+      try TDMRestorer(
         model: model, options: self, width: width, height: height, device: device, limits: limits)
     case .zeroShot:
       try ZeroShotDerainer(

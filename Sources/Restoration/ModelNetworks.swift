@@ -7,6 +7,7 @@ import TensorCore
 final class ModelNetworks: PipelineNetworks {
   private let device: any Device
   private let pictureShape: Shape
+  private let replacedWeights: Int
   private let encoder: LatentEncoder
   private let decoder: LatentDecoder
   private let denoiser: Denoiser
@@ -16,13 +17,16 @@ final class ModelNetworks: PipelineNetworks {
   private let tokenizer: CLIPTokenizer
   private let textEncoder: TextEncoder
 
+  /// - Parameter replacedWeights: bytes of other networks' weights that are on the device and do not
+  ///   count, because these are to take their place.
   /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together;
   ///   `KernelError` where the device cannot run them.
   init(
     _ model: ModelFolder, options: RestorationOptions, height: Int, width: Int,
-    on device: any Device
+    on device: any Device, replacedWeights: Int = 0
   ) throws {
     self.device = device
+    self.replacedWeights = replacedWeights
     pictureShape = [height, width, 3]
 
     try model.requireFit(withControlNet: options.usesControl)
@@ -55,7 +59,7 @@ final class ModelNetworks: PipelineNetworks {
 
   func memory(sideBySide frames: Int) -> NetworkMemory {
     NetworkMemory(
-      weights: device.weightByteCount,
+      weights: device.weightByteCount - replacedWeights,
       activations: max(
         denoiser.workspaceByteCount(frames: frames), encoder.workspaceByteCount,
         decoder.workspaceByteCount, conditionEmbedding?.workspaceByteCount ?? 0),

@@ -21,8 +21,34 @@ public enum Preset: String, CaseIterable, Sendable {
     }
   }
 
-  /// For this model.
-  public func values(for model: ModelFolder) throws(ModelError) -> PresetValues {
+  /// For this model and a task: what the model says itself, or the one within it that runs the task
+  /// in its place.
+  public func values(
+    for model: ModelFolder, task: RestorationTask
+  ) throws(ModelError) -> PresetValues {
+    var models: [RestorationTask: String] = [:]
+    for (name, folder) in try model.presets()[rawValue]?.taskModel ?? [:] {
+      models[try self.task(name, of: "task_model", model)] = folder
+    }
+    // A ControlNet that was given steers the model that it was given with.
+    guard let inner = models[task], !model.hasSeparateControlNet else {
+      return try ownValues(of: model)
+    }
+    var values = try ownValues(of: model.inner(inner))
+    values.innerModel = inner
+    return values
+  }
+
+  /// What the preset stands for with this model and a task.
+  public func options(
+    for model: ModelFolder, task: RestorationTask = .denoise
+  ) throws(ModelError) -> RestorationOptions {
+    RestorationOptions(try values(for: model, task: task), task: task)
+  }
+
+  /// For this model's own networks, whatever the task. Tasks that another within it runs have other
+  /// values: ``values(for:task:)``.
+  public func ownValues(of model: ModelFolder) throws(ModelError) -> PresetValues {
     var values = values
     let own = try model.presets()[rawValue]
     values.inversionSteps = own?.inversionSteps ?? values.inversionSteps
@@ -57,6 +83,8 @@ public enum Preset: String, CaseIterable, Sendable {
 
 /// What a preset stands for.
 public struct PresetValues: Sendable, Equatable {
+  /// ``RestorationOptions/innerModel``.
+  public var innerModel: String?
   /// Moves of the DDIM inversion; 0 takes a frame's latent as it is for the noisiest level.
   public var inversionSteps: Int
   /// Moves of the DDIM sampling.

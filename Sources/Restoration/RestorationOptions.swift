@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// How frames are restored: everything that the pipeline can be told.
 ///
 /// The names are those of the command line.
@@ -41,9 +43,12 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  /// Set by itself it leaves ``fusion``, ``fusionNoise``, ``radius`` and ``workSize`` as they were,
-  /// which tasks differ in: see ``init(_:task:)``.
+  /// Set by itself it leaves ``fusion``, ``fusionNoise``, ``innerModel``, ``radius`` and
+  /// ``workSize`` as they were, which tasks differ in: see ``init(_:task:)``.
   public var task: RestorationTask
+  /// The folder, within the model's, of the one that restores in its place. The preset's and the
+  /// task's to say, not the command line's.
+  public var innerModel: String?
   /// In place of the task's prompt.
   public var prompt: String?
   /// What guidance leads away from.
@@ -101,6 +106,7 @@ public struct RestorationOptions: Sendable, Equatable {
     _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {
     self.task = task
+    innerModel = values.innerModel
     fusion = task.gainsByFusion ? values.fusion : 0
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
@@ -129,7 +135,8 @@ public struct RestorationOptions: Sendable, Equatable {
   /// Those that a preset stands for.
   public var presetValues: PresetValues {
     PresetValues(
-      inversionSteps: inversionSteps, steps: steps, strength: strength, radius: radius,
+      innerModel: innerModel, inversionSteps: inversionSteps, steps: steps, strength: strength,
+      radius: radius,
       fusion: fusion, chunk: chunk, lookahead: lookahead, workSize: workSize,
       controlScale: controlScale)
   }
@@ -142,6 +149,12 @@ public struct RestorationOptions: Sendable, Equatable {
       max(1, Int((Double(side * workSize) / Double(longest)).rounded()))
     }
     return (reduced(width), reduced(height))
+  }
+
+  /// The model whose networks restore: the one that was given, or one within it.
+  public func model(within given: ModelFolder) throws(ModelError) -> ModelFolder {
+    if let innerModel { return try given.inner(innerModel) }
+    return given
   }
 
   /// The prompt that sampling follows.

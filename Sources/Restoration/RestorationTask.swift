@@ -24,7 +24,7 @@ public enum RestorationTask: String, CaseIterable, Sendable {
     }
   }
 
-  /// How many times wider and higher the output is than the source. Whoever feeds a ``Restorer``
+  /// How many times wider and higher the output is than the source. Whoever feeds a ``FrameRestorer``
   /// enlarges the frames bicubically by this factor first.
   public var enlargement: Int { self == .superres ? 4 : 1 }
 

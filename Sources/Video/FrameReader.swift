@@ -24,13 +24,10 @@ public struct InputDescription: Sendable {
   public var matrix: ColorMatrix?
   /// Stands above what a Y4M header says.
   public var range: ColorRange?
-  /// Stands above what a Y4M header says; nil for raw: left.
-  public var chromaSiting: ChromaSiting?
 
   public init(
     container: Container? = nil, size: PictureSize? = nil, pixelFormat: PixelFormat? = nil,
-    frameRate: Ratio? = nil, matrix: ColorMatrix? = nil, range: ColorRange? = nil,
-    chromaSiting: ChromaSiting? = nil
+    frameRate: Ratio? = nil, matrix: ColorMatrix? = nil, range: ColorRange? = nil
   ) {
     self.container = container
     self.size = size
@@ -38,7 +35,6 @@ public struct InputDescription: Sendable {
     self.frameRate = frameRate
     self.matrix = matrix
     self.range = range
-    self.chromaSiting = chromaSiting
   }
 
   /// Reads as much of `source` as tells what the stream is.
@@ -72,7 +68,6 @@ public struct InputDescription: Sendable {
         source,
         StreamFormat(
           container: .raw, size: size, pixelFormat: pixelFormat,
-          chromaSiting: chromaSiting ?? .left,
           matrix: matrix, range: range, frameRate: frameRate))
     }
   }

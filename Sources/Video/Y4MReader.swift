@@ -21,7 +21,6 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
     var format = stated
     format.matrix = description.matrix
     format.range = description.range ?? stated.range
-    format.chromaSiting = description.chromaSiting ?? stated.chromaSiting
     format.frameRate = stated.frameRate ?? description.frameRate
     self.format = format
     pool = FramePool(format.layout)

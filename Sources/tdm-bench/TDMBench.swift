@@ -22,8 +22,8 @@ struct TDMBench: ParsableCommand {
       "A model's folder, as diffusers writes it, or a packed model. Without it, the program's own.")
   var model: String?
 
-  @Flag(help: "Time the model that this one holds to enlarge by.")
-  var enlarging = false
+  @Option(help: "Time the model in this folder of it, as superres or live in the program's own.")
+  var inner: String?
 
   @Option(help: "Width x height of the picture; padded to the model's multiple.")
   var size = PictureSize(width: 512, height: 512)
@@ -76,7 +76,7 @@ struct TDMBench: ParsableCommand {
 
   private func measure() throws -> BenchResult {
     let whole = try model.map { try ModelFolder(path: $0) } ?? .embedded()
-    let folder = enlarging ? try whole.enlarging() : whole
+    let folder = try inner.map { try whole.inner($0) } ?? whole
     let geometry = try Geometry(folder, size)
     if let dump {
       try FileManager.default.createDirectory(atPath: dump, withIntermediateDirectories: true)

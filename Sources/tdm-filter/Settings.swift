@@ -151,17 +151,17 @@ struct Settings: Sendable {
     return (arguments.quiet ? .error : arguments.logLevel?.level ?? .info, outlets)
   }
 
-  /// The model that was asked for; for a task that enlarges, the one that it holds for that.
-  /// A ControlNet that was asked for goes with the model around it.
+  /// The model that was asked for.
   func openModel() throws(ModelError) -> ModelFolder {
-    let whole =
-      if let model {
-        try ModelFolder(path: model, controlNet: controlNet)
-      } else {
-        try ModelFolder.embedded()
-      }
-    let enlarges = (arguments.task.task ?? .denoise).enlargement > 1
-    return enlarges && controlNet == nil ? try whole.enlarging() : whole
+    if let model { return try ModelFolder(path: model, controlNet: controlNet) }
+    return try ModelFolder.embedded()
+  }
+
+  var method: RestorationOptions.Method { arguments.task.method }
+
+  /// What is wrong with the frames.
+  var task: RestorationTask {
+    arguments.task.task ?? (method == .zeroShot ? .derain : .denoise)
   }
 
   /// How frames are to be restored where the preset stands for these values.
@@ -184,70 +184,12 @@ struct Settings: Sendable {
     return changed
   }
 
-  /// What speaks against the preset that was asked for: a model that says how many steps some
-  /// presets take was made for those.
-  func doubt(about model: ModelFolder) throws -> String? {
-    guard arguments.task.method == .tdm else { return nil }
-    let own = try model.presets().filter { $0.value.steps != nil }.keys.sorted()
-    if own.isEmpty || own.contains(preset.rawValue) { return nil }
-    let made = own.joined(separator: " and ")
-    return
-      "--preset \(preset.rawValue): \(model.name) is made for \(made), and restores worse by it"
-  }
-
   /// How this model is to restore.
   func options(for model: ModelFolder) throws -> RestorationOptions {
-    let options = self.options(over: try preset.values(for: model))
+    let options = self.options(over: try preset.values(for: model, task: task))
     try options.validate()
     try whenLate.check(options)
     return options
-  }
-}
-
-extension RestorationOptions {
-  /// The preset's values, and over them those given by hand.
-  fileprivate init(_ arguments: TDMFilter, over values: PresetValues) {
-    let given = arguments.restoration
-    if arguments.task.method == .zeroShot {
-      self = .zeroShotDeraining
-      task = arguments.task.task ?? task
-      steps = given.steps ?? steps
-      guidance = given.guidance ?? guidance
-      amount = given.amount ?? amount
-      negativePrompt = given.negativePrompt ?? negativePrompt
-      seed = arguments.ablations.seed ?? seed
-      zeroShot.skip = arguments.zeroShot.skip ?? zeroShot.skip
-      zeroShot.switchBlocks = arguments.zeroShot.switchBlocks ?? zeroShot.switchBlocks
-      zeroShot.segment = arguments.zeroShot.segment ?? zeroShot.segment
-      zeroShot.overlap =
-        arguments.zeroShot.overlap ?? min(zeroShot.overlap, max(zeroShot.segment, 1) - 1)
-      return
-    }
-    self.init(values, task: arguments.task.task ?? .denoise)
-    fusion = given.fusion ?? fusion
-    radius = given.radius ?? radius
-    fusionNoise = given.fusionNoise ?? fusionNoise
-    chunk = given.chunk ?? chunk
-    lookahead = given.lookahead ?? lookahead
-    inversionSteps = given.inversionSteps ?? inversionSteps
-    steps = given.steps ?? steps
-    strength = given.strength ?? strength
-    guidance = given.guidance ?? guidance
-    prompt = given.prompt ?? prompt
-    negativePrompt = given.negativePrompt ?? negativePrompt
-    controlScale = given.controlScale ?? controlScale
-    colorFix = given.colorFix ?? colorFix
-    amount = given.amount ?? amount
-    workSize = given.workSize ?? workSize
-    sceneCut = given.sceneCut ?? sceneCut
-
-    let ablations = arguments.ablations
-    attention = ablations.attention ?? attention
-    start = ablations.start ?? start
-    seed = ablations.seed ?? seed
-    inversionControlScale = ablations.inversionControlScale ?? inversionControlScale
-    inversionPrompt = ablations.inversionPrompt ?? inversionPrompt
-    windowInControlNet = ablations.windowInControlNet
   }
 }
 

@@ -154,8 +154,9 @@ struct TDMFilter: ParsableCommand {
 
 extension TDMFilter {
   private static var discussion: String {
+    let embedded = try? ModelFolder.embedded()
     let presets = Preset.allCases.map { preset in
-      let own = try? preset.values(for: ModelFolder.embedded())
+      let own = embedded.flatMap { try? preset.ownValues(of: $0) }
       // What does not fit into a line goes on below its beginning.
       let values = (own ?? preset.values).summary
         .split(separator: " --work-size").joined(separator: "\n            --work-size")
@@ -164,7 +165,8 @@ extension TDMFilter {
     return """
       ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
 
-      Presets are sets of option values, here for the embedded model (superres has its own, see --dry-run):
+      Presets are sets of option values, here for the embedded model (superres, and with live denoise and deartifact, are done by other \
+      networks, see --dry-run):
       \(presets.joined(separator: "\n"))
 
       --method zero-shot --model FOLDER derains by CogVideoX-2b or a model like it (arXiv 2511.18537): hours of computing for seconds \

@@ -34,6 +34,15 @@ import Testing
     for part in ["unet", "controlnet"] { #expect(object[part] is Double, "\(part)") }
   }
 
+  @Test func `tdm-bench times a model within the model`() throws {
+    let result = try bench(["--inner", "superres", "--size", "64x48", "--repeat", "1"])
+    #expect(result.status == 0, "\(result.errors)")
+    let text = String(decoding: result.output, as: UTF8.self)
+    #expect(text.contains("/superres, 64x48") && !text.contains("controlnet"), "\(text)")
+    let missing = try bench(["--inner", "nothing"])
+    #expect(missing.status == 66 && missing.errors.contains("nothing/model_index.json"))
+  }
+
   @Test func `tdm-bench says in one line what it cannot do`() throws {
     let missing = try bench(["--model", "/nowhere", "--json"])
     #expect(missing.status == 66 && missing.errorLines.count == 1, "\(missing.errors)")

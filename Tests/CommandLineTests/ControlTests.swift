@@ -119,6 +119,7 @@ struct ControlTests {
     filter.closeInput()
     let whole = filter.wait()
     #expect(whole.status == 0, "\(whole.errors)")
+    #expect(!whole.errors.contains("warning"), "\(whole.errors)")
     let before = try FilterProcess.run(base, input: header + frames[..<50].joined())
     let after = try FilterProcess.run(base + options, input: header + frames[50...].joined())
     #expect(Y4M.frameCount(of: whole.output) == 60)
@@ -129,14 +130,21 @@ struct ControlTests {
     #expect(unchanged.output != whole.output)
   }
 
-  @Test("changes to a task whose frames are restored reduced, and back")
-  func changeOfWorkSize() throws {
+  @Test("changes to tasks that are restored reduced or by a model within the model, and back")
+  func changeOfNetworks() throws {
     try Fixture.thin.withCopy { folder in
-      try Data(#"{"balanced": {"steps": 1, "chunk": 1, "task_work_size": {"dehaze": 64}}}"#.utf8)
-        .write(to: folder.appending(path: "presets.json"))
+      for (name, presets) in [
+        ("", #""task_work_size": {"dehaze": 64}, "task_model": {"deartifact": "other"}"#),
+        ("other/", #""radius": 1"#),
+      ] {
+        if !name.isEmpty { try Fixture.haar.writeModel(to: folder.appending(path: name)) }
+        try Data("{\"balanced\": {\"steps\": 1, \"chunk\": 1, \(presets)}}".utf8)
+          .write(to: folder.appending(path: name + "presets.json"))
+      }
       let path = ControlConnection.path()
-      let base = ["--model", folder.path, "--threads", "1", "--inversion-steps", "0"]
-      let (width, height, count) = (100, 60, 9)
+      let model = ["--model", folder.path, "--threads", "1"]
+      let base = model + ["--inversion-steps", "0", "--task", "deartifact"]
+      let (width, height, count) = (100, 60, 12)
       let header = Array("YUV4MPEG2 W\(width) H\(height) F25:1 Ip Cmono\n".utf8)
       let frames = (0..<count).map { frame in
         Array("FRAME\n".utf8)
@@ -145,24 +153,76 @@ struct ControlTests {
       let filter = try FilterProcess(base + ["--control", path], status: .none)
       filter.feed(header)
       let client = try ControlConnection(path)
-      for (frame, task) in [(3, "dehaze"), (6, "derain")] {
+      var runs = [base]
+      for (frame, task) in [(3, "dehaze"), (6, "denoise"), (9, "deartifact")] {
         let reply = try client.ask(
           "{\"command\":\"set\",\"at_frame\":\(frame),\"task\":\"\(task)\"}")
         #expect(reply.isOK, "\(reply.text)")
+        runs.append(model + reply.arguments)
       }
       for frame in frames { filter.feed(frame) }
       filter.closeInput()
       let whole = filter.wait()
       #expect(whole.status == 0, "\(whole.errors)")
-      let parts = try [("denoise", 0..<3), ("dehaze", 3..<6), ("derain", 6..<9)].map {
-        let part = try FilterProcess.run(
-          base + ["--task", $0], input: header + frames[$1].joined())
+      let parts = try runs.enumerated().map { index, run in
+        let input = header + frames[3 * index..<3 * index + 3].joined()
+        let part = try FilterProcess.run(run, input: input)
+        #expect(part.status == 0, "\(part.errors)")
         return part.output[(part.output.firstIndex(of: 0x0a)! + 1)...]
       }
       #expect(whole.output.suffix(parts.joined().count).elementsEqual(parts.joined()))
       let unreduced = try FilterProcess.run(
         base + ["--task", "dehaze", "--work-size", "0"], input: header + frames[3..<6].joined())
       #expect(!unreduced.output.suffix(parts[1].count).elementsEqual(parts[1]))
+      let other = try FilterProcess.run(
+        ["--model", folder.path + "/other"] + base.dropFirst(2),
+        input: header + frames[9..<12].joined())
+      #expect(other.output.suffix(parts[3].count).elementsEqual(parts[3]))
+    }
+  }
+
+  @Test("needs models within the model only where they may be run")
+  func missingInnerModel() throws {
+    try Fixture.thin.withCopy { folder in
+      try Data(#"{"live": {"task_model": {"derain": "none"}}}"#.utf8)
+        .write(to: folder.appending(path: "presets.json"))
+      let base = ["--model", folder.path] + Tiny.steps
+      for (options, isMissed) in [
+        ([], false), (["--preset", "live"], false),
+        (["--preset", "live", "--task", "derain"], true),
+        (["--control", ControlConnection.path()], true),
+      ] {
+        for dryRun in [[], ["--dry-run"]] {
+          let result = try FilterProcess.run(
+            base + options + dryRun, input: Y4M().stream(frames: 1))
+          if isMissed {
+            expectFailure(result, .unfitModel, saying: ["/none/model_index.json: missing"])
+          } else {
+            #expect(result.status == 0, "\(result.errors)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("warns when a preset comes into effect that the model is not made for")
+  func doubtfulPreset() throws {
+    try Fixture.thin.withCopy { folder in
+      try Data(#"{"balanced": {"inversion_steps": 0, "steps": 1, "chunk": 1}}"#.utf8)
+        .write(to: folder.appending(path: "presets.json"))
+      let path = ControlConnection.path()
+      let filter = try FilterProcess(
+        ["--model", folder.path, "--threads", "1", "--control", path], status: .none)
+      let (header, frames) = pieces(3)
+      filter.feed(header)
+      let client = try ControlConnection(path)
+      #expect(try client.ask(#"{"command":"set","at_frame":1,"preset":"live"}"#).isOK)
+      for frame in frames { filter.feed(frame) }
+      filter.closeInput()
+      let result = filter.wait()
+      #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 3)
+      let warnings = result.errorLines.filter { $0.contains("warning: --preset live") }
+      #expect(warnings.count == 1 && warnings[0].contains("is made for balanced"))
     }
   }
 
@@ -245,7 +305,7 @@ struct ControlTests {
   @Test("tells changes that wait anew when one before them comes to nothing")
   func forgotten() throws {
     let settings = try Settings(TDMFilter.parse([]))
-    var live = LiveOptions(settings, presets: [:])
+    var live = try LiveOptions(settings, for: .embedded())
     var (first, second) = (OptionChange(), OptionChange())
     first.strength = .given(0.5)
     first.atFrame = 10
@@ -253,9 +313,10 @@ struct ControlTests {
     second.atFrame = 20
     for change in [first, second] { _ = try live.accept(change, next: 0) { _ in } }
     #expect(live.accepted.map(\.options.strength) == [0.5, 0.5])
+    #expect(live.options.strength == 0.1)
     live.forget(before: 10)
     #expect(live.accepted.map(\.effectiveFrame) == [20])
-    #expect(live.accepted[0].options.strength == 1 && live.accepted[0].options.amount == 0.25)
+    #expect(live.accepted[0].options.strength == 0.1 && live.accepted[0].options.amount == 0.25)
   }
 
   @Test("leaves a first signal after a drain the first, and refuses changes that come too late")

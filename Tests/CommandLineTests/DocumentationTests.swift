@@ -44,7 +44,7 @@ struct DocumentationTests {
   func presets() throws {
     let model = try ModelFolder.embedded()
     for preset in Preset.allCases {
-      #expect(try text("README.md").contains("`\(preset.values(for: model).summary)`"))
+      #expect(try text("README.md").contains("`\(preset.ownValues(of: model).summary)`"))
     }
   }
 
@@ -103,5 +103,28 @@ struct DocumentationTests {
       let result = try FilterProcess.pipeline("sh -n '\(folder.appending(path: script).path)'")
       #expect(result.status == 0, "\(script): \(result.errors)")
     }
+  }
+
+  @Test("the examples for files restore one", arguments: ["ffmpeg-file.sh", "ffmpeg-raw.sh"])
+  func fileExamples(script: String) throws {
+    let script = Self.root.appending(path: "Examples/\(script)").path
+    let options = (try Tiny.model() + Tiny.steps).map { "'\($0)'" }.joined(separator: " ")
+    // With sound, an odd rate and 10 bits.
+    let result = try FilterProcess.pipeline(
+      """
+      set -e
+      folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
+      ffmpeg -v error -f lavfi -i testsrc2=size=48x32:rate=30000/1001:duration=0.2 \
+        -f lavfi -i sine=duration=0.2 -pix_fmt yuv420p10le -c:v ffv1 -c:a pcm_s16le in.mkv
+      TDM_FILTER='\(FilterProcess.path)' '\(script)' in.mkv out.mkv \(options)
+      for file in in.mkv out.mkv; do
+        ffprobe -v error -count_frames -select_streams v:0 \
+          -show_entries stream=width,height,r_frame_rate,nb_read_frames -of csv $file
+      done
+      """)
+    #expect(result.status == 0, "\(result.errors)")
+    let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
+    #expect(lines.count == 2 && lines[0] == lines[1], "\(lines)")
+    #expect(lines.first?.hasSuffix("30000/1001,6") == true, "\(lines)")
   }
 }

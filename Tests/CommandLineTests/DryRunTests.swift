@@ -48,6 +48,16 @@ struct DryRunTests {
     #expect(whole["pictures"]?.hasPrefix("160x90") == true)
   }
 
+  @Test("warns of what a run would")
+  func doubts() throws {
+    let interlaced = Array("YUV4MPEG2 W160 H90 F25:1 It C420jpeg\n".utf8)
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + ["--rate", "24", "--dry-run"], input: interlaced)
+    #expect(result.status == 0 && result.errorLines.count == 2, "\(result.errors)")
+    #expect(result.errors.contains("warning: the stream is interlaced"))
+    #expect(result.errors.contains("warning: --rate 24/1"))
+  }
+
   @Test("needs a header at most")
   func headerOnly() throws {
     #expect(

@@ -17,7 +17,8 @@ struct FrameTests {
     #expect(result.status == 0, "\(result.errors)")
     #expect(Y4M.frameCount(of: result.output) == frames)
     #expect(result.output.starts(with: Array("YUV4MPEG2 W37 H21 ".utf8)))
-    #expect(result.errorLines.count == 2)
+    // The plan, the end and, where there were none, a warning.
+    #expect(result.errorLines.count == (frames == 0 ? 3 : 2))
     #expect(result.errorLines[0].hasPrefix("tdm-filter: plan: "))
     #expect(result.errors.contains("\(frames) frame"))
   }
@@ -73,6 +74,28 @@ struct FrameTests {
     for start in [line, line + frame] {
       let parameters = result.output[start...].prefix(while: { $0 != 0x0a })
       #expect(String(decoding: parameters, as: UTF8.self) == y4m.frameLine)
+    }
+  }
+
+  @Test("are asked for where there are none")
+  func none() throws {
+    let result = try FilterProcess.run(Tiny.model() + Tiny.steps + Tiny.raw, input: [])
+    #expect(result.status == 0 && result.output.isEmpty)
+    #expect(result.errors.contains("warning: the input ended before its first frame"))
+    let some = try FilterProcess.run(Tiny.model() + Tiny.steps + Tiny.raw, input: Tiny.rawFrames(1))
+    #expect(!some.errors.contains("warning"), "\(some.errors)")
+  }
+
+  @Test("keep the rate that their header says, and say so where another was given")
+  func rate() throws {
+    let stream = Y4M().stream(frames: 1)
+    for (rate, isOther) in [("25", false), ("50/2", false), ("30", true)] {
+      let result = try FilterProcess.run(
+        Tiny.model() + Tiny.steps + ["--rate", rate], input: stream)
+      #expect(result.output.starts(with: Y4M().header.utf8))
+      let warnings = result.errorLines.filter { $0.contains("warning") }
+      #expect(warnings.count == (isOther ? 1 : 0), "\(result.errors)")
+      if isOther { #expect(warnings[0].contains("--rate 30/1: the stream's header says 25/1")) }
     }
   }
 

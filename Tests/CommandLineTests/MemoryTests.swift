@@ -91,9 +91,10 @@ struct MemoryTests {
 
   @Test("that cannot do is refused before anything is written")
   func refusal() throws {
+    // Rain is what a window is read for.
     for (option, size) in [("--memory", "2M"), ("--cache-memory", "1K")] {
       let result = try FilterProcess.run(
-        Self.options + ["--radius", "2", option, size],
+        Self.options + ["--task", "derain", option, size],
         input: [UInt8](repeating: 0, count: Self.byteCount))
       expectFailure(result, .insufficientMemory, saying: [option, Self.size, "--radius"])
       #expect(result.output.isEmpty)

@@ -10,11 +10,13 @@ struct ModelErrorTests {
   private static let weights = "unet/diffusion_pytorch_model.safetensors"
 
   /// Runs on a copy of a model after it was damaged.
-  private func run(damage: (URL) throws -> Void) throws -> FilterResult {
+  private func run(
+    _ options: [String] = [], damage: (URL) throws -> Void
+  ) throws -> FilterResult {
     try Fixture.thin.withCopy { folder in
       try damage(folder)
       return try FilterProcess.run(
-        ["--model", folder.path] + Tiny.steps, input: Y4M().stream(frames: 1))
+        ["--model", folder.path] + Tiny.steps + options, input: Y4M().stream(frames: 1))
     }
   }
 
@@ -55,13 +57,16 @@ struct ModelErrorTests {
 
   @Test("is refused before the first frame where its networks give no finite numbers")
   func notFinite() throws {
-    let result = try run { folder in
+    func broken(_ folder: URL) throws {
       try rewrite(folder) { tensors in
         let bias = tensors["conv_in.bias"]!
         tensors["conv_in.bias"] = Tensor(bias.shape, bias.elements.map { _ in .nan })
       }
     }
+    let result = try run(damage: broken)
     expectRefusal(result, saying: ["before the first", "expected finite numbers"])
+    let plan = try run(["--dry-run"], damage: broken)
+    expectRefusal(plan, saying: ["before the first", "expected finite numbers"])
   }
 
   @Test("is refused where a tensor is missing, by its name")

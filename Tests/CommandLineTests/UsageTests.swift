@@ -23,7 +23,11 @@ struct UsageTests {
       (["--input-format", "y4m", "--size", "64x48"], ["--size"]),
       (["--preset", "fast"], ["--preset", "fast", "balanced"]),
       (["--steps", "0"], ["--steps", "0", "1000"]),
-      (["--steps", "many"], ["--steps", "many"]),
+      (["--steps", "many"], ["--steps", "many", "expected a whole number"]),
+      (["--amount", "half"], ["--amount", "half", "expected a number"]),
+      (["--steps", "9999999999999999999"], ["--steps", "expected at most 9223372036854775807"]),
+      (["--seed", "-1"], ["--seed", "-1", "expected a whole number, 0 or more"]),
+      (["--memory", "much"], ["--memory", "much", "expected a size", "6G"]),
       (["--strength", "-1"], ["--strength", "-1"]),
       (["--strength", "1.01"], ["--strength", "1.01"]),
       (["--amount", "2.5"], ["--amount 2.5", "0.0 to 2.0"]),
@@ -109,7 +113,7 @@ struct UsageTests {
     let help = TDMFilter.helpMessage(columns: 120).split(whereSeparator: \.isWhitespace)
       .joined(separator: " ")
     for preset in Preset.allCases {
-      #expect(help.contains(try preset.values(for: model).summary))
+      #expect(help.contains(try preset.ownValues(of: model).summary))
     }
   }
 
@@ -117,7 +121,7 @@ struct UsageTests {
   func preset(preset: Preset) throws {
     let model = try ModelFolder.embedded()
     let options = try settings(["--preset", preset.rawValue]).options(for: model)
-    #expect(options == RestorationOptions(try preset.values(for: model)))
+    #expect(try options == preset.options(for: model))
   }
 
   @Test("lets options given by hand win over the preset, wherever they stand")
@@ -125,27 +129,44 @@ struct UsageTests {
     let settings = try settings(
       ["--steps", "5", "--preset", "paper", "--lookahead", "0", "--task", "sr", "--prompt", ""])
     let model = try ModelFolder.embedded()
-    var expected = RestorationOptions(try Preset.paper.values(for: model))
+    var expected = try Preset.paper.options(for: model, task: .superres)
     expected.steps = 5
     expected.lookahead = 0
-    expected.task = .superres
     expected.prompt = ""
     #expect(try settings.options(for: model) == expected)
   }
 
-  @Test("enlarges by the model that the model holds for that, unless a ControlNet is given")
-  func enlarging() throws {
-    func model(_ words: String...) throws -> String { try settings(words).openModel().name }
+  @Test(
+    "runs the model within the model that the preset says for the task, unless a ControlNet is given"
+  )
+  func inner() throws {
+    func used(_ words: String...) throws -> (model: String, radius: Int) {
+      let settings = try settings(words)
+      let model = try settings.openModel()
+      let options = try settings.options(for: model)
+      return (try options.model(within: model).name, options.radius)
+    }
     let embedded = try ModelFolder.embedded().name
-    #expect(try model() == embedded && model("--task", "derain") == embedded)
-    #expect(try model("--task", "sr") == embedded + "/superres")
-    try withPresets("{}") { path in
-      #expect(try model("--model", path, "--task", "sr") == path)
-      try FileManager.default.copyItem(atPath: path, toPath: path + ".superres")
-      try FileManager.default.moveItem(atPath: path + ".superres", toPath: path + "/superres")
-      #expect(try model("--model", path, "--task", "sr") == path + "/superres")
-      #expect(try model("--model", path, "--task", "sr", "--controlnet", path) == path)
-      #expect(try model("--model", path) == path)
+    #expect(try used().model == embedded && used("--task", "derain").model == embedded)
+    for preset in Preset.allCases {
+      #expect(
+        try used("--preset", preset.rawValue, "--task", "sr").model == embedded + "/superres")
+      let denoiser = preset == .live ? embedded + "/live" : embedded
+      #expect(try used("--preset", preset.rawValue).model == denoiser)
+    }
+    try withPresets(#"{"live": {"radius": 1, "task_model": {"denoise": "fast"}}}"#) { path in
+      #expect(try used("--model", path) == (path, 3))
+      let error = #expect(throws: ModelError.self) {
+        try used("--model", path, "--preset", "live")
+      }
+      #expect(error?.description.contains("fast/model_index.json: missing") == true)
+      try withPresets(#"{"live": {"radius": 2}}"#) { inner in
+        try FileManager.default.copyItem(atPath: inner, toPath: path + "/fast")
+      }
+      #expect(try used("--model", path, "--preset", "live") == (path + "/fast", 2))
+      #expect(try used("--model", path, "--preset", "live", "--task", "derain") == (path, 1))
+      #expect(
+        try used("--model", path, "--preset", "live", "--controlnet", path + "/fast") == (path, 1))
     }
   }
 

@@ -45,7 +45,8 @@ public enum Fixture: String, CaseIterable, Sendable {
   /// A model folder as diffusers writes it, in the temporary directory until the program ends.
   public func modelFolder() throws -> String { try files.modelFolder() }
 
-  func writeModel(to path: URL) throws { try files.writeModel(to: path) }
+  /// Writes it into a folder that is made for it.
+  public func writeModel(to path: URL) throws { try files.writeModel(to: path) }
 }
 
 /// Frames of 8-bit samples.

@@ -57,19 +57,31 @@ struct ModelFolderTests {
         .hasPrefix("unet/diffusion_pytorch_model.safetensors: missing"))
   }
 
-  @Test("a model may hold another to enlarge by")
-  func enlarging() throws {
+  @Test("a model may hold others")
+  func inner() throws {
     copyConfigs("small", ["unet"])
-    let alone = try model()
-    #expect(try alone.enlarging().name == alone.name)
+    let whole = try model()
+    #expect(message { _ = try whole.inner("fast") }.hasPrefix("fast/model_index.json: missing"))
     copyConfigs("wide", ["unet"], to: "superres/")
-    #expect(try model().enlarging().name == alone.name, "no model without its index")
     folder.write("superres/model_index.json", Array("{}".utf8))
-    let own = try model().enlarging()
-    #expect(own.name == alone.name + "/superres" && own.hasPart(.unet) && !own.hasPart(.vae))
-    #expect(try own.unetConfig() != alone.unetConfig())
+    let own = try model().inner("superres")
+    #expect(own.name == whole.name + "/superres" && own.hasPart(.unet) && !own.hasPart(.vae))
+    #expect(try own.unetConfig() != whole.unetConfig())
     #expect(
       message { _ = try own.textConfig() }.hasPrefix("superres/text_encoder/config.json: missing"))
+  }
+
+  @Test("what was opened can be used when it is no longer there")
+  func opened() throws {
+    copyConfigs("small", ["unet", "text_encoder"])
+    folder.write("unet/diffusion_pytorch_model.safetensors", weights)
+    folder.write("text_encoder/model.safetensors", weights)
+    let (opened, other) = (try model(), try model())
+    opened.openFiles()
+    try FileManager.default.removeItem(atPath: folder.path)
+    #expect(try opened.weights(of: .textEncoder).optional("a", [2]) != nil)
+    #expect(try opened.weights(of: .unet).unused == ["a", "b"])
+    #expect(message { _ = try other.weights(of: .unet) }.contains("missing"))
   }
 
   @Test("weights are found in one file, full precision before half")

@@ -21,8 +21,8 @@ struct FusionTests {
 
   private func makeRestorer(
     _ options: RestorationOptions, _ canvas: Canvas = StreamingTests.canvas
-  ) throws -> Restorer {
-    try Restorer(schedule: StreamingTests.schedule(), options: options, canvas: canvas) {
+  ) throws -> TDMPipeline {
+    try TDMPipeline(schedule: StreamingTests.schedule(), options: options, canvas: canvas) {
       PlainNetworks($0)
     }
   }

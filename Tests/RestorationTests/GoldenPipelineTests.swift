@@ -61,7 +61,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
   /// The clip restored on the processor, rgb24.
   func restore(_ precision: Precision) throws -> [UInt8] {
     let clip = try Fixture.clip()
-    let restorer = try Restorer(
+    let restorer = try TDMPipeline(
       model: ModelFolder(path: fixture.modelFolder()), options: options(), width: clip.width,
       height: clip.height, device: CPUDevice(precision: precision))
     let frameByteCount = clip.width * clip.height * 3
@@ -94,7 +94,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
       $0.steps = 1
     }
     func restore(_ path: String) throws -> [[Float]] {
-      try Restorer(
+      try TDMPipeline(
         model: ModelFolder(path: path), options: options, width: clip.width, height: clip.height,
         device: CPUDevice(precision: .f32, threads: 1)
       ).restore([clip.frame(0).map { Float($0) }])

@@ -11,7 +11,7 @@ import Testing
   private func restore(
     _ frames: [[Float]], _ options: RestorationOptions, limits: MemoryLimits = MemoryLimits()
   ) throws -> (frames: [[Float]], memory: MemoryEstimate, statistics: RestorationStatistics) {
-    let restorer = try Restorer(
+    let restorer = try TDMPipeline(
       schedule: try StreamingTests.schedule(), options: options, canvas: Self.canvas,
       limits: limits
     ) { PlainNetworks($0) }
@@ -92,7 +92,7 @@ import Testing
       $0.chunk = 4
       $0.lookahead = 2
     }
-    let restorer = try Restorer(
+    let restorer = try TDMPipeline(
       model: ModelFolder(path: Fixture.thin.modelFolder()), options: large, width: clip.width,
       height: clip.height, device: device)
     func push(_ count: Int) throws {

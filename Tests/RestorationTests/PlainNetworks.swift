@@ -199,11 +199,9 @@ extension DeviceTensor {
 /// Reading a slot that nothing was stored in ends the test.
 final class PlainCache: FeatureCache {
   var features: [[[Float]?]]
-  let byteCount: Int
 
   init(passes: Int, slots: Int) {
     features = Array(repeating: Array(repeating: nil, count: slots), count: passes)
-    byteCount = passes * slots * 8
   }
 }
 

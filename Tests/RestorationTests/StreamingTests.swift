@@ -380,9 +380,9 @@ import Testing
 
   private func makeRestorer(
     _ options: RestorationOptions, _ canvas: Canvas = canvas
-  ) throws -> (restorer: Restorer, networks: PlainNetworks) {
+  ) throws -> (restorer: TDMPipeline, networks: PlainNetworks) {
     let networks = PlainNetworks(Tiling(canvas))
-    let restorer = try Restorer(
+    let restorer = try TDMPipeline(
       schedule: try Self.schedule(), options: options, canvas: canvas
     ) { _ in networks }
     return (restorer, networks)

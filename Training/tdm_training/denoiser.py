@@ -24,6 +24,23 @@ from .training import Average, Log, keep, rate_factor, resume, share_gradients
 GOOD_ENOUGH = 1e-4
 
 
+# A recipe's section [denoiser].
+KEYS = {
+    "steps", "windowed", "fusion", "alone_share", "short_share", "learning_rate", "warmup", "weight_decay", "ema", "seed",
+    "latent_weight", "shares", "stages",
+}
+OPTIONAL_KEYS = {"fusion_ahead"}  # frames behind one that it is fused with; else as many as before it
+
+
+def settings_of(recipe: dict) -> dict:
+    """The section, whose keys are those and no others."""
+    settings = recipe["denoiser"]
+    for name in sorted(settings.keys() ^ KEYS):
+        if name not in OPTIONAL_KEYS:
+            raise ValueError(f"recipe: [denoiser] {name}: {'unknown' if name in settings else 'missing'}; expected {', '.join(sorted(KEYS | OPTIONAL_KEYS))}")
+    return {"fusion_ahead": settings["fusion"]} | settings
+
+
 @dataclass(frozen=True)
 class Batch:
     """Clips of `frames` frames, of which one is to be restored: frame `here`."""
@@ -190,13 +207,13 @@ def of_one_kind(choice: np.random.Generator, task_shares: dict[str, float], wind
 def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, start: Path | None = None,
           vae: Path | None = None, bf16: bool = True) -> None:
     """Trains into `folder`, from nothing or from the model in `start`. Goes on from the checkpoint that it finds."""
-    settings, preset = recipe["denoiser"], recipe["preset"]
+    settings, preset = settings_of(recipe), recipe["preset"]
     accelerator = Accelerator(cpu=True)
     with accelerator.main_process_first():
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-    fusion, ahead = settings["fusion"], settings.get("fusion_ahead", settings["fusion"])
+    fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")

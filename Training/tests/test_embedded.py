@@ -114,6 +114,26 @@ def test_a_window_is_whole_or_short_or_a_frame_alone(before, after):
     assert drawn == places
 
 
+def test_a_recipe_with_a_key_too_many_or_too_few_is_refused(embedded_recipe):
+    section = embedded_recipe["denoiser"]
+    assert denoiser.settings_of(embedded_recipe)["fusion_ahead"] == section["fusion"]
+    assert denoiser.settings_of({"denoiser": section | {"fusion_ahead": 0}})["fusion_ahead"] == 0
+    with pytest.raises(ValueError, match="fusion_behind: unknown"):
+        denoiser.settings_of({"denoiser": section | {"fusion_behind": 0}})
+    with pytest.raises(ValueError, match="ema: missing"):
+        denoiser.settings_of({"denoiser": {k: v for k, v in section.items() if k != "ema"}})
+
+
+def test_held_out_frames_are_fused_with_as_many_behind_as_the_recipe_says():
+    pictures = [np.random.default_rng(i).integers(0, 256, (72, 72, 3), np.uint8) for i in range(2)]
+    none, some, all_ = (denoiser.HeldOut(pictures, ["denoise", "dehaze"], 2, ahead, [], side=64) for ahead in (0, 1, 2))
+    for other in (some, all_):
+        assert torch.equal(none.clean, other.clean) and torch.equal(none.own["denoise"][0], other.own["denoise"][0])
+        assert torch.equal(none.seen["dehaze"][0], other.seen["dehaze"][0])
+        assert not torch.equal(none.seen["denoise"][0], other.seen["denoise"][0])
+    assert not torch.equal(some.seen["denoise"][0], all_.seen["denoise"][0])
+
+
 def test_the_haar_autoencoder_loses_nothing():
     x = torch.rand(2, 3, 16, 24) * 2 - 1
     vae = AutoencoderHaar()

@@ -1,4 +1,4 @@
-"""The model that enlarges inside the embedded one: trained without a ControlNet, packed with the model around it, run."""
+"""A model inside the embedded one, that enlarges: trained without a ControlNet, packed with the model around it, run."""
 
 import shutil
 import sys
@@ -48,19 +48,31 @@ def test_without_a_controlnet_there_is_none_to_load(enlarging):
     assert "controlnet" not in (enlarging / "model_index.json").read_text()
 
 
-def test_it_is_packed_with_the_model_around_it(enlarging, tmp_path):
-    shutil.copytree(enlarging, tmp_path / "model")
-    shutil.copytree(enlarging, tmp_path / "model/superres")
-    names = [name for name, _, _ in pack.collect(tmp_path / "model")]
-    own = [name for name, _, _ in pack.collect(enlarging)]
-    assert names == own + [f"superres/{name}" for name in own]
-
-
-def test_it_enlarges_in_place_of_the_model_around_it(enlarging, tmp_path, restored_count):
+@pytest.fixture
+def around(enlarging, tmp_path) -> Path:
+    """A model that holds it, and would by itself want a ControlNet."""
     folder = tmp_path / "model"
     shutil.copytree(enlarging, folder)
     shutil.copytree(enlarging, folder / "superres")
-    (folder / "presets.json").unlink()  # without it the model around would want a ControlNet
+    (folder / "presets.json").write_text('{"balanced": {"task_model": {"superres": "superres"}}}')
+    return folder
+
+
+def test_it_is_packed_with_the_model_around_it(enlarging, around):
+    names = [name for name, _, _ in pack.collect(around)]
+    own = [name for name, _, _ in pack.collect(enlarging)]
+    assert names == own + [f"superres/{name}" for name in own]
+    (around / "presets.json").write_text('{"balanced": {"task_model": {"superres": "../model"}}}')
+    with pytest.raises(pack.PackError, match="superres: expected the name of a folder"):
+        pack.collect(around)
+    (around / "presets.json").write_text('{"balanced": {"task_model": {"superres": "superres"}}}')
+    shutil.rmtree(around / "superres")
+    with pytest.raises(pack.PackError, match="superres/model_index.json: missing"):
+        pack.collect(around)
+
+
+def test_it_enlarges_in_place_of_the_model_around_it(around, tmp_path, restored_count):
+    folder = around
     (tmp_path / "model.tdmpack").write_bytes(pack.pack(folder))
     for model in (folder, tmp_path / "model.tdmpack"):
         assert restored_count(model, 2, "--task", "superres") == 2 * 16

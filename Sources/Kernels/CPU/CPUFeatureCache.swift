@@ -22,8 +22,6 @@ final class CPUFeatureCache: FeatureCache {
       checking: passes * slots * end, for: "the features that windows read")
   }
 
-  var byteCount: Int { memory.byteCount }
-
   /// What a cache takes, which is known before it is made.
   static func byteCount(sites: [FeatureSite], type: ElementType, passes: Int, slots: Int) -> Int {
     passes * slots

@@ -2,9 +2,7 @@
 ///
 /// A pass is one move of the sampler with one prompt: features are only ever read by the same pass.
 /// A slot is one frame's place.
-public protocol FeatureCache: AnyObject {
-  var byteCount: Int { get }
-}
+public protocol FeatureCache: AnyObject {}
 
 /// The window in one run: whose features each frame reads.
 ///

@@ -13,7 +13,8 @@ struct ProgramArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Processors to use. (default: all that the process may run on)", valueName: "N"))
+      "Processors to use. (default: all that the process may run on)", valueName: "N"),
+    transform: wholeNumber)
   var threads: Int?
 
   @Flag(
@@ -37,18 +38,14 @@ struct ProgramArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Memory to use at most, for example 800M or 6G; pictures that do not fit are restored in tiles. (default: three quarters of "
-        + "what the machine has available)", valueName: "size"))
+        + "what the machine has available)", valueName: "size"), transform: byteCount)
   var memory: ByteCount?
 
   @Option(
     help: ArgumentHelp(
       "Of that, what windows' features may take. (default: no bound of their own)",
-      valueName: "size"))
+      valueName: "size"), transform: byteCount)
   var cacheMemory: ByteCount?
-}
-
-extension ByteCount: ExpressibleByArgument {
-  public init?(argument: String) { self.init(parsing: argument) }
 }
 
 extension Precision: ExpressibleByArgument {}

@@ -7,7 +7,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "How much of what restoration changes is kept: 0.5 is halfway from the frame as it came, up to 2 exaggerates. (default: 1)",
-      valueName: "X"))
+      valueName: "X"), transform: number)
   var amount: Double?
 
   @Option(
@@ -15,12 +15,13 @@ struct RestorationArguments: ParsableArguments {
     help: ArgumentHelp(
       "Restores frames reduced to at most so many pixels along the longer side, and changes them alike: for what is wrong at large. "
         + "0: not reduced. (default: the preset's for the task; with the embedded model 400 for dehaze, 0 for others)",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var workSize: Int?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Frames on either side that a frame reads.", valueName: "N"))
+    help: ArgumentHelp("Frames on either side that a frame reads.", valueName: "N"),
+    transform: wholeNumber)
   var radius: Int?
 
   @Option(
@@ -28,54 +29,56 @@ struct RestorationArguments: ParsableArguments {
     help: ArgumentHelp(
       "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
         + "the lookahead. (default: the preset's for denoise and deartifact, 0 for other tasks)",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var fusion: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
-        + "blur. (default: 0, for deartifact 10)", valueName: "X"))
+        + "blur. (default: 0, for deartifact 10)", valueName: "X"), transform: number)
   var fusionNoise: Double?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Frames sampled side by side and emitted together; 0: the whole clip.", valueName: "N"))
+      "Frames sampled side by side and emitted together; 0: the whole clip.", valueName: "N"),
+    transform: wholeNumber)
   var chunk: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Frames beyond the chunk that are sampled beside it, for its window's sake.", valueName: "N"))
+      "Frames beyond the chunk that are sampled beside it, for its window's sake.", valueName: "N"),
+    transform: wholeNumber)
   var lookahead: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Steps of DDIM inversion, from the frame to noise; 0 samples from the frame as it is.",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var inversionSteps: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Steps of sampling, from noise to the restored frame. (default: the preset's, with --method zero-shot 100)",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var steps: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Share of the noise levels that is gone through, above 0, at most 1; less keeps closer to the input.",
-      valueName: "X"))
+      valueName: "X"), transform: number)
   var strength: Double?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Classifier-free guidance; 1 is off, anything else doubles the time. (default: 1, with --method zero-shot 15)",
-      valueName: "X"))
+      valueName: "X"), transform: number)
   var guidance: Double?
 
   @Option(help: ArgumentHelp("In place of the task's prompt.", valueName: "text"))
@@ -91,7 +94,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Weight of the ControlNet in sampling. (default: 1, unless the model says otherwise)",
-      valueName: "X"))
+      valueName: "X"), transform: number)
   var controlScale: Double?
 
   @Option(
@@ -124,12 +127,13 @@ struct AblationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Of the noise that --start noise takes, where frame i has seed + i, or --method zero-shot, where segment i has. (default: 0)",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var seed: UInt64?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight of the ControlNet in inversion. (default: 0)", valueName: "X"))
+    help: ArgumentHelp("Weight of the ControlNet in inversion. (default: 0)", valueName: "X"),
+    transform: number)
   var inversionControlScale: Double?
 
   @Option(help: ArgumentHelp("The prompt in inversion. (default: empty)", valueName: "prompt"))

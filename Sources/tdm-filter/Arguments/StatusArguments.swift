@@ -6,7 +6,8 @@ struct StatusArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Write events to this descriptor, as JSON Lines; see tdm-protocol(7).", valueName: "N"))
+      "Write events to this descriptor, as JSON Lines; see tdm-protocol(7).", valueName: "N"),
+    transform: wholeNumber)
   var statusFd: Int?
 
   @Option(

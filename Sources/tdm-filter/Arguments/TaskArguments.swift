@@ -30,7 +30,7 @@ struct TaskArguments: ParsableArguments {
   @Option(
     name: .customLong("controlnet"),
     help: ArgumentHelp(
-      "The ControlNet, where it is not in the folder of --model. A model of its own for superres is then left alone.",
+      "The ControlNet, where it is not in the folder of --model. Models within that one, for some of the tasks, are then left alone.",
       valueName: "folder"))
   var controlNet: String?
 }

@@ -7,7 +7,7 @@ struct ZeroShotArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Of the steps, how many of the noisiest are left out; more keeps closer to the input. (default: 40)",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var skip: Int?
 
   @Option(
@@ -18,14 +18,15 @@ struct ZeroShotArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Frames restored together. (default: 49)", valueName: "N"))
+    help: ArgumentHelp("Frames restored together. (default: 49)", valueName: "N"),
+    transform: wholeNumber)
   var segment: Int?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Frames that a segment shares with the next, cross-faded. (default: 8, or all but one of a shorter segment)",
-      valueName: "N"))
+      valueName: "N"), transform: wholeNumber)
   var overlap: Int?
 
   /// Those that were given.

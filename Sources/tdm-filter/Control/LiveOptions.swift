@@ -1,4 +1,5 @@
 import ControlProtocol
+import ModelFiles
 import Restoration
 
 /// The options in effect, and the changes that wait for their frame.
@@ -11,17 +12,37 @@ struct LiveOptions {
 
   /// What the command line would be now.
   private var settings: Settings
-  private let presets: [Preset: PresetValues]
+  private let model: ModelFolder
+  /// What each stands for with the model, for the tasks.
+  private let presets: [Preset: [RestorationTask: PresetValues]]
   private var pending: [(change: OptionChange, accepted: AcceptedChange)] = []
 
-  /// - Parameter presets: what each stands for with the model.
-  init(_ settings: Settings, presets: [Preset: PresetValues]) {
+  /// - Parameter model: where clients may change options, all models within it that may then be run
+  ///   have to be there, and their files are opened: later nothing may be.
+  init(_ settings: Settings, for model: ModelFolder) throws(ModelError) {
+    let isFixed = settings.controlPath == nil
+    var presets: [Preset: [RestorationTask: PresetValues]] = [:]
+    var inner: Set<String> = []
+    for preset in isFixed ? [settings.preset] : Preset.allCases {
+      for task in isFixed ? [settings.task] : RestorationTask.allCases {
+        let values = try preset.values(for: model, task: task)
+        presets[preset, default: [:]][task] = values
+        if let folder = values.innerModel { inner.insert(folder) }
+      }
+    }
+    if !isFixed, !inner.isEmpty {
+      model.openFiles()
+      for folder in inner { try model.inner(folder).openFiles() }
+    }
     self.settings = settings
+    self.model = model
     self.presets = presets
   }
 
   var preset: Preset { settings.preset }
   var options: RestorationOptions { options(of: settings) }
+  /// What speaks against what is in effect.
+  var doubts: [String] { (try? settings.doubts(about: options.model(within: model))) ?? [] }
   /// The first to come into effect first.
   var accepted: [AcceptedChange] { pending.map(\.accepted) }
 
@@ -51,6 +72,8 @@ struct LiveOptions {
     for (index, entry) in trial.enumerated() {
       settings = settings.applying(entry.change)
       let options = self.options(of: settings)
+      // What was found to be possible stays so.
+      if index != place, options == entry.accepted.options { continue }
       guard options.task.enlargement == self.options.task.enlargement else {
         throw Refusal(
           .sizeChange,
@@ -89,6 +112,6 @@ struct LiveOptions {
   }
 
   private func options(of settings: Settings) -> RestorationOptions {
-    settings.options(over: presets[settings.preset] ?? settings.preset.values)
+    settings.options(over: presets[settings.preset]![settings.task]!)
   }
 }

@@ -22,18 +22,24 @@ struct RunPlan {
     }
     let model = try settings.openModel()
     let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
+    _ = try LiveOptions(settings, for: model)
     let stream = try StreamRestoration(
       format, model: model, options: settings.options(for: model), device: device,
       statistics: StreamStatistics(), limits: settings.memory, whenLate: settings.whenLate)
-    settings.forbidOpenings(logger)
-    let rehearsal = try stream.rehearse()
     let options = stream.options
+    let used = try options.model(within: model)
+    for doubt in try settings.doubts(about: format) + settings.doubts(about: used) {
+      logger.warning("\(doubt)")
+    }
+    settings.forbidOpenings(logger)
+    try stream.warmUp()
+    let rehearsal = try stream.rehearse()
 
     lines = [
       Self.task(options), Self.how(options, settings.preset),
       (
         "model",
-        "\(model.name), in \(device.precision.rawValue) on \(device.threadCount) threads with \(CPUDevice.instructionSet)"
+        "\(used.name), in \(device.precision.rawValue) on \(device.threadCount) threads with \(CPUDevice.instructionSet)"
       ),
       ("input", Self.text(format) + (frameCount.map { ", \($0) frames" } ?? "")),
       ("output", Self.text(stream.outputFormat)),

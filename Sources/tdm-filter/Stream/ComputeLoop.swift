@@ -110,8 +110,10 @@ final class ComputeLoop {
       options.forget(before: number)
       reporter.warn("the options stay as they were at frame \(number): \(reason)")
     } else {
+      let known = options.doubts
       options = changed
       reporter.post(.changed(change))
+      for doubt in options.doubts where !known.contains(doubt) { reporter.warn(doubt) }
       reporter.logger.notice(
         "from frame \(number) on by other options: \(change.options.json.text)")
     }

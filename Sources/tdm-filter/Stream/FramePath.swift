@@ -78,7 +78,12 @@ struct FramePath: Sendable {
     try PlainThread.start(name: "reader") { read() }
     try PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
     try write()
-    guard stop.isRequested else { return .endOfStream }
+    guard stop.isRequested else {
+      if reporter.statistics.counts.framesRead == 0 {
+        reporter.warn("the input ended before its first frame: check what writes it")
+      }
+      return .endOfStream
+    }
     return stop.isRequestedByClient ? .drain : .signal
   }
 
@@ -119,30 +124,27 @@ struct FramePath: Sendable {
         return announced.finish()
       }
       let options = try settings.options(for: model)
-      var presets: [Preset: PresetValues] = [:]
-      for preset in Preset.allCases { presets[preset] = try preset.values(for: model) }
+      let live = try LiveOptions(settings, for: model)
       let stream = try StreamRestoration(
         opened.format, model: model, options: options, device: device,
         statistics: reporter.statistics, limits: settings.memory,
         whenLate: settings.whenLate)
       reporter.logger.info("plan: \(RunPlan.line(stream, settings.preset, from: opened.format))")
       reporter.logger.debug("memory: \(stream.memoryParts)")
-      if let doubt = try settings.doubt(about: model) { reporter.warn(doubt) }
-      if opened.format.interlacing?.hasFields == true {
-        reporter.warn(
-          "the stream is interlaced, and its frames are restored as whole pictures: deinterlace "
-            + "them first, as by ffmpeg -i in.mp4 -vf bwdif")
+      let used = try options.model(within: model)
+      for doubt in try settings.doubts(about: opened.format) + settings.doubts(about: used) {
+        reporter.warn(doubt)
       }
       settings.forbidOpenings(reporter.logger)
       reporter.logger.debug(
-        "planned", metadata: ["model": "\(model.name)", "options": "\(options.json.text)"])
+        "planned", metadata: ["model": "\(used.name)", "options": "\(options.json.text)"])
       reporter.post(
         .hello(
           Hello(
-            settings, stream, from: opened.format, frameCount: opened.frameCount, model: model,
+            settings, stream, from: opened.format, frameCount: opened.frameCount, model: used,
             device: device)))
       let loop = ComputeLoop(
-        stream, options: LiveOptions(settings, presets: presets), whenLate: settings.whenLate,
+        stream, options: live, whenLate: settings.whenLate,
         from: incoming, to: outgoing, reporter: reporter, desk: desk)
       try stream.warmUp()
       reporter.becomeReady(

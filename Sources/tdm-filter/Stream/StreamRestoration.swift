@@ -74,7 +74,7 @@ final class StreamRestoration {
     return "\(ByteCount(total)) \(bound)"
   }
 
-  /// `90.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
+  /// `100.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
   var memoryParts: String {
     "\(ByteCount(FrameMemory.programByteCount)) for the program, "
       + "\(ByteCount(memory.frames)) for frames on their way, restorer \(memory.restorer)"

@@ -18,6 +18,20 @@ struct Message {
   subscript(key: String) -> JSON? { json.object?[key] }
   var event: String? { self["event"]?.string }
 
+  /// The preset and the options that it tells, as another run is given them.
+  var arguments: [String] {
+    var arguments = ["--preset", self["preset"]?.string ?? ""]
+    for (name, value) in self["options"]?.object ?? [:] {
+      let option = "--" + name.replacing("_", with: "-")
+      switch value {
+      case .bool(let isOn): arguments += isOn ? [option] : []
+      case .string(let text): arguments += [option, text]
+      default: arguments += [option, value.text]
+      }
+    }
+    return arguments
+  }
+
   /// Whether this is what a transcript's message describes.
   func matches(_ pattern: JSON) -> Bool { Self.matches(json, pattern) }
 

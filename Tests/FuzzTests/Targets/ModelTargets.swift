@@ -131,7 +131,7 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   _ = try? folder.tokenizer(length: 77)
   _ = try? folder.t5Tokenizer(length: 226)
   _ = try? folder.presets()
-  _ = try? folder.enlarging().presets()
+  _ = try? folder.inner("superres").presets()
   for part in ModelPart.allCases where part.weightsStem != nil {
     _ = try? folder.weights(of: part)
   }

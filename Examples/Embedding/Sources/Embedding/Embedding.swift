@@ -15,7 +15,7 @@ struct Embedding {
     let model = try ModelFolder.embedded()
     // The task decides, too, whether frames are averaged along the motion: rain would only be
     // smeared by that.
-    let options = RestorationOptions(try Preset.balanced.values(for: model), task: .denoise)
+    let options = try Preset.balanced.options(for: model, task: .denoise)
     let device = try CPUDevice(precision: CPUDevice.favoursBF16 ? .bf16 : .f32)
     let restorer = try options.makeRestorer(
       model: model, width: width, height: height, device: device)

@@ -17,7 +17,7 @@ import TensorCore
 /// One thread at a time, the device's.
 ///
 /// Reference: TDM (arXiv 2501.02269), section 3.
-final class Restorer {
+final class TDMPipeline {
   var options: RestorationOptions { course.options }
   /// Of a frame, in pixels, in and out.
   let width, height: Int
@@ -72,20 +72,22 @@ final class Restorer {
     )
   }
 
-  /// Plans a restorer, and lets it be.
+  /// Plans a pipeline, and lets it be.
+  /// - Parameter replacedWeights: bytes of the weights on the device that would go first.
   /// - Throws: what keeps it from being made.
   static func checkPlan(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
-    limits: MemoryLimits
+    limits: MemoryLimits, replacedWeights: Int
   ) throws {
     let (_, canvas) = try check(model, options, width: width, height: height)
     _ = try MemoryPlan(options, canvas, limits) { tiling in
       try ModelNetworks(
-        model, options: options, height: tiling.height, width: tiling.width, on: device)
+        model, options: options, height: tiling.height, width: tiling.width, on: device,
+        replacedWeights: replacedWeights)
     }
   }
 
-  /// How far a restorer has come, for another that goes on with the frames that follow.
+  /// How far a pipeline has come, for another that goes on with the frames that follow.
   struct Progress {
     fileprivate let statistics: RestorationStatistics
     fileprivate let arrived: Int
@@ -210,7 +212,7 @@ final class Restorer {
   }
 
   /// Restores the frames that follow by other options. Those that are held leave by the former
-  /// ones, and nothing is read across: the frames are those of two restorers.
+  /// ones, and nothing is read across: the frames are those of two pipelines.
   /// - Parameters:
   ///   - limits: of memory, with these options; nil: as before.
   ///   - emit: as in ``push(_:emit:)``.

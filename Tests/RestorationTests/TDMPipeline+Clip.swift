@@ -1,6 +1,6 @@
 @testable import Restoration
 
-extension Restorer {
+extension TDMPipeline {
   /// Restores a whole clip, frame by frame, and then the end.
   func restore(_ clip: some Sequence<[Float]>) throws -> [[Float]] {
     var restored: [[Float]] = []

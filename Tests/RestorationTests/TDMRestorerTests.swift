@@ -6,8 +6,8 @@ import Testing
 @testable import Restoration
 
 /// Frames that are restored reduced, on the thin fixture's networks.
-@Suite("Restoration at a smaller size")
-struct WorkSizeTests {
+@Suite("Restoration at a smaller size, and changes of networks")
+struct TDMRestorerTests {
   private static let (width, height) = (96, 66)
 
   private func options(
@@ -28,8 +28,8 @@ struct WorkSizeTests {
 
   private func makeRestorer(
     _ options: RestorationOptions, limits: MemoryLimits = MemoryLimits()
-  ) throws -> WorkSizeRestorer {
-    try WorkSizeRestorer(
+  ) throws -> TDMRestorer {
+    try TDMRestorer(
       model: ModelFolder(path: Fixture.thin.modelFolder()), options: options, width: Self.width,
       height: Self.height, device: device(), limits: limits)
   }
@@ -72,7 +72,7 @@ struct WorkSizeTests {
       transfer.reduce(frame, into: &reduced)
       return reduced
     }
-    let inner = try Restorer(
+    let inner = try TDMPipeline(
       model: ModelFolder(path: Fixture.thin.modelFolder()), options: options, width: 64,
       height: 44, device: device)
     let expected = try zip(zip(frames, small), inner.restore(small)).map { pair, target in
@@ -117,7 +117,7 @@ struct WorkSizeTests {
   @Test("Small frames are carried over, too, and without a work size none")
   func small() throws {
     let frames = frames(3)
-    let plain = try Restorer(
+    let plain = try TDMPipeline(
       model: ModelFolder(path: Fixture.thin.modelFolder()), options: options(workSize: 0),
       width: Self.width, height: Self.height, device: device()
     ).restore(frames)
@@ -152,6 +152,39 @@ struct WorkSizeTests {
       let expected =
         try restored(clips[0], by: makeRestorer(from)) + restored(clips[1], by: makeRestorer(later))
       #expect(changed == expected)
+    }
+  }
+
+  @Test("A change to a model within the model gives what two restorers give, and back")
+  func innerModel() throws {
+    try Fixture.thin.withCopy { folder in
+      try Fixture.haar.writeModel(to: folder.appending(path: "other"))
+      let model = try ModelFolder(path: folder.path)
+      let own = options(workSize: 0) { $0.controlScale = 0 }
+      var other = own
+      other.innerModel = "other"
+      let courses = [own, other, own]
+      let restorer = try TDMRestorer(
+        model: model, options: own, width: Self.width, height: Self.height, device: device(),
+        limits: MemoryLimits())
+      let frames = frames(4)
+      var results: [[[Float]]] = []
+      for course in courses {
+        try restorer.check(course, limits: nil)
+        #expect(try restorer.change(to: course, limits: nil) { _ in } == nil)
+        results.append(try restored(frames, by: restorer))
+      }
+      let alone = try TDMPipeline(
+        model: model.inner("other"), options: own, width: Self.width, height: Self.height,
+        device: device())
+      #expect(try results[1] == alone.restore(frames))
+      #expect(try results[0] == restored(frames, by: makeRestorer(own)))
+      #expect(results[2] == results[0] && results[1] != results[0])
+      // Weights of the other are not kept.
+      #expect(try restorer.memory == makeRestorer(own).memory)
+      var missing = own
+      missing.innerModel = "none"
+      #expect(throws: ModelError.self) { try restorer.check(missing, limits: nil) }
     }
   }
 
@@ -207,7 +240,7 @@ struct WorkSizeTests {
   @Test("What is held is counted")
   func memory() throws {
     let restorer = try makeRestorer(options())
-    let inner = try Restorer(
+    let inner = try TDMPipeline(
       model: ModelFolder(path: Fixture.thin.modelFolder()), options: options(), width: 64,
       height: 44, device: device())
     // Three frames, each as it came and reduced.

@@ -42,7 +42,7 @@ private struct Ffmpeg: ~Copyable {
 
 private let careful = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 
-@Suite("ffmpeg on either side") struct FfmpegTests {
+@Suite("ffmpeg on either side") struct FFmpegAgreementTests {
   static let width = 62
   static let height = 37
   static let picture = scenery(width: width, height: height).map { ($0 + 0.5).rounded(.down) }

@@ -1,8 +1,6 @@
 import Restoration
 import Testing
 
-@testable import tdm_filter
-
 @Suite("A histogram of durations")
 struct DurationHistogramTests {
   @Test("has no quantiles while it is empty")

@@ -2,25 +2,25 @@ import DequeModule
 import Kernels
 import ModelFiles
 
-/// Restores a stream of frames by a ``Restorer`` for the size that the options say: the frames' own,
-/// or a smaller one, and then carries over to the frames what was changed there.
+/// Restores a stream of frames by a ``TDMPipeline`` for the model and the size that the options say:
+/// the frames' own, or a smaller one, and then carries over to the frames what was changed there.
 ///
 /// What is wrong with the whole of a picture is seen in a small one as well, at the size that the
 /// networks were trained at, and these take no longer however large the frames are.
-final class WorkSizeRestorer: FrameRestorer {
+final class TDMRestorer: FrameRestorer {
   private let model: ModelFolder
   private let device: any Device
   /// Of a frame, in pixels.
   private let width, height: Int
   private var limits: MemoryLimits
   /// Nil only while another takes its place.
-  private var restorer: Restorer!
+  private var pipeline: TDMPipeline!
   /// Nil where frames are what the networks make of them.
   private var transfer: (any GuidedTransfer)?
-  /// The scene of the frames that were carried over to: ``Restorer/scene``.
+  /// The scene of the frames that were carried over to: ``TDMPipeline/scene``.
   private var scene = 0
 
-  /// A frame that came, and what the restorer got of it.
+  /// A frame that came, and what the pipeline got of it.
   private struct Held {
     var frame: [Float] = []
     var reduced: [Float] = []
@@ -33,8 +33,8 @@ final class WorkSizeRestorer: FrameRestorer {
   private var free: [Held] = []
   /// How long it took to reduce frames and to carry over to them.
   private var carrying = DurationHistogram()
-  /// Options and limits of another size for which there was room, so that asking again takes no
-  /// planning.
+  /// Options and limits of another size or model for which there was room, so that asking again
+  /// takes no planning.
   private var planned: (options: RestorationOptions, limits: MemoryLimits)?
 
   /// - Throws: as ``RestorationOptions/makeRestorer(model:width:height:device:limits:)`` does.
@@ -50,26 +50,26 @@ final class WorkSizeRestorer: FrameRestorer {
     try begin(options, limits, after: nil)
   }
 
-  var options: RestorationOptions { restorer.options }
+  var options: RestorationOptions { pipeline.options }
   var statistics: RestorationStatistics {
-    var statistics = restorer.statistics
+    var statistics = pipeline.statistics
     statistics.carry = carrying
     return statistics
   }
-  var latency: Int? { restorer.latency }
+  var latency: Int? { pipeline.latency }
 
   var memory: MemoryEstimate {
     let own = ownByteCount(options)
-    return restorer.memory.adding(frames: own.all, furtherFrame: own.perFrame)
+    return pipeline.memory.adding(frames: own.all, furtherFrame: own.perFrame)
   }
 
   var onEvaluation: (() -> Void)? {
-    get { restorer.onEvaluation }
-    set { restorer.onEvaluation = newValue }
+    get { pipeline.onEvaluation }
+    set { pipeline.onEvaluation = newValue }
   }
 
   func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
-    guard let transfer else { return try restorer.push(rgb, emit: emit) }
+    guard let transfer else { return try pipeline.push(rgb, emit: emit) }
     var next = free.popLast() ?? Held(reduced: Array(repeating: 0, count: transfer.reducedCount))
     // Copied: were the caller's memory shared, it would be copied whenever the caller writes there.
     next.frame.removeAll(keepingCapacity: true)
@@ -78,19 +78,19 @@ final class WorkSizeRestorer: FrameRestorer {
     // The frame belongs to the queue alone: it is changed there, and would else be copied first.
     let reduced = next.reduced
     held.append(consume next)
-    try restorer.push(reduced) { try give($0, emit) }
+    try pipeline.push(reduced) { try give($0, emit) }
   }
 
   func finish(emit: ([Float]) throws -> Void) throws {
-    try restorer.finish { try give($0, emit) }
+    try pipeline.finish { try give($0, emit) }
   }
 
   /// Gives the oldest frame, of which this was restored.
   private func give(_ restored: [Float], _ emit: ([Float]) throws -> Void) throws {
     guard let transfer else { return try emit(restored) }
     var oldest = held.removeFirst()
-    if restorer.scene != scene {
-      scene = restorer.scene
+    if pipeline.scene != scene {
+      scene = pipeline.scene
       transfer.forget()
     }
     let duration = ContinuousClock().measure {
@@ -101,10 +101,10 @@ final class WorkSizeRestorer: FrameRestorer {
     free.append(oldest)
   }
 
-  func warmUp() throws { try restorer.warmUp() }
+  func warmUp() throws { try pipeline.warmUp() }
 
   func rehearse() throws -> Rehearsal {
-    var rehearsal = try restorer.rehearse()
+    var rehearsal = try pipeline.rehearse()
     guard let transfer else { return rehearsal }
     var blank = Held(
       frame: Array(repeating: 0, count: width * height * 3),
@@ -125,15 +125,17 @@ final class WorkSizeRestorer: FrameRestorer {
 
   func check(_ options: RestorationOptions, limits: MemoryLimits?) throws {
     let limits = rest(of: limits ?? self.limits, options)
-    if fits(options) { return try restorer.check(options, limits: limits) }
+    if fits(options) { return try pipeline.check(options, limits: limits) }
     try options.validate(enlargementOf: self.options)
     if let planned, planned == (options, limits) { return }
     let size = options.workingSize(width: width, height: height)
-    // Weights in layouts that this size needs and the one in effect does not.
+    // Those that only these options need.
     defer { device.discardUnusedWeights() }
-    try Restorer.checkPlan(
-      model: model, options: options, width: size.width, height: size.height, device: device,
-      limits: limits)
+    // Another model's take the place of those in effect.
+    let replaced = options.innerModel == self.options.innerModel ? 0 : device.weightByteCount
+    try TDMPipeline.checkPlan(
+      model: options.model(within: model), options: options, width: size.width,
+      height: size.height, device: device, limits: limits, replacedWeights: replaced)
     planned = (options, limits)
     onEvaluation?()
   }
@@ -144,11 +146,11 @@ final class WorkSizeRestorer: FrameRestorer {
     let limits = limits ?? self.limits
     // What could be followed when it was asked for may not be by networks that were planned anew
     // since: then they are once more.
-    if fits(options), (try? restorer.check(options, limits: rest(of: limits, options))) != nil {
+    if fits(options), (try? pipeline.check(options, limits: rest(of: limits, options))) != nil {
       try finish(emit: emit)
       let former = self.options
       adopt(options)
-      let reason = try restorer.change(
+      let reason = try pipeline.change(
         to: options, limits: rest(of: limits, options), emit: emit)
       if reason == nil { self.limits = limits } else { adopt(former) }
       return reason
@@ -157,7 +159,7 @@ final class WorkSizeRestorer: FrameRestorer {
     try options.validate()
     try options.validate(enlargementOf: self.options)
     try finish(emit: emit)
-    let (former, progress) = (self.options, restorer.progress)
+    let (former, progress) = (self.options, pipeline.progress)
     do {
       try begin(options, limits, after: progress)
       return nil
@@ -167,28 +169,32 @@ final class WorkSizeRestorer: FrameRestorer {
     }
   }
 
-  /// Whether the networks are planned for these options' size.
+  /// Whether the networks are those of these options' model, planned for their size.
   private func fits(_ options: RestorationOptions) -> Bool {
-    options.workingSize(width: width, height: height)
-      == self.options.workingSize(width: width, height: height)
+    options.innerModel == self.options.innerModel
+      && options.workingSize(width: width, height: height)
+        == self.options.workingSize(width: width, height: height)
   }
 
   /// Has the frames that follow restored by these options.
   /// - Precondition: none is held.
   private func begin(
-    _ options: RestorationOptions, _ limits: MemoryLimits, after progress: Restorer.Progress?
+    _ options: RestorationOptions, _ limits: MemoryLimits, after progress: TDMPipeline.Progress?
   ) throws {
     // What is held would else be there beside what takes its place.
-    restorer = nil
+    let isOtherModel = pipeline.map { $0.options.innerModel != options.innerModel } ?? false
+    pipeline = nil
     transfer = nil
     free = []
     planned = nil
     device.releaseWorkspace()
+    if isOtherModel { device.discardUnusedWeights() }
     let size = options.workingSize(width: width, height: height)
-    restorer = try Restorer(
-      model: model, options: options, width: size.width, height: size.height, device: device,
+    pipeline = try TDMPipeline(
+      model: options.model(within: model), options: options, width: size.width, height: size.height,
+      device: device,
       limits: rest(of: limits, options))
-    if let progress { restorer.goOn(from: progress) }
+    if let progress { pipeline.goOn(from: progress) }
     self.limits = limits
     adopt(options)
     onEvaluation?()
@@ -220,7 +226,7 @@ final class WorkSizeRestorer: FrameRestorer {
     return ((options.heldCount + options.fusionAhead) * perFrame + scratch, perFrame)
   }
 
-  /// What is left of the limits for the restorer.
+  /// What is left of the limits for the pipeline.
   private func rest(of limits: MemoryLimits, _ options: RestorationOptions) -> MemoryLimits {
     let own = ownByteCount(options).all
     var rest = limits

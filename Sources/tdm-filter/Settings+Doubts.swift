@@ -1,0 +1,32 @@
+import ModelFiles
+import Restoration
+import Video
+
+/// What is warned of before the first frame.
+extension Settings {
+  /// What speaks against the preset that was asked for: a model that says how many steps some
+  /// presets take was made for those.
+  func doubts(about model: ModelFolder) throws(ModelError) -> [String] {
+    guard method == .tdm else { return [] }
+    let own = try model.presets().filter { $0.value.steps != nil }.keys.sorted()
+    if own.isEmpty || own.contains(preset.rawValue) { return [] }
+    let made = own.joined(separator: " and ")
+    return [
+      "--preset \(preset.rawValue): \(model.name) is made for \(made), and restores worse by it"
+    ]
+  }
+
+  /// What in the stream will not be as its sender may think.
+  func doubts(about stream: StreamFormat) -> [String] {
+    var doubts: [String] = []
+    if stream.interlacing?.hasFields == true {
+      doubts.append(
+        "the stream is interlaced, and its frames are restored as whole pictures: deinterlace "
+          + "them first, as by ffmpeg -i in.mp4 -vf bwdif")
+    }
+    if let given = input.frameRate, let rate = stream.frameRate, rate.value != given.value {
+      doubts.append("--rate \(given): the stream's header says \(rate), which stays")
+    }
+    return doubts
+  }
+}
