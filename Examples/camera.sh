@@ -5,8 +5,8 @@ set -eu
 device=${1:-/dev/video0} size=${2:-320x240}
 [ $# -lt 2 ] || shift
 [ $# -lt 1 ] || shift
-# Ten frames a second at most, and no frame twice; what the filter cannot keep up with is left out.
+# Fifteen frames a second at most, and no frame twice; what the filter cannot keep up with is left out.
 ffmpeg -nostdin -v error -f v4l2 -thread_queue_size 2 -video_size "$size" -i "$device" \
-  -vf "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.1)',format=yuv420p" -fps_mode passthrough -f yuv4mpegpipe - |
+  -vf "select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.066)',format=yuv420p" -fps_mode passthrough -f yuv4mpegpipe - |
   ${TDM_FILTER:-tdm-filter} --preset live --when-late skip "$@" |
   ffplay -v error -f yuv4mpegpipe -fflags nobuffer -window_title tdm-filter -

@@ -182,6 +182,21 @@ struct TDMRestorerTests {
       #expect(results[2] == results[0] && results[1] != results[0])
       // Weights of the other are not kept.
       #expect(try restorer.memory == makeRestorer(own).memory)
+      // As much memory as either takes is enough to change from one to the other.
+      let alike = try [own, other].map { course in
+        try TDMRestorer(
+          model: model, options: course, width: Self.width, height: Self.height, device: device(),
+          limits: MemoryLimits()
+        ).memory.total
+      }
+      let limited = try TDMRestorer(
+        model: model, options: own, width: Self.width, height: Self.height, device: device(),
+        limits: MemoryLimits(total: alike.max()!))
+      for course in [other, own] {
+        try limited.check(course, limits: nil)
+        #expect(try limited.change(to: course, limits: nil) { _ in } == nil)
+        #expect(limited.memory.tileCount == 1)
+      }
       var missing = own
       missing.innerModel = "none"
       #expect(throws: ModelError.self) { try restorer.check(missing, limits: nil) }

@@ -22,6 +22,7 @@ struct RunPlan {
     }
     let model = try settings.openModel()
     let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
+    // Needs the models that clients could change to.
     _ = try LiveOptions(settings, for: model)
     let stream = try StreamRestoration(
       format, model: model, options: settings.options(for: model), device: device,
