@@ -168,7 +168,7 @@ struct ControlTests {
         let input = header + frames[3 * index..<3 * index + 3].joined()
         let part = try FilterProcess.run(run, input: input)
         #expect(part.status == 0, "\(part.errors)")
-        return part.output[(part.output.firstIndex(of: 0x0a)! + 1)...]
+        return part.output[(try #require(part.output.firstIndex(of: 0x0a)) + 1)...]
       }
       #expect(whole.output.suffix(parts.joined().count).elementsEqual(parts.joined()))
       let unreduced = try FilterProcess.run(
