@@ -192,8 +192,7 @@ final class TDMRestorer: FrameRestorer {
     let size = options.workingSize(width: width, height: height)
     pipeline = try TDMPipeline(
       model: options.model(within: model), options: options, width: size.width, height: size.height,
-      device: device,
-      limits: rest(of: limits, options))
+      device: device, limits: rest(of: limits, options))
     if let progress { pipeline.goOn(from: progress) }
     self.limits = limits
     adopt(options)

@@ -1,0 +1,187 @@
+import ControlProtocol
+import FixtureSupport
+import Foundation
+import StrictJSON
+import Testing
+
+@testable import tdm_filter
+
+@Suite("Changes while it runs")
+struct ControlChangeTests {
+  @Test(
+    "changes what two runs by options would, from the effective frame on",
+    arguments: [
+      (#""task":"derain""#, ["--task", "derain"]),
+      (
+        #""prompt":"remove the fog","strength":0.4"#,
+        ["--prompt", "remove the fog", "--strength", "0.4"]
+      ),
+      (#""guidance":2.5"#, ["--guidance", "2.5"]),
+      (#""amount":0.25"#, ["--amount", "0.25"]),
+      (#""preset":"live""#, ["--preset", "live"]),
+    ])
+  func changeEqualsTwoRuns(change: String, options: [String]) throws {
+    let path = ControlConnection.path()
+    // Nothing of what a preset gives is given by hand, or the preset could not change it.
+    let base = try Tiny.model() + ["--threads", "1", "--steps", "2", "--inversion-steps", "1"]
+    let filter = try FilterProcess(base + ["--control", path], status: .none)
+    let (header, frames) = ControlledRun.pieces(60)
+    filter.feed(header)
+    let client = try ControlConnection(path)
+    let reply = try client.ask("{\"command\":\"set\",\"at_frame\":50,\(change)}")
+    #expect(reply["effective_frame"]?.integer == 50, "\(reply.text)")
+    for frame in frames { filter.feed(frame) }
+    filter.closeInput()
+    let whole = filter.wait()
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(!whole.errors.contains("warning"), "\(whole.errors)")
+    let before = try FilterProcess.run(base, input: header + frames[..<50].joined())
+    let after = try FilterProcess.run(base + options, input: header + frames[50...].joined())
+    #expect(Y4M.frameCount(of: whole.output) == 60)
+    let afterFrames = after.output[(after.output.firstIndex(of: 0x0a)! + 1)...]
+    #expect(whole.output == before.output + afterFrames)
+    // And it is a change at all.
+    let unchanged = try FilterProcess.run(base, input: header + frames.joined())
+    #expect(unchanged.output != whole.output)
+  }
+
+  @Test("changes to tasks that are restored reduced or by a model within the model, and back")
+  func changeOfNetworks() throws {
+    try Fixture.thin.withCopy { folder in
+      for (name, presets) in [
+        ("", #""task_work_size": {"dehaze": 64}, "task_model": {"deartifact": "other"}"#),
+        ("other/", #""radius": 1"#),
+      ] {
+        if !name.isEmpty { try Fixture.haar.writeModel(to: folder.appending(path: name)) }
+        try Data("{\"balanced\": {\"steps\": 1, \"chunk\": 1, \(presets)}}".utf8)
+          .write(to: folder.appending(path: name + "presets.json"))
+      }
+      let path = ControlConnection.path()
+      let model = ["--model", folder.path, "--threads", "1"]
+      let base = model + ["--inversion-steps", "0", "--task", "deartifact"]
+      let (width, height, count) = (100, 60, 12)
+      let header = Array("YUV4MPEG2 W\(width) H\(height) F25:1 Ip Cmono\n".utf8)
+      let frames = (0..<count).map { frame in
+        Array("FRAME\n".utf8)
+          + (0..<width * height).map { UInt8(60 + ($0 % 97 + $0 / width * 3 + frame * 5) % 120) }
+      }
+      let filter = try FilterProcess(base + ["--control", path], status: .none)
+      filter.feed(header)
+      let client = try ControlConnection(path)
+      var runs = [base]
+      for (frame, task) in [(3, "dehaze"), (6, "denoise"), (9, "deartifact")] {
+        let reply = try client.ask(
+          "{\"command\":\"set\",\"at_frame\":\(frame),\"task\":\"\(task)\"}")
+        #expect(reply.isOK, "\(reply.text)")
+        runs.append(model + reply.arguments)
+      }
+      for frame in frames { filter.feed(frame) }
+      filter.closeInput()
+      let whole = filter.wait()
+      #expect(whole.status == 0, "\(whole.errors)")
+      let parts = try runs.enumerated().map { index, run in
+        let input = header + frames[3 * index..<3 * index + 3].joined()
+        let part = try FilterProcess.run(run, input: input)
+        #expect(part.status == 0, "\(part.errors)")
+        return part.output[(try #require(part.output.firstIndex(of: 0x0a)) + 1)...]
+      }
+      #expect(whole.output.suffix(parts.joined().count).elementsEqual(parts.joined()))
+      let unreduced = try FilterProcess.run(
+        base + ["--task", "dehaze", "--work-size", "0"], input: header + frames[3..<6].joined())
+      #expect(!unreduced.output.suffix(parts[1].count).elementsEqual(parts[1]))
+      let other = try FilterProcess.run(
+        ["--model", folder.path + "/other"] + base.dropFirst(2),
+        input: header + frames[9..<12].joined())
+      #expect(other.output.suffix(parts[3].count).elementsEqual(parts[3]))
+    }
+  }
+
+  @Test("needs models within the model only where they may be run")
+  func missingInnerModel() throws {
+    try Fixture.thin.withCopy { folder in
+      try Data(#"{"live": {"task_model": {"derain": "none"}}}"#.utf8)
+        .write(to: folder.appending(path: "presets.json"))
+      let base = ["--model", folder.path] + Tiny.steps
+      for (options, isMissed) in [
+        ([], false), (["--preset", "live"], false),
+        (["--preset", "live", "--task", "derain"], true),
+        (["--control", ControlConnection.path()], true),
+      ] {
+        for dryRun in [[], ["--dry-run"]] {
+          let result = try FilterProcess.run(
+            base + options + dryRun, input: Y4M().stream(frames: 1))
+          if isMissed {
+            expectFailure(result, .unfitModel, saying: ["/none/model_index.json: missing"])
+          } else {
+            #expect(result.status == 0, "\(result.errors)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test("warns when a preset comes into effect that the model is not made for")
+  func doubtfulPreset() throws {
+    try Fixture.thin.withCopy { folder in
+      try Data(#"{"balanced": {"inversion_steps": 0, "steps": 1, "chunk": 1}}"#.utf8)
+        .write(to: folder.appending(path: "presets.json"))
+      let path = ControlConnection.path()
+      let filter = try FilterProcess(
+        ["--model", folder.path, "--threads", "1", "--control", path], status: .none)
+      let (header, frames) = ControlledRun.pieces(3)
+      filter.feed(header)
+      let client = try ControlConnection(path)
+      #expect(try client.ask(#"{"command":"set","at_frame":1,"preset":"live"}"#).isOK)
+      for frame in frames { filter.feed(frame) }
+      filter.closeInput()
+      let result = filter.wait()
+      #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 3)
+      let warnings = result.errorLines.filter { $0.contains("warning: --preset live") }
+      #expect(warnings.count == 1 && warnings[0].contains("is made for balanced"))
+    }
+  }
+
+  @Test("changes at the next frame where none is named, and says which that is")
+  func changeNow() throws {
+    let path = ControlConnection.path()
+    let filter = try ControlledRun.start(path, ["--status-fd", "3"], status: .read)
+    let (header, frames) = ControlledRun.pieces(20)
+    filter.feed(header + frames[..<9].joined())
+    filter.waitForOutput(8 * ControlledRun.frameByteCount)
+    let client = try ControlConnection(path)
+    let reply = try client.ask(#"{"command":"set","task":"dehaze"}"#)
+    let effective = try #require(reply["effective_frame"]?.integer)
+    #expect(effective == 9)
+    for frame in frames[9...] { filter.feed(frame) }
+    filter.closeInput()
+    let whole = filter.wait()
+    let base = try Tiny.model() + Tiny.steps + ControlledRun.streaming
+    let before = try FilterProcess.run(base, input: header + frames[..<effective].joined())
+    let after = try FilterProcess.run(
+      base + ["--task", "dehaze"], input: header + frames[effective...].joined())
+    #expect(
+      whole.output == before.output + after.output[(after.output.firstIndex(of: 0x0a)! + 1)...])
+    let lines = filter.statusLines()
+    try Message.expectValid(lines, as: "event")
+    let changed = try #require(try lines.map(Message.init).first { $0.event == "changed" })
+    #expect(changed["effective_frame"]?.integer == effective)
+    #expect(changed["options"] == reply["options"])
+  }
+
+  @Test("tells changes that wait anew when one before them comes to nothing")
+  func forgotten() throws {
+    let settings = try Settings(TDMFilter.parse([]))
+    var live = try LiveOptions(settings, for: .embedded())
+    var (first, second) = (OptionChange(), OptionChange())
+    first.strength = .given(0.5)
+    first.atFrame = 10
+    second.amount = .given(0.25)
+    second.atFrame = 20
+    for change in [first, second] { _ = try live.accept(change, next: 0) { _ in } }
+    #expect(live.accepted.map(\.options.strength) == [0.5, 0.5])
+    #expect(live.options.strength == 0.1)
+    live.forget(before: 10)
+    #expect(live.accepted.map(\.effectiveFrame) == [20])
+    #expect(live.accepted[0].options.strength == 0.1 && live.accepted[0].options.amount == 0.25)
+  }
+}
