@@ -76,7 +76,7 @@ let package = Package(
     .executableTarget(
       name: "tdm-bench",
       dependencies: [
-        "Networks", "Diffusion", "Kernels", "ModelFiles", "TensorCore",
+        "Networks", "Diffusion", "Kernels", "ModelFiles", "TensorCore", "Video",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 

@@ -31,13 +31,11 @@ TDM_INLINE void add_body(const job *j, size_t from, size_t to) {
   void *out = j->out;
   const void *x = j->x, *y = j->y;
   float scale = j->b;
-  TDM_FOR_TYPE(j->type, T, TDM_FOR_ACTIVATION(j->activation, A, {
+  TDM_FOR_TYPE(j->type, T, {
     TDM_LANES
-    for (size_t i = from; i < to; i++) {
-      float sum = tdm_load(T, x, i) + scale * tdm_load(T, y, i);
-      tdm_store(T, out, i, tdm_activation_of(A, sum));
-    }
-  }))
+    for (size_t i = from; i < to; i++)
+      tdm_store(T, out, i, tdm_load(T, x, i) + scale * tdm_load(T, y, i));
+  })
 }
 TDM_DISPATCH(add, (const job *j, size_t from, size_t to), (j, from, to))
 
@@ -128,10 +126,9 @@ void tdm_activate(
 
 void tdm_add(
     tdm_type type, void *out, const void *a, const void *b, float scale, size_t count,
-    tdm_activation activation, int threads) {
-  run((job){.type = type, .out = out, .x = a, .y = b, .b = scale, .count = count,
-            .activation = activation},
-      add_piece, threads);
+    int threads) {
+  run((job){.type = type, .out = out, .x = a, .y = b, .b = scale, .count = count}, add_piece,
+      threads);
 }
 
 void tdm_multiply(

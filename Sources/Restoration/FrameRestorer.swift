@@ -32,11 +32,22 @@ public protocol FrameRestorer: AnyObject {
   /// - Throws: where the options could not be changed to these.
   func check(_ options: RestorationOptions, limits: MemoryLimits?) throws
 
-  /// Restores the frames that follow by other options.
-  /// - Returns: nil, or why the former ones stay.
+  /// Gives the frames that are left, and restores those that follow by other options.
+  /// - Throws: ``RefusedChange`` where the former ones stay; every other error ends the restoration.
   func change(
     to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
-  ) throws -> (any Error)?
+  ) throws
+}
+
+/// Options could not be changed: those in effect stay, and the restoration goes on.
+public struct RefusedChange: Error, CustomStringConvertible {
+  public let reason: any Error
+  public var description: String { "\(reason)" }
+
+  /// What a body throws is why.
+  static func because<R>(of body: () throws -> R) throws(RefusedChange) -> R {
+    do { return try body() } catch { throw RefusedChange(reason: error) }
+  }
 }
 
 extension RestorationOptions {

@@ -216,13 +216,12 @@ final class TDMPipeline {
   /// - Parameters:
   ///   - limits: of memory, with these options; nil: as before.
   ///   - emit: as in ``push(_:emit:)``.
-  /// - Returns: nil, or why there was no room for them after all; then the former ones stay.
-  /// - Throws: as ``check(_:limits:)`` does, with nothing changed; everything else ends the
-  ///   restoration.
+  /// - Throws: ``RefusedChange`` where ``check(_:limits:)`` fails, or there was no room for them
+  ///   after all; everything else ends the restoration.
   func change(
     to options: RestorationOptions, limits: MemoryLimits? = nil, emit: ([Float]) throws -> Void
-  ) throws -> (any Error)? {
-    let memory = try estimate(options, limits)
+  ) throws {
+    let memory = try RefusedChange.because { try estimate(options, limits) }
     try finish(emit: emit)
     release()
     let former = course
@@ -230,9 +229,8 @@ final class TDMPipeline {
       try follow(options, memory: memory, former: former)
     } catch {
       try follow(former.options, memory: former.memory, former: former)
-      return error
+      throw RefusedChange(reason: error)
     }
-    return nil
   }
 
   /// Gives up what is as large as the options in effect have made it: it would else be held beside

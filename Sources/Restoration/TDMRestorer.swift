@@ -142,7 +142,7 @@ final class TDMRestorer: FrameRestorer {
 
   func change(
     to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
-  ) throws -> (any Error)? {
+  ) throws {
     let limits = limits ?? self.limits
     // What could be followed when it was asked for may not be by networks that were planned anew
     // since: then they are once more.
@@ -150,22 +150,27 @@ final class TDMRestorer: FrameRestorer {
       try finish(emit: emit)
       let former = self.options
       adopt(options)
-      let reason = try pipeline.change(
-        to: options, limits: rest(of: limits, options), emit: emit)
-      if reason == nil { self.limits = limits } else { adopt(former) }
-      return reason
+      do {
+        try pipeline.change(to: options, limits: rest(of: limits, options), emit: emit)
+      } catch let refusal as RefusedChange {
+        adopt(former)
+        throw refusal
+      }
+      self.limits = limits
+      return
     }
     // Whether there is room is found when it is tried: planning it beforehand takes as long again.
-    try options.validate()
-    try options.validate(enlargementOf: self.options)
+    try RefusedChange.because {
+      try options.validate()
+      try options.validate(enlargementOf: self.options)
+    }
     try finish(emit: emit)
     let (former, progress) = (self.options, pipeline.progress)
     do {
       try begin(options, limits, after: progress)
-      return nil
     } catch {
       try begin(former, self.limits, after: progress)
-      return error
+      throw RefusedChange(reason: error)
     }
   }
 

@@ -249,10 +249,9 @@ final class ZeroShotDerainer: FrameRestorer {
 
   func change(
     to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
-  ) throws -> (any Error)? {
-    try check(options, limits: limits)
+  ) throws {
+    try RefusedChange.because { try check(options, limits: limits) }
     try finish(emit: emit)
     self.options = options
-    return nil
   }
 }

@@ -3,6 +3,7 @@ import Kernels
 import ModelFiles
 import Networks
 import TensorCore
+import Video
 
 /// What can be timed by itself.
 enum BenchPart: String, CaseIterable {

@@ -3,6 +3,7 @@ import Foundation
 import Kernels
 import ModelFiles
 import TensorCore
+import Video
 
 /// Times each network of a model on fixed inputs, and can leave what they computed for others to
 /// compare.
@@ -25,8 +26,11 @@ struct TDMBench: ParsableCommand {
   @Option(help: "Time the model in this folder of it, as superres or live in the program's own.")
   var inner: String?
 
-  @Option(help: "Width x height of the picture; padded to the model's multiple.")
-  var size = PictureSize(width: 512, height: 512)
+  @Option(
+    help: ArgumentHelp(
+      "The picture's size, padded to the model's multiple.", valueName: "WxH"),
+    transform: PictureSize.init(parsing:))
+  var size = try! PictureSize(width: 512, height: 512)
 
   @Option(help: "bf16 or f32. Without it, what this processor is faster with.")
   var precision: Precision = CPUDevice.favoursBF16 ? .bf16 : .f32
@@ -119,26 +123,6 @@ struct TDMBench: ParsableCommand {
   private func report(_ result: BenchResult) throws {
     print(json ? try result.json() : result.text())
   }
-}
-
-/// WIDTHxHEIGHT.
-struct PictureSize: ExpressibleByArgument {
-  var width, height: Int
-
-  init(width: Int, height: Int) {
-    self.width = width
-    self.height = height
-  }
-
-  init?(argument: String) {
-    let sides = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard sides.count == 2, let width = sides[0], let height = sides[1],
-      16...16384 ~= width, 16...16384 ~= height
-    else { return nil }
-    self.init(width: width, height: height)
-  }
-
-  var defaultValueDescription: String { "\(width)x\(height)" }
 }
 
 struct PartList: ExpressibleByArgument {

@@ -228,7 +228,7 @@ import Testing
     let (restorer, _) = try makeRestorer(courses[0])
     var changed: [[Float]] = []
     for (index, course) in courses.enumerated() {
-      #expect(try restorer.change(to: course, emit: { changed.append($0) }) == nil)
+      try restorer.change(to: course, emit: { changed.append($0) })
       #expect(restorer.options == course && restorer.heldFrameCount == 0)
       for frame in frames[bounds[index]..<bounds[index + 1]] {
         try restorer.push(frame) { changed.append($0) }
@@ -256,7 +256,7 @@ import Testing
       })
     let frames = Self.frames(12)
     for frame in frames { try changed.push(frame) { _ in } }
-    #expect(try changed.change(to: small, emit: { _ in }) == nil)
+    try changed.change(to: small, emit: { _ in })
     #expect(networks.releaseCount == 1)
     let (fresh, ownNetworks) = try makeRestorer(small)
     for frame in frames {
@@ -279,9 +279,10 @@ import Testing
         Self.options { $0.strength = 0 },
       ] {
         #expect(throws: OptionError.self) { try restorer.check(unfit) }
-        #expect(throws: OptionError.self) {
+        let refusal = #expect(throws: RefusedChange.self) {
           try restorer.change(to: unfit) { _ in Issue.record("nothing is to leave") }
         }
+        #expect(refusal?.reason is OptionError)
       }
       try restorer.push(frame) { restored.append($0) }
     }

@@ -141,7 +141,7 @@ struct TDMRestorerTests {
       restorer.onEvaluation = { evaluations += 1 }
       var changed: [[Float]] = []
       for frame in clips[0] { try restorer.push(frame) { changed.append($0) } }
-      #expect(try restorer.change(to: to, limits: nil) { changed.append($0) } == nil)
+      try restorer.change(to: to, limits: nil) { changed.append($0) }
       #expect(changed.count == 5 && restorer.options == to)
       let before = evaluations
       changed += try restored(clips[1], by: restorer)
@@ -171,7 +171,7 @@ struct TDMRestorerTests {
       var results: [[[Float]]] = []
       for course in courses {
         try restorer.check(course, limits: nil)
-        #expect(try restorer.change(to: course, limits: nil) { _ in } == nil)
+        try restorer.change(to: course, limits: nil) { _ in }
         results.append(try restored(frames, by: restorer))
       }
       let alone = try TDMPipeline(
@@ -194,7 +194,7 @@ struct TDMRestorerTests {
         limits: MemoryLimits(total: alike.max()!))
       for course in [other, own] {
         try limited.check(course, limits: nil)
-        #expect(try limited.change(to: course, limits: nil) { _ in } == nil)
+        try limited.change(to: course, limits: nil) { _ in }
         #expect(limited.memory.tileCount == 1)
       }
       var missing = own
@@ -212,7 +212,7 @@ struct TDMRestorerTests {
     #expect(throws: OptionError.self) { try restorer.check(without, limits: nil) }
     var changed: [[Float]] = []
     for frame in clips[0] { try restorer.push(frame) { changed.append($0) } }
-    #expect(try restorer.change(to: without, limits: nil) { changed.append($0) } == nil)
+    try restorer.change(to: without, limits: nil) { changed.append($0) }
     changed += try restored(clips[1], by: restorer)
     #expect(restorer.options == without)
     #expect(
@@ -234,8 +234,10 @@ struct TDMRestorerTests {
     #expect(throws: InsufficientMemory.self) {
       try restorer.check(options(workSize: 0), limits: nil)
     }
-    let reason = try restorer.change(to: options(workSize: 0), limits: nil) { result.append($0) }
-    #expect(reason is InsufficientMemory && result.count == 2)
+    let tight = #expect(throws: RefusedChange.self) {
+      try restorer.change(to: options(workSize: 0), limits: nil) { result.append($0) }
+    }
+    #expect(tight?.reason is InsufficientMemory && result.count == 2)
     #expect(restorer.options == options() && restorer.statistics.framesOut == 2)
     for frame in frames[2...] { try restorer.push(frame) { result.append($0) } }
     try restorer.finish { result.append($0) }
@@ -246,9 +248,10 @@ struct TDMRestorerTests {
     try restorer.check(options(), limits: nil)
     for change in [options(workSize: 0) { $0.task = .superres }, options(workSize: 8)] {
       #expect(throws: OptionError.self) { try restorer.check(change, limits: nil) }
-      #expect(throws: OptionError.self) {
+      let unfit = #expect(throws: RefusedChange.self) {
         try restorer.change(to: change, limits: nil) { _ in Issue.record("a frame") }
       }
+      #expect(unfit?.reason is OptionError)
     }
   }
 
@@ -276,7 +279,7 @@ struct TDMRestorerTests {
     #expect(rehearsal.perFrame > rehearsal.carry)
     // Another number of frames at the same size.
     let few = options { $0.chunk = 1 }
-    #expect(try restorer.change(to: few, limits: nil) { _ in } == nil)
+    try restorer.change(to: few, limits: nil) { _ in }
     #expect(try restorer.memory == makeRestorer(few).memory)
   }
 }

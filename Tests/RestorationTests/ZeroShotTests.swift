@@ -141,8 +141,7 @@ struct ZeroShotTests {
     let restorer = try golden.restorer(.f32)
     var other = restorer.options
     other.guidance = 9
-    let refusal = try restorer.change(to: other, limits: nil) { _ in }
-    #expect(refusal == nil)
+    try restorer.change(to: other, limits: nil) { _ in }
     #expect(restorer.options.guidance == 9)
     other.zeroShot.segment = 20
     #expect(throws: OptionError.self) { try restorer.check(other, limits: nil) }

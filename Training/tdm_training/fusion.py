@@ -1,4 +1,4 @@
-"""The program's fusion of frames along the motion, by its own kernels: Sources/CKernels/motion.c, motion_refinement.c and fusion.c, compiled here."""
+"""The program's fusion of frames along the motion, by its own kernels: motion, noise_level and fusion of Sources/CKernels, compiled here."""
 
 import ctypes
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 KERNELS = Path(__file__).resolve().parents[2] / "Sources" / "CKernels"
-SOURCES = ["motion.c", "motion_refinement.c", "fusion.c", "parallel.c", "isa.c"]
+SOURCES = ["motion.c", "motion_refinement.c", "noise_level.c", "fusion.c", "parallel.c", "isa.c"]
 
 
 @cache

@@ -9,6 +9,8 @@ import torch
 from tdm_training import denoiser, networks, pipeline, recipe, window
 from tdm_training.examples import Examples
 from tdm_training.haar import AutoencoderHaar
+from tdm_training.held_out import HeldOut
+from tdm_training.objective import Objective
 from tdm_training.schedule import Schedule
 from tdm_training.training import Average
 
@@ -50,7 +52,7 @@ def test_training_reads_each_tasks_own_prompt_as_restoration_does(trained, embed
     model = networks.load(trained / "model")
     tasks = ["superres", "denoise", "dehaze"]
     with torch.no_grad():
-        empty, context = denoiser.Objective(model, embedded_recipe["preset"], embedded_recipe["denoiser"]).texts(tasks)
+        empty, context = Objective(model, embedded_recipe["preset"], embedded_recipe["denoiser"]).texts(tasks)
         text = pipeline.contexts(model, ["", *tasks])
     for i, task in enumerate(tasks):
         assert torch.allclose(context[i], text[task][0], atol=1e-5), task
@@ -126,7 +128,7 @@ def test_a_recipe_with_a_key_too_many_or_too_few_is_refused(embedded_recipe):
 
 def test_held_out_frames_are_fused_with_as_many_behind_as_the_recipe_says():
     pictures = [np.random.default_rng(i).integers(0, 256, (72, 72, 3), np.uint8) for i in range(2)]
-    none, some, all_ = (denoiser.HeldOut(pictures, ["denoise", "dehaze"], 2, ahead, [], side=64) for ahead in (0, 1, 2))
+    none, some, all_ = (HeldOut(pictures, ["denoise", "dehaze"], 2, ahead, [], side=64) for ahead in (0, 1, 2))
     for other in (some, all_):
         assert torch.equal(none.clean, other.clean) and torch.equal(none.own["denoise"][0], other.own["denoise"][0])
         assert torch.equal(none.seen["dehaze"][0], other.seen["dehaze"][0])

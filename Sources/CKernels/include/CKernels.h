@@ -137,7 +137,8 @@ void tdm_rms_norm(
 void tdm_activate(tdm_type type, void *out, const void *x, size_t count, tdm_activation activation, int threads);
 
 /// out[i] = activation(a[i] + scale * b[i]). out may be a or b.
-void tdm_add(tdm_type type, void *out, const void *a, const void *b, float scale, size_t count, tdm_activation activation, int threads);
+void tdm_add(
+    tdm_type type, void *out, const void *a, const void *b, float scale, size_t count, int threads);
 
 /// out[i] = a[i] * b[i]. out may be a or b.
 void tdm_multiply(tdm_type type, void *out, const void *a, const void *b, size_t count, int threads);

@@ -39,7 +39,7 @@ final class AttentionStep: Step {
         type.kernel, execution.pointer(target, frame: frame),
         execution.pointer(queries, frame: frame), pointers, pointers + count, count,
         queryCount, keyCount, settings.headCount, settings.headDimension, channels, channels,
-        channels, settings.scale,
+        channels, 1 / Float(settings.headDimension).squareRoot(),
         settings.isCausal ? 1 : 0, execution.scratch, execution.threads)
     }
   }

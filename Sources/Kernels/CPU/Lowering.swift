@@ -167,11 +167,11 @@ struct Lowering {
           execution.threads)
       }
 
-    case .add(let scale, let activation):
+    case .add(let scale):
       append(value, inputs, inPlace: true, at: index, "addition") { execution, sources, output in
         tdm_add(
           execution.type(of: value, else: type), output, sources(0), sources(1),
-          execution.factor(scale), count, activation.kernel, execution.threads)
+          execution.factor(scale), count, execution.threads)
       }
 
     case .gatedGELU:

@@ -142,28 +142,25 @@ public final class Graph {
 
   // MARK: Attention
 
-  /// softmax(scale · q kᵀ) v for each head.
+  /// softmax(q kᵀ / √headDimension) v for each head.
   /// - Parameters:
   ///   - queries: [T, headCount · headDimension]
   ///   - keys: [S, headCount · headDimension]; may be of the prompt's scope.
   ///   - values: shaped as `keys`.
-  ///   - scale: 1 / √headDimension unless given.
   ///   - isCausal: token i reads tokens 0...i only.
   ///   - readsWindow: keys and values are means over the frames of a ``WindowPass``, where a run
   ///     has one.
   /// - Returns: [T, headCount · headDimension]
   public func attention(
-    queries: Value, keys: Value, values: Value, headCount: Int, scale: Float? = nil,
+    queries: Value, keys: Value, values: Value, headCount: Int,
     isCausal: Bool = false, readsWindow: Bool = false
   ) -> Value {
     let channels = queries.shape.channels
     precondition(channels % headCount == 0 && keys.shape == values.shape)
     precondition(keys.shape.channels == channels)
     if readsWindow { sites.append(FeatureSite(shapes: [keys.shape, values.shape])) }
-    let dimension = channels / headCount
     let settings = Attention(
-      headCount: headCount, headDimension: dimension,
-      scale: scale ?? 1 / Float(dimension).squareRoot(), isCausal: isCausal,
+      headCount: headCount, headDimension: channels / headCount, isCausal: isCausal,
       site: readsWindow ? sites.count - 1 : nil)
     return append(
       .attention(settings), [queries, keys, values], shape: queries.shape, scope: queries.scope)
@@ -189,12 +186,10 @@ public final class Graph {
     append(.activation(activation), [x], shape: x.shape)
   }
 
-  /// activation(a + scale · b).
-  public func add(
-    _ a: Value, _ b: Value, scale: Parameter? = nil, activation: Activation = .none
-  ) -> Value {
+  /// a + scale · b.
+  public func add(_ a: Value, _ b: Value, scale: Parameter? = nil) -> Value {
     precondition(a.shape.count == b.shape.count)
-    return append(.add(scale: scale, activation), [a, b], shape: a.shape)
+    return append(.add(scale: scale), [a, b], shape: a.shape)
   }
 
   /// [T, 2C] -> [T, C]: first half · gelu(second half).

@@ -46,7 +46,7 @@ enum Operation: Sendable {
   /// Input: any.
   case activation(Activation)
   /// Inputs: two alike. activation(first + scale · second).
-  case add(scale: Parameter?, Activation)
+  case add(scale: Parameter?)
   /// Input: [T, 2C]. First half · gelu(second half).
   case gatedGELU
   /// Inputs: two images or sequences with the same rows, then, where it is there, an addend of the
@@ -144,7 +144,6 @@ struct RowScaling: Sendable {
 struct Attention: Sendable {
   let headCount: Int
   let headDimension: Int
-  let scale: Float
   let isCausal: Bool
   /// The number of this layer among those that read a window of frames; nil where a frame reads
   /// only itself.

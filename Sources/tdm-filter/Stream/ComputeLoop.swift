@@ -99,23 +99,17 @@ final class ComputeLoop {
   private func bringIntoEffect(before number: Int) throws {
     var changed = options
     guard let change = changed.change(before: number) else { return }
-    let reason: (any Error)?
-    // Options that cannot be are refused with nothing changed: those of a change that was to follow
-    // another, which failed.
-    do { reason = try stream.change(to: change.options, emit: emit) } catch let error as OptionError
-    {
-      reason = error
-    }
-    if let reason {
-      options.forget(before: number)
-      reporter.warn("the options stay as they were at frame \(number): \(reason)")
-    } else {
+    do {
+      try stream.change(to: change.options, emit: emit)
       let known = options.doubts
       options = changed
       reporter.post(.changed(change))
       for doubt in options.doubts where !known.contains(doubt) { reporter.warn(doubt) }
       reporter.logger.notice(
         "from frame \(number) on by other options: \(change.options.json.text)")
+    } catch let refusal as RefusedChange {
+      options.forget(before: number)
+      reporter.warn("the options stay as they were at frame \(number): \(refusal)")
     }
     publish()
   }

@@ -100,15 +100,12 @@ final class StreamRestoration {
   }
 
   /// Gives the frames that are left, and restores those that follow by other options.
-  /// - Returns: nil, or why the former options stay.
-  func change(
-    to options: RestorationOptions, emit: (Departure) -> Void
-  ) throws -> (any Error)? {
-    let reason = try restorer.change(
+  /// - Throws: ``RefusedChange`` where the former options stay.
+  func change(to options: RestorationOptions, emit: (Departure) -> Void) throws {
+    defer { statistics.update { $0.restoration = restorer.statistics } }
+    try restorer.change(
       to: options, limits: frameMemory.rest(with: options)
     ) { try encode($0, emit) }
-    statistics.update { $0.restoration = restorer.statistics }
-    return reason
   }
 
   /// Has every network run once, so that the first frame finds everything ready.

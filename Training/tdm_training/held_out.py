@@ -1,0 +1,58 @@
+"""What the embedded model's training is judged by."""
+
+import numpy as np
+import torch
+
+from . import pipeline
+from .degradations import TASKS
+from .examples import as_seen, tensor
+from .networks import Model
+from .pictures import CropSource
+from .schedule import Schedule
+
+
+class HeldOut:
+    """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by.
+
+    `tasks`: those that are trained. `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program
+    fuses it, with `fusion` frames before it and `ahead` behind.
+    """
+
+    FRAMES = 5
+
+    def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion: int, ahead: int, windowed: list[str], side: int = 192):
+        # A full window lies in a clip that goes on: what is fused reads as far again on either side.
+        middle = self.FRAMES // 2 + fusion
+        own, window = range(middle, middle + 1), range(fusion, fusion + self.FRAMES)
+        clips = [
+            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion)
+            for i, p in enumerate(pictures)
+        ]
+        self.clean = tensor(np.stack([c[middle] for c in clips]))
+        degraded = {
+            task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in tasks
+        }
+        self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
+        seen = lambda task, c: as_seen(task, c, fusion, window) if task in windowed else as_seen(task, c[: own.stop + ahead], fusion, own)
+        self.seen = {task: [tensor(seen(task, c)) for c in d] for task, d in degraded.items()}
+
+    def untouched(self) -> dict[str, float]:
+        """By task."""
+        return {t: self.mean(torch.cat(frames)) for t, frames in self.own.items()}
+
+    def mean(self, pictures: torch.Tensor) -> float:
+        """PSNR in dB, the mean over the pictures."""
+        return float((-10 * torch.log10((pictures - self.clean).square().mean((1, 2, 3)))).mean())
+
+    @torch.no_grad()
+    def psnr(self, model: Model, preset: dict, bf16: bool) -> dict[str, float]:
+        """By task."""
+        schedule, figures = Schedule(model.scheduler), {}
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            text = pipeline.contexts(model, ["", *self.seen])
+            for task, clips in self.seen.items():
+                out = [
+                    pipeline.restore_one(model, schedule, c, len(c), len(c) // 2, text[""], text[task], preset) for c in clips
+                ]
+                figures[task] = self.mean(torch.cat(out).float().clamp(0, 1))
+        return figures
