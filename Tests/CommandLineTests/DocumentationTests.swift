@@ -31,6 +31,21 @@ struct DocumentationTests {
     #expect(try documented() == options)
   }
 
+  @Test("is every option of restoration, by one name on the command line and in what is told")
+  func everyOption() throws {
+    // Those of one method are told with it; the model within the model is the preset's to say.
+    let properties = Set(Mirror(reflecting: RestorationOptions()).children.compactMap(\.label))
+      .subtracting(["method", "zeroShot", "innerModel"])
+    let names = properties.map {
+      $0.replacing("ControlNet", with: "Controlnet").replacing(/[A-Z]/) {
+        "-" + $0.output.lowercased()
+      }
+    }
+    #expect(options.isSuperset(of: names.map { "--" + $0 }))
+    let told = try #require(RestorationOptions().json.object)
+    #expect(Set(told.keys) == Set(names.map { $0.replacing("-", with: "_") }))
+  }
+
   @Test("in the README are options that there are")
   func readme() throws {
     let named = try text("README.md").matches(of: /(?:^|[^\w-])(--[a-z][a-z-]+)/).map {
