@@ -110,10 +110,16 @@ def test_a_batch_is_of_tasks_that_read_their_window_or_of_others():
 
 @pytest.mark.parametrize("before, after", [(0, 0), (1, 0), (2, 0), (1, 1), (2, 2)])
 def test_a_window_is_whole_or_short_or_a_frame_alone(before, after):
-    settings, choice = {"alone_share": 0.2, "short_share": 0.3}, np.random.default_rng(0)
+    settings, choice = {"alone_share": 0.2, "short_share": 0.3, "last_share": 0.0}, np.random.default_rng(0)
     drawn = {denoiser.a_window(choice, settings, before, after) for _ in range(500)}
     places = {(b + 1 + a, b) for b in range(before + 1) for a in range(after + 1)}
     assert drawn == places
+
+
+def test_a_window_may_end_with_its_frame():
+    settings, choice = {"alone_share": 0.0, "short_share": 0.0, "last_share": 0.5}, np.random.default_rng(0)
+    drawn = [denoiser.a_window(choice, settings, 2, 2) for _ in range(200)]
+    assert set(drawn) == {(3, 2), (5, 2)} and 70 < drawn.count((3, 2)) < 130
 
 
 def test_a_recipe_with_a_key_too_many_or_too_few_is_refused(embedded_recipe):
