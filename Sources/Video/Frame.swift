@@ -45,12 +45,39 @@ public final class Frame: @unchecked Sendable {
 }
 
 /// Makes frames of one layout, and uses the memory of those that are gone again: there is never
-/// more of it than frames were alive at once.
+/// more of it than frames were alive at once, and after ``reviewPeriod`` frames or two of them no
+/// more than they had alive at once.
 public final class FramePool: Sendable {
+  /// Frames after which memory that none of them took is given back: a burst of late frames, or
+  /// options that held more of them, may be over.
+  static let reviewPeriod = 256
+
+  private struct Spare: Sendable {
+    var memory: [AlignedMemory] = []
+    /// Since the last review: the fewest that there were, and the frames made.
+    var fewest = 0
+    var framesMade = 0
+
+    mutating func take() -> AlignedMemory? {
+      let taken = memory.popLast()
+      fewest = min(fewest, memory.count)
+      framesMade += 1
+      if framesMade == FramePool.reviewPeriod {
+        memory.removeFirst(fewest)
+        fewest = memory.count
+        framesMade = 0
+      }
+      return taken
+    }
+  }
+
   public let layout: FrameLayout
-  private let spare = Mutex<[AlignedMemory]>([])
+  private let spare = Mutex(Spare())
 
   public init(_ layout: FrameLayout) { self.layout = layout }
+
+  /// Pieces of memory that no frame has.
+  var spareCount: Int { spare.withLock { $0.memory.count } }
 
   /// A frame whose bytes are yet to be written.
   /// - Throws: ``VideoError`` of kind `fault` where there is no memory for it.
@@ -58,7 +85,7 @@ public final class FramePool: Sendable {
     number: Int, parameters: String = "", beginsSequence: Bool = false
   ) throws(VideoError) -> Frame {
     let memory: AlignedMemory
-    if let spare = spare.withLock({ $0.popLast() }) {
+    if let spare = spare.withLock({ $0.take() }) {
       memory = spare
     } else {
       do throws(OutOfMemory) {
@@ -70,5 +97,5 @@ public final class FramePool: Sendable {
       memory: memory, pool: self)
   }
 
-  fileprivate func takeBack(_ memory: AlignedMemory) { spare.withLock { $0.append(memory) } }
+  fileprivate func takeBack(_ memory: AlignedMemory) { spare.withLock { $0.memory.append(memory) } }
 }

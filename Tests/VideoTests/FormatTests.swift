@@ -89,4 +89,19 @@ import Testing
     let (one, other) = (try pool.frame(number: 2), try pool.frame(number: 3))
     #expect(address(one) != address(other))
   }
+
+  @Test("Memory that a burst took is given back when it is over")
+  func poolAfterBurst() throws {
+    let pool = FramePool(
+      FrameLayout(
+        size: try PictureSize(width: 4, height: 4), pixelFormat: try PixelFormat(named: "gray")))
+    var burst = try (0..<20).map { try pool.frame(number: $0) }
+    burst = []
+    #expect(pool.spareCount == 20)
+    // Two at once from now on.
+    var held = try pool.frame(number: 0)
+    for number in 0..<2 * FramePool.reviewPeriod { held = try pool.frame(number: number) }
+    #expect(held.number == 2 * FramePool.reviewPeriod - 1 && burst.isEmpty)
+    #expect(pool.spareCount == 1)
+  }
 }
