@@ -10,6 +10,9 @@ enum {
   TALL = WIDE + 2 * (NEAR + FAR),
 };
 
+// Of the light's noise: less than that no difference of colours is taken to have.
+static const float LEAST_COLOUR = 0.3f;
+
 static const float near_taps[NEAR + 1] = {0.39905028f, 0.24203623f, 0.05400558f, 0.00443305f};
 static const float far_taps[FAR + 1] = {0.26617176f, 0.21314003f, 0.10943096f,
                                         0.03602543f, 0.00760432f, 0.00102905f};
@@ -20,8 +23,9 @@ typedef struct {
   const float *own;
   const float *const *others, *const *flows;
   size_t count, width, height, bands;
-  float floor, slope;  // of the blurred squared difference: what noise makes of it, and how fast
-                       // more than that counts less
+  float share[3];      // of the squares of the light's difference and of two of the colours'
+  float floor, slope;  // of their sum: what noise makes of it, and how fast more than that counts
+                       // less
   int keeps_detail;
   float *scratch;
   size_t threads;
@@ -174,8 +178,8 @@ TDM_INLINE void warp_band(const job *j, const band *b, size_t other) {
   }
 }
 
-/// The rest of the blur, the square and its mean over the channels, and that blurred along the
-/// rows.
+/// The rest of the blur, the squares of the light and of the colours by their shares, and their sum
+/// blurred along the rows.
 TDM_INLINE void square_band(const job *j, const band *b) {
   size_t w = j->width, line = 3 * w;
   for (ptrdiff_t row = b->low; row < b->high; row++) {
@@ -185,10 +189,14 @@ TDM_INLINE void square_band(const job *j, const band *b) {
     for (size_t i = 0; i < line; i++) {
       float value = near_taps[0] * at[NEAR][i];
       for (int t = 1; t <= NEAR; t++) value += near_taps[t] * (at[NEAR - t][i] + at[NEAR + t][i]);
-      b->row[i] = value * value;
+      b->row[i] = value;
     }
-    for (size_t i = 0; i < w; i++)
-      b->single[i] = (b->row[3 * i] + b->row[3 * i + 1] + b->row[3 * i + 2]) * (1.0f / 3);
+    for (size_t i = 0; i < w; i++) {
+      float r = b->row[3 * i], g = b->row[3 * i + 1], blue = b->row[3 * i + 2];
+      float light = r + g + blue, red = r - blue, green = r - 2 * g + blue;
+      b->single[i] =
+          light * light * j->share[0] + red * red * j->share[1] + green * green * j->share[2];
+    }
     blur_row(b->square + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
   }
 }
@@ -273,16 +281,25 @@ static void fuse_share(void *context, size_t index) {
 
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows,
-    size_t count, size_t width, size_t height, float noise, int keeps_detail, float *scratch,
-    int threads) {
-  // Of the difference of two frames' noise the first blur, of deviation 1, leaves this part of the
-  // variance.
-  const float pi = 3.14159265f;
-  float floor = 2 * noise * noise / (4 * pi) + 1e-4f;
+    size_t count, size_t width, size_t height, const float *noise, int keeps_detail,
+    float *scratch, int threads) {
   job j = {
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
-      .height = height, .bands = (height + BAND - 1) / BAND, .floor = floor,
-      .slope = 1 / (1.5f * floor), .keeps_detail = keeps_detail, .scratch = scratch,
-      .threads = threads > 1 ? (size_t)threads : 1};
+      .height = height, .bands = (height + BAND - 1) / BAND, .keeps_detail = keeps_detail,
+      .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
+  // What orthonormal combinations of the colours are divided by.
+  const float norms[3] = {3, 2, 6};
+  for (int k = 0; k < 3; k++) {
+    // Of the difference of two frames' noise the first blur, of deviation 1, leaves this part of the
+    // variance.
+    const float pi = 3.14159265f;
+    float made = 2 * noise[k] * noise[k] / (4 * pi) + 1e-4f;
+    // Colours without noise are rounded all the same.
+    float least = LEAST_COLOUR * LEAST_COLOUR * 2 * noise[0] * noise[0] / (4 * pi) + 1e-4f;
+    float taken = made > least ? made : least;
+    j.share[k] = 1 / (3 * norms[k] * taken);
+    j.floor += made / (3 * taken);
+  }
+  j.slope = 1 / (1.5f * j.floor);
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }

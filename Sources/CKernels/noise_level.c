@@ -1,46 +1,118 @@
 // How much noise a picture has, measured where it shows little else.
-#include <stddef.h>
+//
+// Of each pixel's colours three combinations are looked at by themselves, orthonormal so that equal
+// noise in all colours is as large in them: their sum, which is the light, and two differences.
+// Video has its colours at half the size, where their noise is as coarse as that; differences of
+// neighbours show little of it. So deviations are measured twice, in blocks of 2 x 2 pixels and of
+// 4 x 4, each as large as white noise of that deviation would make them.
+#include <string.h>
 
 #include "include/CKernels.h"
 
-enum { BLOCK = 8, BINS = 1024 };
+enum {
+  SIDE = 16,  // of the blocks whose deviations are compared
+  QUADS = SIDE / 2,
+  COARSE = SIDE / 4,
+  BINS = 1024,  // steps of an eighth of a level
+};
 
-/// The lower quartile of the blocks' deviations, of those whose mean lies `reach` deviations within
-/// black and white; below 0 where there are none.
-static float level_within(const float *picture, size_t width, size_t height, float reach) {
-  // Blocks by the deviation of their diagonal differences, in steps of an eighth of a level.
-  size_t histogram[BINS] = {0}, total = 0;
-  for (size_t y = 0; y + 2 * BLOCK <= height; y += 2 * BLOCK) {
-    for (size_t x = 0; x + 2 * BLOCK <= width; x += 2 * BLOCK) {
-      float sum = 0, square = 0;
-      for (size_t r = 0; r < BLOCK; r++) {
-        const float *above = picture + 3 * ((y + 2 * r) * width + x), *below = above + 3 * width;
-        for (size_t c = 0; c < BLOCK; c++, above += 6, below += 6) {
-          for (size_t k = 0; k < 3; k++) {
-            float d = (above[k] - above[k + 3] - below[k] + below[k + 3]) * 0.5f;
-            square += d * d;
-            sum += above[k] + below[k + 3];
-          }
-        }
+// Detail is coarser than noise, and would be taken for it: this many times what is found among
+// neighbours is believed, of the light and of the colours.
+static const float most_light = 1.5f, most_colour = 3;
+
+typedef struct {
+  float fine[3], coarse[3];  // variances
+  float mean;
+} block;
+
+/// Adds the squares of the three combinations.
+static void add_squares(float *sums, const float *rgb) {
+  float light = rgb[0] + rgb[1] + rgb[2], red = rgb[0] - rgb[2];
+  float green = rgb[0] - 2 * rgb[1] + rgb[2];
+  sums[0] += light * light * (1.0f / 3);
+  sums[1] += red * red * (1.0f / 2);
+  sums[2] += green * green * (1.0f / 6);
+}
+
+static block measure(const float *corner, size_t width) {
+  block b = {0};
+  float halved[QUADS][QUADS][3], sum = 0;
+  for (size_t r = 0; r < QUADS; r++) {
+    const float *above = corner + 3 * 2 * r * width, *below = above + 3 * width;
+    for (size_t c = 0; c < QUADS; c++, above += 6, below += 6) {
+      float difference[3];
+      for (size_t k = 0; k < 3; k++) {
+        float diagonal = above[k] + below[k + 3], other = above[k + 3] + below[k];
+        difference[k] = (diagonal - other) * 0.5f;
+        halved[r][c][k] = (diagonal + other) * 0.5f;
+        sum += halved[r][c][k];
       }
-      float mean = sum / (BLOCK * BLOCK * 6);
-      float deviation = __builtin_sqrtf(square / (BLOCK * BLOCK * 3));
-      float margin = reach * deviation > 12 ? reach * deviation : 12;
-      if (mean < margin || mean > 255 - margin) continue;
-      histogram[deviation < BINS / 8 ? (size_t)(deviation * 8) : BINS - 1]++;
-      total++;
+      add_squares(b.fine, difference);
     }
   }
-  if (total == 0) return -1;
-  // A quarter of all blocks are calmer: those that show little but noise.
+  for (size_t r = 0; r < COARSE; r++)
+    for (size_t c = 0; c < COARSE; c++) {
+      float difference[3];
+      for (size_t k = 0; k < 3; k++)
+        difference[k] = (halved[2 * r][2 * c][k] - halved[2 * r][2 * c + 1][k]
+                         - halved[2 * r + 1][2 * c][k] + halved[2 * r + 1][2 * c + 1][k])
+                        * 0.5f;
+      add_squares(b.coarse, difference);
+    }
+  for (size_t k = 0; k < 3; k++) {
+    b.fine[k] /= QUADS * QUADS;
+    b.coarse[k] /= COARSE * COARSE;
+  }
+  b.mean = sum / (2 * QUADS * QUADS * 3);
+  return b;
+}
+
+static void count(size_t *histogram, float variance) {
+  float bin = 8 * __builtin_sqrtf(variance);
+  histogram[bin < BINS ? (size_t)bin : BINS - 1]++;
+}
+
+/// A quarter of all blocks are calmer: those that show little but noise.
+static float lower_quartile(const size_t *histogram, size_t total) {
   size_t seen = 0, bin = 0;
   while (bin < BINS && (seen += histogram[bin]) * 4 < total) bin++;
   return ((float)bin + 0.5f) / 8;
 }
 
-float tdm_noise_level(const float *picture, size_t width, size_t height) {
+static float least(float a, float b) { return a < b ? a : b; }
+static float most(float a, float b) { return a > b ? a : b; }
+
+/// The levels by the blocks whose mean lies `reach` deviations within black and white.
+/// - Returns: whether there are any.
+static int levels_within(
+    float *levels, const float *picture, size_t width, size_t height, float reach) {
+  size_t fine[3][BINS] = {0}, coarse[3][BINS] = {0}, total = 0;
+  for (size_t y = 0; y + SIDE <= height; y += SIDE) {
+    for (size_t x = 0; x + SIDE <= width; x += SIDE) {
+      block b = measure(picture + 3 * (y * width + x), width);
+      float deviation = __builtin_sqrtf((b.fine[0] + b.fine[1] + b.fine[2]) / 3);
+      float margin = most(reach * deviation, 12);
+      if (b.mean < margin || b.mean > 255 - margin) continue;
+      for (size_t k = 0; k < 3; k++) {
+        count(fine[k], b.fine[k]);
+        count(coarse[k], b.coarse[k]);
+      }
+      total++;
+    }
+  }
+  if (total == 0) return 0;
+  float light = lower_quartile(fine[0], total);
+  for (size_t k = 0; k < 3; k++) {
+    float found = lower_quartile(fine[k], total);
+    float believed = k == 0 ? most_light * light : most_colour * most(light, found);
+    levels[k] = most(found, least(lower_quartile(coarse[k], total), believed));
+  }
+  return 1;
+}
+
+void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height) {
+  memset(levels, 0, 3 * sizeof(float));
   // Close to black and white noise is cut off: such blocks count only where there are no others.
-  float level = level_within(picture, width, height, 1.25f);
-  if (level < 0) level = level_within(picture, width, height, 0);
-  return level < 0 ? 0 : level;
+  if (!levels_within(levels, picture, width, height, 1.25f))
+    levels_within(levels, picture, width, height, 0);
 }

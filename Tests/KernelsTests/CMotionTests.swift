@@ -39,6 +39,16 @@ struct CMotionTests {
     _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, noise: Float,
     keepsDetail: Bool = false, threads: Int32
   ) -> Fused {
+    fused(
+      own, with: others, width, height, levels: [noise, noise, noise], keepsDetail: keepsDetail,
+      threads: threads)
+  }
+
+  /// - Parameter levels: the deviations of the noise in the light and in two differences of colours.
+  private func fused(
+    _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, levels: [Float],
+    keepsDetail: Bool = false, threads: Int32
+  ) -> Fused {
     func floats(_ memory: Guarded) -> UnsafeMutablePointer<Float> {
       memory.start.assumingMemoryBound(to: Float.self)
     }
@@ -61,7 +71,7 @@ struct CMotionTests {
     let neighbours = pictures.dropFirst().map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
     let motions = flows.map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
     tdm_fusion(
-      floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, noise,
+      floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, levels,
       keepsDetail ? 1 : 0, floats(bands), threads)
     let all = [scratch, bands, out] + pictures + pyramids + flows
     return Fused(
@@ -151,9 +161,9 @@ struct CMotionTests {
     let (width, height) = (128, 96)
     let own = picture(width, height)
     let others = (1...4).map { picture(width, height, dx: 1.3 * Float($0)) }
-    let noise = own.withUnsafeBufferPointer { tdm_noise_level($0.baseAddress!, width, height) }
+    let levels = noiseLevels(own, width, height)
     #expect(
-      deviation(fused(own, with: others, width, height, noise: noise, threads: 2).picture, own)
+      deviation(fused(own, with: others, width, height, levels: levels, threads: 2).picture, own)
         < 0.5)
   }
 
@@ -231,19 +241,87 @@ struct CMotionTests {
   @Test("measures noise", arguments: [0, 1, 4, 10, 25] as [Float])
   func level(noise: Float) {
     let (width, height) = (256, 192)
-    let found = picture(width, height, noise: noise, noiseSeed: 3).withUnsafeBufferPointer {
-      tdm_noise_level($0.baseAddress!, width, height)
-    }
-    #expect(abs(found - noise) < 0.6 + 0.12 * noise, "\(found)")
+    let found = noiseLevels(
+      picture(width, height, noise: noise, noiseSeed: 3), width, height)
+    expect(found, noise)
     // A dark half, in which what is below black is cut off.
     let night = picture(width, height, noise: noise, noiseSeed: 4).enumerated().map {
       $0 < width * height * 3 / 2 ? max($1 - 120, 0) : $1
     }
-    let foundAtNight = night.withUnsafeBufferPointer {
-      tdm_noise_level($0.baseAddress!, width, height)
+    let foundAtNight = noiseLevels(night, width, height)
+    expect(foundAtNight, noise)
+    #expect(noiseLevels([Float](repeating: 2, count: 32 * 32 * 3), 32, 32) == [0, 0, 0])
+  }
+
+  /// The picture's own detail is in the light, where half as much again is believed.
+  private func expect(_ levels: [Float], _ noise: Float) {
+    for (index, level) in levels.enumerated() {
+      #expect(level > noise * 0.88 - 0.6 && level < (index == 0 ? 1.6 : 1.12) * noise + 1.1, "\(levels)")
     }
-    #expect(abs(foundAtNight - noise) < 0.6 + 0.12 * noise, "\(foundAtNight)")
-    let black = [Float](repeating: 2, count: 32 * 32 * 3)
-    #expect(black.withUnsafeBufferPointer { tdm_noise_level($0.baseAddress!, 32, 32) } == 0)
+  }
+
+  private func noiseLevels(_ picture: [Float], _ width: Int, _ height: Int) -> [Float] {
+    var levels: [Float] = [-1, -1, -1]
+    tdm_noise_levels(&levels, picture, width, height)
+    return levels
+  }
+
+  /// Noise as 4:2:0 video has it: one in the light, two in colours of half the size.
+  private func withVideoNoise(
+    _ picture: [Float], _ width: Int, light: Float, colour: Float, seed: UInt64
+  ) -> [Float] {
+    var grain = Noise(seed)
+    let halved = (0..<picture.count / 3).map { _ in
+      (blue: colour * grain.normal(), red: colour * grain.normal())
+    }
+    return (0..<picture.count / 3).flatMap { pixel in
+      let y = light * grain.normal()
+      let c = halved[pixel / width / 2 * width + pixel % width / 2]
+      return [
+        picture[3 * pixel] + y + 1.402 * c.red,
+        picture[3 * pixel + 1] + y - 0.344 * c.blue - 0.714 * c.red,
+        picture[3 * pixel + 2] + y + 1.772 * c.blue,
+      ]
+    }
+  }
+
+  @Test("measures the noise of video, whose colours are coarse, and takes it away", arguments: [1, 0] as [Float])
+  func videoNoise(colour: Float) {
+    let (width, height, noise) = (128, 96, Float(10))
+    let clean = picture(width, height)
+    let frames = (0..<5).map {
+      withVideoNoise(clean, width, light: noise, colour: colour * noise, seed: UInt64(70 + $0))
+    }
+    let levels = noiseLevels(frames[0], width, height)
+    #expect(levels[0] > 1.6 * noise && levels[0] < 2.7 * noise, "\(levels)")
+    // Twice as large as each pixel's by itself: four pixels have it in common.
+    let red = colour * noise * ((1.402 * 1.402 + 1.772 * 1.772) / 2 as Float).squareRoot()
+    #expect(abs(levels[1] - 2 * red) < 0.25 * 2 * red + 0.5, "\(levels)")
+    withEachInstructionSet { isa in
+      let result = fused(
+        frames[0], with: Array(frames[1...]), width, height, levels: levels, threads: 1)
+      let gain = deviation(frames[0], clean) / deviation(result.picture, clean)
+      #expect(gain > 2, "set \(isa): \(gain)")
+      // What is measured among neighbours alone is too little to fuse by.
+      let fine = fused(
+        frames[0], with: Array(frames[1...]), width, height, noise: noise / 2, threads: 1)
+      #expect(deviation(frames[0], clean) / deviation(fine.picture, clean) < 0.8 * gain)
+    }
+  }
+
+  @Test("does not mix other colours of the same light into what has no noise of colour")
+  func otherColours() {
+    let (width, height, noise) = (128, 96, Float(10))
+    let clean = picture(width, height)
+    let own = withVideoNoise(clean, width, light: noise, colour: 0, seed: 1)
+    let others = (2...5).map { seed in
+      withVideoNoise(clean, width, light: noise, colour: 0, seed: seed).enumerated().map {
+        $0 % 3 == 0 ? $1 + 25 : $0 % 3 == 2 ? $1 - 25 : $1
+      }
+    }
+    let levels = noiseLevels(own, width, height)
+    let result = fused(own, with: others, width, height, levels: levels, threads: 1).picture
+    let redder = (0..<width * height).reduce(Float(0)) { $0 + result[3 * $1] - own[3 * $1] }
+    #expect(abs(redder) / Float(width * height) < 0.5)
   }
 }

@@ -24,7 +24,6 @@ def library() -> ctypes.CDLL:
         loaded = ctypes.CDLL(str(path))
     for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count"):
         getattr(loaded, name).restype = ctypes.c_size_t
-    loaded.tdm_noise_level.restype = ctypes.c_float
     return loaded
 
 
@@ -51,8 +50,10 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
         for j, flow in zip(near, flows):
             kernels.tdm_motion(at(flow), at(pyramids[i]), at(pyramids[j]), *size, at(steps), 1)
         pointers = lambda arrays: (ctypes.c_void_p * max(len(near), 1))(*(a.ctypes.data for a in arrays))
-        noise = ctypes.c_float(max(kernels.tdm_noise_level(at(own), *size), least_noise))
+        noise = room(3)
+        kernels.tdm_noise_levels(at(noise), at(own), *size)
+        np.maximum(noise, np.float32(least_noise), out=noise)
         kernels.tdm_fusion(
-            at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, noise,
+            at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, at(noise),
             ctypes.c_int(keeps_detail), at(bands), 1)
     return out / np.float32(255)

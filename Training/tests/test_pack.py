@@ -16,21 +16,22 @@ import pack  # noqa: E402
 def test_weights_become_float16(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_file({"b": torch.tensor([1.5, -2.0]), "a": torch.tensor([[0.1]])}, path)
-    _, data = pack.half_weights(path, rounded=False)
+    _, data = pack.half_weights(path, 11)
     assert np.frombuffer(data, "<f2").tolist() == [np.float16(0.1), 1.5, -2]
     save_file({"a": torch.tensor([1e5])}, path)
     with pytest.raises(pack.PackError, match="a: expected finite values up to 65504, found 100000"):
-        pack.half_weights(path, rounded=False)
+        pack.half_weights(path, 11)
 
 
-def test_rounded_weights_are_what_bfloat16_holds_and_take_less(tmp_path):
+def test_weights_of_eight_bits_are_what_bfloat16_holds_and_take_less(tmp_path):
     values = torch.tensor([1 + 2.0**-7, 1 + 2.0**-8, 1 + 3 * 2.0**-8, -0.1, 0.0])
-    bits = np.frombuffer(pack.half(values, "", rounded=True), np.uint16)
+    bits = np.frombuffer(pack.half(values, "", 8), np.uint16)
     assert bits.view(np.float16).tolist() == values.bfloat16().tolist()
     assert not (bits & 7).any()
+    assert np.frombuffer(pack.half(values, "", 11), np.float16).tolist() == values.half().tolist()
 
     path = tmp_path / "weights.safetensors"
     save_file({"a": torch.randn(200, 200, generator=torch.Generator().manual_seed(1)) / 50}, path)
-    exact, rounded = (pack.half_weights(path, rounded)[1] for rounded in (False, True))
+    exact, rounded = (pack.half_weights(path, bits)[1] for bits in (11, 8))
     size = lambda data: len(zstandard.compress(data[0::2] + data[1::2]))
     assert size(rounded) < 0.85 * size(exact)

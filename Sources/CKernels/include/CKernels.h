@@ -219,16 +219,18 @@ void tdm_motion(float *flow, const float *own, const float *other, size_t width,
 size_t tdm_fusion_scratch_count(size_t width, int threads);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
-/// differ by no more than noise of this standard deviation makes them. With keeps_detail what that
+/// differ by no more than its noise, as tdm_noise_levels gives it, makes them. With keeps_detail what that
 /// changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
 /// picture's own.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
-    float noise, int keeps_detail, float *scratch, int threads);
+    const float *noise, int keeps_detail, float *scratch, int threads);
 
-/// The standard deviation of the noise in a picture [height, width, 3] of 0...255: that of the
-/// calmest quarter of its blocks of 16 x 16. 0 where all are black or white, or there is none.
-float tdm_noise_level(const float *picture, size_t width, size_t height);
+/// The standard deviations of the noise in a picture [height, width, 3] of 0...255, of white noise
+/// that makes neighbourhoods differ as much: of the light (r + g + b) / sqrt 3, and of the colours
+/// (r - b) / sqrt 2 and (r - 2 g + b) / sqrt 6. Those of the calmest quarter of its blocks of
+/// 16 x 16; 0 where all are black or white, or there is none.
+void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
 
 /// A picture [height, width, 3] reduced to [reduced_height, reduced_width, 3], no larger: means over
 /// the area that a pixel covers. scratch: as much as `tdm_guided_transfer` takes.

@@ -4,8 +4,8 @@ import TensorCore
 final class CPUMotionFusion: MotionFusion {
   private final class Picture: FusionPicture {
     let pixels, pyramid: AlignedMemory
-    /// Standard deviation, of 255 levels.
-    var noise: Float = 0
+    /// Standard deviations of the light and of two differences of colours, of 255 levels.
+    var noise: [Float] = [0, 0, 0]
     /// Whether noise and pyramid are those of the pixels.
     var isReady = false
 
@@ -39,6 +39,8 @@ final class CPUMotionFusion: MotionFusion {
   /// Their pixels, and the flows to them: made anew for each picture, in the same memory.
   private var others: [UnsafePointer<Float>?] = []
   private var motions: [UnsafePointer<Float>?] = []
+  /// What a picture's noise is taken to be.
+  private var levels: [Float] = [0, 0, 0]
 
   init(height: Int, width: Int, threads: Int32) {
     self.height = height
@@ -73,7 +75,7 @@ final class CPUMotionFusion: MotionFusion {
 
   private func makeReady(_ picture: Picture) {
     if picture.isReady { return }
-    picture.noise = tdm_noise_level(floats(picture.pixels), width, height)
+    tdm_noise_levels(&picture.noise, floats(picture.pixels), width, height)
     tdm_motion_pyramid(
       floats(picture.pyramid), floats(picture.pixels), width, height, floats(search), threads)
     picture.isReady = true
@@ -99,10 +101,11 @@ final class CPUMotionFusion: MotionFusion {
       others.append(UnsafePointer(floats(other.pixels)))
       motions.append(UnsafePointer(flow))
     }
+    for index in levels.indices { levels[index] = max(picture.noise[index], noise) }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        max(picture.noise, noise), keepsDetail ? 1 : 0, floats(bands), threads)
+        levels, keepsDetail ? 1 : 0, floats(bands), threads)
     }
   }
 

@@ -3,9 +3,9 @@
 ///
 /// From each neighbour's pyramid and the picture's own comes the motion (dense inverse search,
 /// arXiv 1603.03590, patches of 8 x 8 from a 32nd of the size up to half); along it the neighbour
-/// is interpolated. Its difference from the picture, blurred, squared and blurred again, is held
-/// against what noise makes of it, and what is beyond counts less and less: `exp(-(d / e - 1) /
-/// 1.5)`.
+/// is interpolated. Its difference from the picture in light and colours, blurred, squared and
+/// blurred again, is held against what noise makes of it, and what is beyond counts less and less:
+/// `exp(-(d / e - 1) / 1.5)`.
 public protocol MotionFusion: AnyObject {
   func makePicture() -> any FusionPicture
 

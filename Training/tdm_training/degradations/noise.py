@@ -14,9 +14,19 @@ def grain(rng: np.random.Generator, shape: tuple, common: float, smooth: float) 
         grey = rng.standard_normal((*shape[:-1], 1), dtype=np.float32)
         out = np.float32((1 - common) ** 0.5) * out + np.float32(common**0.5) * grey
     if smooth > 0:
-        out = np.stack([blur(f, smooth) for f in out])
+        out = np.stack([blur(f, smooth) for f in out]).reshape(shape)
         out /= out.std() + 1e-6
     return out
+
+
+def video_grain(rng: np.random.Generator, shape: tuple, colour: float, smooth: float) -> np.ndarray:
+    """Noise as video has it: of deviation 1 in the light, of `colour` in its two colour differences (BT.601), which are kept at half the
+    size. ffmpeg's `noise` makes such of any 4:2:0 stream, and so does all that works on one."""
+    frames, height, width, _ = shape
+    light = grain(rng, (*shape[:-1], 1), 0, smooth)
+    halved = np.float32(colour) * rng.standard_normal((frames, (height + 1) // 2, (width + 1) // 2, 2), dtype=np.float32)
+    blue, red = np.moveaxis(np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in halved]), -1, 0)[..., None]
+    return np.concatenate([light + 1.402 * red, light - 0.344 * blue - 0.714 * red, light + 1.772 * blue], -1)
 
 
 def through_mosaic(clip: np.ndarray) -> np.ndarray:
@@ -42,6 +52,7 @@ def sensor_noise(clip: np.ndarray, rng: np.random.Generator, low: float = 3, hig
     shot       0...1 of the variance follows the light; none at all in a fifth of the draws
     channels   gains 0.7...1.3 in a quarter of the draws; up to 0.8 of the variance in common in a fifth
     neighbours an in-camera blur of 0.4...1.0 pixels in 15%, a Bayer mosaic in 12%
+    video      in 45%, but for mosaics, the light's noise is all colours', and they have 0.2...1.4 of it at half the size
     """
     deviation = log_uniform(rng, low, high)
     if high > 35 and rng.random() < 0.5:
@@ -53,7 +64,11 @@ def sensor_noise(clip: np.ndarray, rng: np.random.Generator, low: float = 3, hig
     smooth = rng.uniform(0.4, 1.0) if kind < 0.15 else 0.0
     level = max(float(clip.mean()), 0.15)
     variance = np.float32((deviation / 255) ** 2) * (np.float32(1 - shot) + np.float32(shot / level) * clip)
+    mosaic = 0.15 <= kind < 0.27
+    if not mosaic and rng.random() < 0.45:
+        light = np.sqrt(variance.mean(-1, keepdims=True))
+        return quantize(clip + light * video_grain(rng, clip.shape, rng.uniform(0.2, 1.4), smooth))
     noisy = clip + np.sqrt(variance) * gains.astype(np.float32) * grain(rng, clip.shape, common, smooth)
-    if 0.15 <= kind < 0.27:
+    if mosaic:
         noisy = through_mosaic(noisy)
     return quantize(noisy)

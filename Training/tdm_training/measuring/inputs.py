@@ -11,6 +11,7 @@ import numpy as np
 
 from ..degradations.common import blur, quantize, smooth_field
 from ..degradations.compression import STEADY, encoded
+from ..degradations.noise import video_grain
 from ..degradations.rain import layer
 from ..degradations.resolution import FACTOR, resized
 
@@ -25,6 +26,14 @@ def noisy(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     light; every pixel, channel and frame for itself."""
     variance = np.float32(NOISE_DEVIATION**2) * (0.5 + 0.5 * clip / clip.mean())
     return quantize(clip + np.sqrt(variance) * rng.standard_normal(clip.shape, dtype=np.float32))
+
+
+VIDEO_NOISE_DEVIATION = 15 / 255
+
+
+def noisy_video(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """White noise of 15/255 in the light and in both colour differences of 4:2:0, as ffmpeg's `noise` adds it to video."""
+    return quantize(clip + np.float32(VIDEO_NOISE_DEVIATION) * video_grain(rng, clip.shape, 1.0, 0.0))
 
 
 def coded(codec: str, options: dict[str, str]) -> Callable:
@@ -88,6 +97,7 @@ class Input:
 
 INPUTS = [
     Input("denoise", "denoise", "Poisson-Gaussian noise, deviation 25/255", noisy),
+    Input("denoise", "denoise-video", "noise of 15/255 in the light and the colours of 4:2:0", noisy_video),
     Input("deartifact", "deartifact-x264", "x264 at CRF 38, preset medium without mbtree, a key frame every 12", coded("libx264", X264)),
     Input("deartifact", "deartifact-mpeg4", "MPEG-4 part 2 at quantizer 16, a key frame every 12", coded("mpeg4", MPEG4)),
     Input("superres", "superres", "a quarter of the sides, bicubic", small),
