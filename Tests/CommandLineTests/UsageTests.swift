@@ -147,12 +147,15 @@ struct UsageTests {
       return (try options.model(within: model).name, options.radius)
     }
     let embedded = try ModelFolder.embedded().name
-    #expect(try used().model == embedded && used("--task", "derain").model == embedded)
+    #expect(try used().model == embedded + "/denoise")
+    #expect(try used("--task", "derain").model == embedded)
+    let denoisers = [
+      Preset.balanced: embedded + "/denoise", .live: embedded + "/live", .paper: embedded,
+    ]
     for preset in Preset.allCases {
       #expect(
         try used("--preset", preset.rawValue, "--task", "sr").model == embedded + "/superres")
-      let denoiser = preset == .live ? embedded + "/live" : embedded
-      #expect(try used("--preset", preset.rawValue).model == denoiser)
+      #expect(try used("--preset", preset.rawValue).model == denoisers[preset])
     }
     try withPresets(#"{"live": {"radius": 1, "task_model": {"denoise": "fast"}}}"#) { path in
       #expect(try used("--model", path) == (path, 3))

@@ -256,7 +256,8 @@ struct CMotionTests {
   /// The picture's own detail is in the light, where half as much again is believed.
   private func expect(_ levels: [Float], _ noise: Float) {
     for (index, level) in levels.enumerated() {
-      #expect(level > noise * 0.88 - 0.6 && level < (index == 0 ? 1.6 : 1.12) * noise + 1.1, "\(levels)")
+      #expect(
+        level > noise * 0.88 - 0.6 && level < (index == 0 ? 1.6 : 1.12) * noise + 1.1, "\(levels)")
     }
   }
 
@@ -285,7 +286,9 @@ struct CMotionTests {
     }
   }
 
-  @Test("measures the noise of video, whose colours are coarse, and takes it away", arguments: [1, 0] as [Float])
+  @Test(
+    "measures the noise of video, whose colours are coarse, and takes it away",
+    arguments: [1, 0] as [Float])
   func videoNoise(colour: Float) {
     let (width, height, noise) = (128, 96, Float(10))
     let clean = picture(width, height)
