@@ -1,4 +1,5 @@
 // A frame averaged with its neighbours along the motion, where they show the same but for noise.
+#include "light.h"
 #include "scalar.h"
 
 enum {
@@ -10,8 +11,8 @@ enum {
   TALL = WIDE + 2 * (NEAR + FAR),
 };
 
-// Of the light's noise: less than that no difference of colours is taken to have.
-static const float LEAST_COLOUR = 0.3f;
+// Of the light's noise: colours are taken to have no less, because they are rounded all the same.
+static const float least_colour = 0.3f;
 
 static const float near_taps[NEAR + 1] = {0.39905028f, 0.24203623f, 0.05400558f, 0.00443305f};
 static const float far_taps[FAR + 1] = {0.26617176f, 0.21314003f, 0.10943096f,
@@ -23,7 +24,7 @@ typedef struct {
   const float *own;
   const float *const *others, *const *flows;
   size_t count, width, height, bands;
-  float share[3];      // of the squares of the light's difference and of two of the colours'
+  float shares[3];     // of the squares of the differences in light and colours
   float floor, slope;  // of their sum: what noise makes of it, and how fast more than that counts
                        // less
   int keeps_detail;
@@ -192,10 +193,10 @@ TDM_INLINE void square_band(const job *j, const band *b) {
       b->row[i] = value;
     }
     for (size_t i = 0; i < w; i++) {
-      float r = b->row[3 * i], g = b->row[3 * i + 1], blue = b->row[3 * i + 2];
-      float light = r + g + blue, red = r - blue, green = r - 2 * g + blue;
-      b->single[i] =
-          light * light * j->share[0] + red * red * j->share[1] + green * green * j->share[2];
+      float d[3];
+      tdm_light_and_colours(d, b->row + 3 * i);
+      b->single[i] = d[0] * d[0] * j->shares[0] + d[1] * d[1] * j->shares[1]
+                     + d[2] * d[2] * j->shares[2];
     }
     blur_row(b->square + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
   }
@@ -279,6 +280,12 @@ static void fuse_share(void *context, size_t index) {
   for (size_t i = from; i < to; i++) fuse(j, i, scratch);
 }
 
+/// The variance that the first blur, of deviation 1, leaves of the difference of two frames' noise.
+static float left_of(float noise) {
+  const float pi = 3.14159265f;
+  return 2 * noise * noise / (4 * pi) + 1e-4f;
+}
+
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows,
     size_t count, size_t width, size_t height, const float *noise, int keeps_detail,
@@ -287,18 +294,10 @@ void tdm_fusion(
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
       .height = height, .bands = (height + BAND - 1) / BAND, .keeps_detail = keeps_detail,
       .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
-  // What orthonormal combinations of the colours are divided by.
-  const float norms[3] = {3, 2, 6};
   for (int k = 0; k < 3; k++) {
-    // Of the difference of two frames' noise the first blur, of deviation 1, leaves this part of the
-    // variance.
-    const float pi = 3.14159265f;
-    float made = 2 * noise[k] * noise[k] / (4 * pi) + 1e-4f;
-    // Colours without noise are rounded all the same.
-    float least = LEAST_COLOUR * LEAST_COLOUR * 2 * noise[0] * noise[0] / (4 * pi) + 1e-4f;
-    float taken = made > least ? made : least;
-    j.share[k] = 1 / (3 * norms[k] * taken);
-    j.floor += made / (3 * taken);
+    float least = least_colour * noise[0], taken = noise[k] > least ? noise[k] : least;
+    j.shares[k] = 1 / (3 * left_of(taken));
+    j.floor += left_of(noise[k]) * j.shares[k];
   }
   j.slope = 1 / (1.5f * j.floor);
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);

@@ -1,13 +1,12 @@
 // How much noise a picture has, measured where it shows little else.
 //
-// Of each pixel's colours three combinations are looked at by themselves, orthonormal so that equal
-// noise in all colours is as large in them: their sum, which is the light, and two differences.
-// Video has its colours at half the size, where their noise is as coarse as that; differences of
-// neighbours show little of it. So deviations are measured twice, in blocks of 2 x 2 pixels and of
-// 4 x 4, each as large as white noise of that deviation would make them.
+// Light and colours are looked at by themselves. Video has its colours at half the size, and their
+// noise is as coarse; differences of neighbours show little of it. So deviations are measured twice,
+// over 2 x 2 pixels and over 4 x 4, each as large as white noise of that deviation would make them.
 #include <string.h>
 
 #include "include/CKernels.h"
+#include "light.h"
 
 enum {
   SIDE = 16,  // of the blocks whose deviations are compared
@@ -25,13 +24,11 @@ typedef struct {
   float mean;
 } block;
 
-/// Adds the squares of the three combinations.
+/// Adds the squares of light and colours.
 static void add_squares(float *sums, const float *rgb) {
-  float light = rgb[0] + rgb[1] + rgb[2], red = rgb[0] - rgb[2];
-  float green = rgb[0] - 2 * rgb[1] + rgb[2];
-  sums[0] += light * light * (1.0f / 3);
-  sums[1] += red * red * (1.0f / 2);
-  sums[2] += green * green * (1.0f / 6);
+  float parts[3];
+  tdm_light_and_colours(parts, rgb);
+  for (size_t k = 0; k < 3; k++) sums[k] += parts[k] * parts[k];
 }
 
 static block measure(const float *corner, size_t width) {

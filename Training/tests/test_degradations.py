@@ -4,6 +4,7 @@ import pytest
 from tdm_training.degradations import TASKS, degrade, sensor_noise
 from tdm_training.degradations.compression import ENCODERS, encoded
 from tdm_training.degradations.haze import haze
+from tdm_training.degradations.noise import video_grain
 from tdm_training.degradations.rain import rain
 from tdm_training.degradations.resolution import low_resolution
 
@@ -49,6 +50,17 @@ def test_noise_and_rain_are_new_in_every_frame_and_haze_is_not():
     noisy, rainy, hazy = sensor_noise(grey(), rng(1)), rain(grey(), rng(1)), haze(grey(), rng(1))
     assert not np.array_equal(noisy[0], noisy[1]) and not np.array_equal(rainy[0], rainy[1])
     assert np.array_equal(hazy[0], hazy[1])
+
+
+def test_noise_of_video_is_one_light_and_coarser_colours():
+    noise = video_grain(np.random.default_rng(3), (2, 201, 200, 3), 0.5, 0.0)
+    light = noise @ np.float32([0.299, 0.587, 0.114])
+    assert noise.shape == (2, 201, 200, 3) and abs(light.std() - 1) < 0.02
+    blue = (noise[..., 2] - light) / 1.772
+    beside = lambda x: float(np.corrcoef(x[:, :, 1:].ravel(), x[:, :, :-1].ravel())[0, 1])
+    assert 0.3 < blue.std() < 0.5 and beside(blue) > 0.5 and abs(beside(light)) < 0.03
+    alone = video_grain(np.random.default_rng(3), (1, 8, 8, 3), 0.0, 0.7)
+    assert np.allclose(alone[..., 0], alone[..., 2])
 
 
 def test_nothing_is_changed_where_nothing_is_to_be_repaired():
