@@ -319,7 +319,7 @@ struct CMotionTests {
     let own = withVideoNoise(clean, width, light: noise, colour: 0, seed: 1)
     let others = (2...5).map { seed in
       withVideoNoise(clean, width, light: noise, colour: 0, seed: seed).enumerated().map {
-        $0 % 3 == 0 ? $1 + 25 : $0 % 3 == 2 ? $1 - 25 : $1
+        $0 % 3 == 0 ? $1 + 6 : $0 % 3 == 2 ? $1 - 6 : $1
       }
     }
     let levels = noiseLevels(own, width, height)
