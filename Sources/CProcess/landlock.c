@@ -19,7 +19,6 @@ enum : uint64_t {
   FS_EXECUTE = 1 << 0,
   FS_WRITE_FILE = 1 << 1,
   FS_REMOVE_FILE = 1 << 5,
-  FS_MAKE_SOCK = 1 << 9,
   // Removing folders and making files of every kind.
   FS_REMOVE_AND_MAKE = 0x1ff0,
   FS_REFER = 1 << 13,      // since version 2
@@ -51,7 +50,7 @@ int tdm_forbid_changes(const char *socket_folder) {
   int failure = 0;
   if (socket_folder) {
     int folder = open(socket_folder, O_PATH | O_CLOEXEC);
-    struct path_beneath rule = {FS_MAKE_SOCK | FS_REMOVE_FILE, folder};
+    struct path_beneath rule = {FS_REMOVE_FILE, folder};
     if (folder < 0 || syscall(ADD_RULE, set, RULE_PATH_BENEATH, &rule, 0) < 0) failure = -errno;
     if (folder >= 0) close(folder);
   }

@@ -1,5 +1,5 @@
-// seccomp: from now on system calls that get at anything not open yet fail with EPERM, in every
-// thread.
+// seccomp: from now on system calls that open, make, move or change files, connect, or start or
+// reach programs fail with EPERM, in every thread. Names can still be looked up.
 //
 // A list of what is denied, not of what is allowed: libgomp, malloc and oneDNN may use whatever
 // they use, and a library's next version may use more.
@@ -30,8 +30,12 @@
 static const int denied[] = {
     // Files that are not open.
     __NR_openat, __NR_openat2, __NR_open_by_handle_at, __NR_name_to_handle_at, __NR_memfd_create,
-    __NR_truncate, __NR_mknodat, __NR_mkdirat, __NR_linkat, __NR_symlinkat, __NR_renameat2,
-    __NR_fchmodat, __NR_fchownat, __NR_utimensat, __NR_setxattr, __NR_lsetxattr,
+    __NR_truncate, __NR_mknodat, __NR_mkdirat, __NR_linkat, __NR_symlinkat, __NR_renameat,
+    __NR_renameat2, __NR_fchmodat, __NR_fchownat, __NR_utimensat, __NR_setxattr, __NR_lsetxattr,
+    __NR_removexattr, __NR_lremovexattr,
+#ifdef __NR_fchmodat2
+    __NR_fchmodat2,
+#endif
     // Connections that are not there, and other processes.
     __NR_socket, __NR_socketpair, __NR_connect, __NR_bind, __NR_listen, __NR_kill, __NR_tkill,
     __NR_ptrace, __NR_process_vm_readv, __NR_process_vm_writev, __NR_pidfd_open, __NR_pidfd_getfd,
@@ -45,11 +49,11 @@ static const int denied[] = {
     __NR_finit_module, __NR_delete_module, __NR_kexec_load, __NR_reboot, __NR_swapon, __NR_swapoff,
     __NR_settimeofday, __NR_clock_settime, __NR_clock_adjtime, __NR_adjtimex, __NR_sethostname,
     __NR_setdomainname, __NR_acct, __NR_quotactl, __NR_personality, __NR_syslog, __NR_fsopen,
-    __NR_fsmount, __NR_move_mount, __NR_open_tree,
+    __NR_fsconfig, __NR_fsmount, __NR_fspick, __NR_move_mount, __NR_open_tree,
 #ifdef __x86_64__
     __NR_open, __NR_creat, __NR_mknod, __NR_mkdir, __NR_rmdir, __NR_link, __NR_symlink,
-    __NR_rename, __NR_renameat, __NR_chmod, __NR_chown, __NR_lchown, __NR_fork, __NR_vfork,
-    __NR_iopl, __NR_ioperm, __NR_modify_ldt,
+    __NR_rename, __NR_chmod, __NR_chown, __NR_lchown, __NR_utime, __NR_utimes, __NR_futimesat,
+    __NR_fork, __NR_vfork, __NR_iopl, __NR_ioperm, __NR_modify_ldt,
 #endif
 };
 

@@ -47,7 +47,7 @@ struct TDMFilter: ParsableCommand {
     unsetenv("DNNL_VERBOSE")
     unsetenv("ONEDNN_VERBOSE")
     StopSignal.block()
-    SpinLimit.set()
+    LibraryEnvironment.set()
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
     AlignedMemory.whenRefused.withLock { $0 = { end(Failure($0)) } }
     do {

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import tdm_filter
@@ -66,6 +67,23 @@ struct SandboxTests {
     let result = try Interposer.run("probe-loading", options("auto") + further, input: stream)
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.outcome(of: "create") == "EACCES", "\(result.errors)")
+  }
+
+  @Test(
+    "binds every thread from the start",
+    .enabled(if: try Landlock.isThere.get(), "the kernel has no Landlock"))
+  func threadsOfLibraries() throws {
+    let filter = try FilterProcess(try options("auto"))
+    filter.feed(Array("YUV4MPEG2 ".utf8))
+    // It waits for the rest of the header. All of its own threads are there before long.
+    var privileges: [Int] = []
+    for _ in 0..<500 where privileges.count < 4 || privileges.contains(0) {
+      usleep(10_000)
+      privileges = try filter.threadStatus("NoNewPrivs")
+    }
+    filter.closeInput()
+    _ = filter.wait()
+    #expect(privileges.count >= 4 && !privileges.contains(0), "\(privileges)")
   }
 
   @Test("is off where it is to be off")

@@ -2,13 +2,16 @@
 // by themselves.
 //
 // INTERPOSE is a list with commas between:
-//   short          reads of stdin and writes of stdout take one byte at a time interrupted    every
-//   other one of them fails with EINTR would-block    every other one of them fails with EAGAIN
-//   pread=N        from the Nth on a pread finds the file's end memory=N       the Nth allocation
-//   of 4096 bytes or more fails, counted from main on thread=N       the Nth thread cannot be made,
-//   counted from main on count          at the end the numbers of allocations and threads are
-//   written to stderr probe          before the second write of stdout the process tries what a
-//   sandbox denies, and tells on stderr probe-loading  the same before the first pread
+// - short: reads of stdin and writes of stdout take one byte at a time;
+// - interrupted: every other one of them fails with EINTR;
+// - would-block: every other one of them fails with EAGAIN;
+// - pread=N: from the Nth on a pread finds the file's end;
+// - memory=N: the Nth allocation of 4096 bytes or more fails, counted from main on;
+// - thread=N: the Nth thread cannot be made, counted from main on;
+// - count: at the end the numbers of allocations and threads are written to stderr;
+// - probe: before the second write of stdout the process tries what a sandbox denies, and tells on
+//   stderr;
+// - probe-loading: the same before the first pread.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-// What a process does to itself that Swift has no way to: names, faults, the sandbox.
+// What a process does to itself that Swift has no way to: names, faults, its start, the sandbox.
 #pragma once
 
 /// Names the calling thread; what `top -H` shows. At most 15 bytes count.
@@ -9,6 +9,10 @@ void tdm_set_thread_name(const char *name);
 /// then ends it as it always does.
 void tdm_end_on_fault(int status);
 
+/// Whether the kernel was asked for this program, and not for a dynamic loader that was told to run
+/// it.
+int tdm_was_loaded_by_kernel(void);
+
 /// Leaves this signal to the thread that waits for it (sigwait). The program's own threads all
 /// block it; where the system delivers it to a library's thread that does not, that thread blocks
 /// it from then on and sends it to the process again.
@@ -16,7 +20,7 @@ void tdm_leave_signal_to_waiting(int number);
 
 /// By Landlock: the calling thread, and threads that it makes from now on, write, make and remove
 /// no file, start no program and use no TCP. What is open stays open, and files can still be read.
-/// - socket_folder: where sockets may be made and files removed; NULL for nowhere.
+/// - socket_folder: where files may be removed, as a socket is at the end; NULL for nowhere.
 /// - Returns: 0, or the negative number of an error: -ENOSYS or -EOPNOTSUPP where the kernel has no
 ///   Landlock.
 int tdm_forbid_changes(const char *socket_folder);

@@ -235,9 +235,20 @@ final class FilterProcess: @unchecked Sendable {
   /// A number that the system tells of it while it runs, in /proc/PID/status: `Threads`, `VmRSS` in
   /// KiB.
   func status(_ field: String) throws -> Int {
-    let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+    try Self.number(field, in: "/proc/\(process)/status")
+  }
+
+  private static func number(_ field: String, in path: String) throws -> Int {
+    let status = try String(contentsOfFile: path, encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(field + ":") })
     return try #require(Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]))
+  }
+
+  /// The same of each of its threads.
+  func threadStatus(_ field: String) throws -> [Int] {
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").map { thread in
+      try Self.number(field, in: "/proc/\(process)/task/\(thread)/status")
+    }
   }
 
   /// What it was started with, `NAME=value` each.
