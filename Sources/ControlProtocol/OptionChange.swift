@@ -30,9 +30,26 @@ package struct OptionChange: Sendable, Equatable {
 
   package init() {}
 
+  /// Numbers by their names.
+  private static var numbers: KeyValuePairs<String, WritableKeyPath<Self, Setting<Double>>> {
+    ["strength": \.strength, "guidance": \.guidance, "amount": \.amount]
+  }
+  private static var names: String {
+    (["task", "preset", "prompt"] + numbers.map(\.key)).joined(separator: ", ")
+  }
+
   /// Whether nothing is to be changed but guidance and amount.
   package var isForAnyMethod: Bool {
-    task == nil && preset == nil && prompt == .unchanged && strength == .unchanged
+    var rest = self
+    rest.guidance = .unchanged
+    rest.amount = .unchanged
+    return rest.isEmpty
+  }
+
+  private var isEmpty: Bool {
+    var nothing = OptionChange()
+    nothing.atFrame = atFrame
+    return self == nothing
   }
 
   /// Reads the members of a `set`.
@@ -48,12 +65,6 @@ package struct OptionChange: Sendable, Equatable {
           key, value, Preset.init(rawValue:), Preset.allCases.map(\.rawValue))
       case "prompt":
         prompt = try Self.setting(key, value, expected: "a text or null", \.string)
-      case "strength":
-        strength = try Self.setting(key, value, expected: "a number or null", \.real)
-      case "guidance":
-        guidance = try Self.setting(key, value, expected: "a number or null", \.real)
-      case "amount":
-        amount = try Self.setting(key, value, expected: "a number or null", \.real)
       case "at_frame":
         guard let frame = value.integer, frame >= 0 else {
           throw Refusal(
@@ -61,18 +72,15 @@ package struct OptionChange: Sendable, Equatable {
         }
         atFrame = frame
       default:
-        throw Refusal(
-          .invalidRequest,
-          "\(key.quoted): expected task, preset, prompt, strength, guidance, amount or at_frame")
+        guard let number = Self.numbers.first(where: { $0.key == key })?.value else {
+          throw Refusal(
+            .invalidRequest, "\(key.quoted): expected \(Self.names) or at_frame")
+        }
+        self[keyPath: number] = try Self.setting(key, value, expected: "a number or null", \.real)
       }
     }
-    guard
-      task != nil || preset != nil || prompt != .unchanged || strength != .unchanged
-        || guidance != .unchanged || amount != .unchanged
-    else {
-      throw Refusal(
-        .invalidRequest,
-        "set: expected one of task, preset, prompt, strength, guidance, amount; found none")
+    if isEmpty {
+      throw Refusal(.invalidRequest, "set: expected one of \(Self.names); found none")
     }
   }
 

@@ -33,9 +33,9 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   public var gainsByFusion: Bool { self == .denoise || self == .deartifact }
 
   /// The deviation of what is wrong where it can't be measured, of 255 levels: compression takes
-  /// away the fine noise that the measurement goes by. Chosen by measuring, on compressed clips and
-  /// on clean ones.
-  public var fusionNoise: Double { self == .deartifact ? 10 : 0 }
+  /// away the fine noise that the measurement goes by. Chosen by measuring: more harms what is
+  /// hardly compressed, less leaves more flicker.
+  public var fusionNoise: Double { self == .deartifact ? 6 : 0 }
 
   /// Whether fusion may change the finest detail. Not after compression: what it has left of that
   /// is real, and averaging along a motion that is not quite exact would blur it.

@@ -30,7 +30,6 @@ final class TDMPipeline {
   /// What the options come to.
   private(set) var course: Course
   private let schedule: NoiseSchedule
-  private let limits: MemoryLimits
 
   var queue: FrameQueue
   private(set) var group = SamplingTensors()
@@ -118,7 +117,6 @@ final class TDMPipeline {
     networks = plan.networks
     tiling = plan.tiling
     self.schedule = schedule
-    self.limits = limits
     width = canvas.width
     height = canvas.height
     course = try Course(
@@ -207,19 +205,20 @@ final class TDMPipeline {
   /// Whether the options could be changed to these.
   /// - Throws: ``OptionError`` where one is out of its range, does not suit the model, or is of
   ///   those that the networks were planned for; ``InsufficientMemory``.
-  func check(_ options: RestorationOptions, limits: MemoryLimits? = nil) throws {
+  func check(_ options: RestorationOptions, limits: MemoryLimits = MemoryLimits()) throws {
     _ = try estimate(options, limits)
   }
 
   /// Restores the frames that follow by other options. Those that are held leave by the former
   /// ones, and nothing is read across: the frames are those of two pipelines.
   /// - Parameters:
-  ///   - limits: of memory, with these options; nil: as before.
+  ///   - limits: of memory, with these options.
   ///   - emit: as in ``push(_:emit:)``.
   /// - Throws: ``RefusedChange`` where ``check(_:limits:)`` fails, or there was no room for them
   ///   after all; everything else ends the restoration.
   func change(
-    to options: RestorationOptions, limits: MemoryLimits? = nil, emit: ([Float]) throws -> Void
+    to options: RestorationOptions, limits: MemoryLimits = MemoryLimits(),
+    emit: ([Float]) throws -> Void
   ) throws {
     let memory = try RefusedChange.because { try estimate(options, limits) }
     try finish(emit: emit)
@@ -256,13 +255,12 @@ final class TDMPipeline {
 
   /// What options take with the networks as they are.
   private func estimate(
-    _ options: RestorationOptions, _ given: MemoryLimits?
+    _ options: RestorationOptions, _ limits: MemoryLimits
   ) throws -> MemoryEstimate {
     try options.validate()
     try options.validate(trainStepCount: schedule.trainStepCount)
     try options.validate(asChangeOf: self.options)
     let memory = PlannedMemory(options, tiling, networks).estimate(tiling)
-    let limits = given ?? self.limits
     guard memory.fits(limits) else {
       throw InsufficientMemory(memory, limits, tiling.canvas, options)
     }

@@ -9,7 +9,7 @@ public struct BicubicEnlargement: Sendable {
   /// - Parameters:
   ///   - width, height: of the pictures that are enlarged, 1 or more.
   ///   - factor: 1 or more.
-  public init(width: Int, height: Int, factor: Int = 4) {
+  public init(width: Int, height: Int, factor: Int) {
     self.init(from: (width, height), to: (width * factor, height * factor))
   }
 

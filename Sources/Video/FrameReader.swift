@@ -37,10 +37,36 @@ public struct InputDescription: Sendable {
     self.range = range
   }
 
+  /// - Throws: ``VideoError`` of kind `usage` where, whatever the stream is, this cannot be said of
+  ///   it.
+  public func validate() throws(VideoError) {
+    switch container {
+    case .y4m where size != nil || pixelFormat != nil:
+      throw VideoError(
+        .usage,
+        "\(size == nil ? "--pixel-format" : "--size") is for raw input, and a Y4M header tells it; leave it out, "
+          + "or give --input-format raw")
+    case .raw: _ = try look()
+    default: break
+    }
+  }
+
+  /// How raw frames look.
+  private func look() throws(VideoError) -> (PictureSize, PixelFormat) {
+    if let size, let pixelFormat { return (size, pixelFormat) }
+    let found =
+      size != nil ? "no --pixel-format" : pixelFormat != nil ? "no --size" : "neither"
+    throw VideoError(
+      .usage,
+      "raw frames do not say how they look: expected --size and --pixel-format, found \(found); "
+        + "give both, as in --size 1920x1080 --pixel-format yuv420p")
+  }
+
   /// Reads as much of `source` as tells what the stream is.
-  /// - Throws: ``VideoError``: `usage` where raw lacks its size or pixel format, `badStream` for a
-  ///   header that is none.
+  /// - Throws: ``VideoError``: `usage` as ``validate()`` does, and where raw lacks its size or pixel
+  ///   format, `badStream` for a header that is none.
   public func open(_ source: ByteSource) throws(VideoError) -> any FrameReader {
+    try validate()
     let known: Container
     if let container { known = container } else { known = try recognized(source) }
     switch known {
@@ -58,12 +84,7 @@ public struct InputDescription: Sendable {
       }
       return reader
     case .raw:
-      guard let size, let pixelFormat else {
-        let missing =
-          size == nil
-          ? "--size, as in --size 1920x1080" : "--pixel-format, as in --pixel-format yuv420p"
-        throw VideoError(.usage, "raw input does not say how its frames look: give \(missing)")
-      }
+      let (size, pixelFormat) = try look()
       return RawReader(
         source,
         StreamFormat(

@@ -96,25 +96,9 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
       }
   }
 
-  /// Every format that can be used.
-  public static let all: [PixelFormat] = {
-    var all: [PixelFormat] = []
-    var described: UnsafePointer<AVPixFmtDescriptor>?
-    while let next = av_pix_fmt_desc_next(described) {
-      if let format = try? PixelFormat(named: String(cString: next.pointee.name)) {
-        all.append(format)
-      }
-      described = next
-    }
-    return all
-  }()
-
   private static func isConvertible(_ code: AVPixelFormat) -> Bool {
     sws_isSupportedInput(code) > 0 && sws_isSupportedOutput(code) > 0
   }
-
-  /// Bits of the deepest sample, 1 to 16 (32 for floating point).
-  public var depth: Int { components.map(\.depth).max() ?? 12 }
 
   /// Whether the samples are RGB, to which neither matrix nor range applies.
   public var isRGB: Bool { family == .rgb || family == .xyz }

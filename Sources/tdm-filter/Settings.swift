@@ -40,7 +40,7 @@ struct Settings: Sendable {
     whenLate = arguments.program.whenLate
 
     input = arguments.input.description
-    try Self.check(input)
+    do { try input.validate() } catch { throw Failure(error) }
 
     let program = arguments.program
     if let threads = program.threads, !(1...1024).contains(threads) {
@@ -94,25 +94,6 @@ struct Settings: Sendable {
         .usage,
         "--method zero-shot: expected --model with a CogVideoX folder, for none is embedded; give both"
       )
-    }
-  }
-
-  private static func check(_ input: InputDescription) throws(Failure) {
-    if input.container == .y4m, input.size != nil || input.pixelFormat != nil {
-      throw Failure(
-        .usage,
-        "\(input.size == nil ? "--pixel-format" : "--size") is for raw input, and a Y4M header tells it; leave it out, "
-          + "or give --input-format raw")
-    }
-    if input.container == .raw, input.size == nil || input.pixelFormat == nil {
-      // The reader would say so too, but only when the model is loaded and the first bytes are
-      // there.
-      throw Failure(
-        .usage,
-        "raw frames do not say how they look: expected --size and --pixel-format, found "
-          + (input.size != nil
-            ? "no --pixel-format" : input.pixelFormat != nil ? "no --size" : "neither")
-          + "; give both, as in --size 1920x1080 --pixel-format yuv420p")
     }
   }
 

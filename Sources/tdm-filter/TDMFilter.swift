@@ -49,14 +49,14 @@ struct TDMFilter: ParsableCommand {
     StopSignal.block()
     LibraryEnvironment.set()
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
-    AlignedMemory.whenRefused.withLock { $0 = { end(Failure($0)) } }
+    AlignedMemory.whenRefused.withLock { $0 = { Ending.because(of: Failure($0)) } }
     do {
       var command = try parseAsRoot()
       guard let filter = command as? TDMFilter else {
         // --help is a command of its own, which throws what is to be printed.
         return try command.run()
       }
-      do { try filter.restore() } catch { end(Failure(error)) }
+      do { try filter.restore() } catch { Ending.because(of: Failure(error)) }
       _exit(ProgramStatus.done.rawValue)
     } catch  where exitCode(for: error).isSuccess {
       // --help and --version.
@@ -69,7 +69,7 @@ struct TDMFilter: ParsableCommand {
         line.contains("Unexpected argument") || line.contains("'-i'")
         ? "frames come on stdin and leave on stdout, as in tdm-filter < in.y4m > out.y4m"
         : "tdm-filter --help tells all options"
-      end(Failure(.usage, "\(line) (\(advice))"))
+      Ending.because(of: Failure(.usage, "\(line) (\(advice))"))
     }
   }
 
@@ -87,11 +87,6 @@ struct TDMFilter: ParsableCommand {
   /// Lists of values come with a line for each.
   private static func inOneLine(_ message: String) -> String {
     message.replacing(":\n  - ", with: ": ").replacing("\n  - ", with: ", ")
-  }
-
-  private static func end(_ failure: Failure) -> Never {
-    Messages.standard.tell(failure.description)
-    _exit(failure.status.rawValue)
   }
 
   private func dryRun(_ settings: Settings) throws {
@@ -133,6 +128,7 @@ struct TDMFilter: ParsableCommand {
     let reporter = try settings.reporter()
     let path = try FramePath(settings, reporter)
     let socket = try settings.controlPath.map(ControlSocket.init(path:))
+    if let socket { Ending.remove(socket) }
     // Before any thread is started: they inherit what is blocked and what is given up.
     settings.forbidChanges(reporter.logger)
     try path.takeSignals()
@@ -165,8 +161,8 @@ extension TDMFilter {
     return """
       ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
 
-      Presets are sets of option values, here for the embedded model (superres, and with live denoise and deartifact, are done by other \
-      networks, see --dry-run):
+      Presets are sets of option values, here for the embedded model (superres, denoise and deartifact are done by networks of their own, \
+      see --dry-run):
       \(presets.joined(separator: "\n"))
 
       --method zero-shot --model FOLDER derains by CogVideoX-2b or a model like it (arXiv 2511.18537): hours of computing for seconds \
@@ -175,7 +171,7 @@ extension TDMFilter {
       SIGINT or SIGTERM: reading ends, what was read is finished; a second one ends at once.
 
       Exit status: 0 done, 64 usage, 65 bad stream, 66 model missing or unfit, 70 internal fault, 71 not enough memory, 74 input or \
-      output failed, 75 the reader of stdout went away, 130 or 143 a second SIGINT or SIGTERM.
+      output failed, 75 the reader of stdout went away, 130 or 143 a second SIGINT or SIGTERM, or a client's quit.
       """
   }
 }

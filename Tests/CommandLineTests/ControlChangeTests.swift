@@ -45,6 +45,16 @@ struct ControlChangeTests {
     #expect(unchanged.output != whole.output)
   }
 
+  /// A stream's header, and its frames one by one, larger than the work sizes here.
+  private static func largerPieces(_ count: Int) -> (header: [UInt8], frames: [[UInt8]]) {
+    let (width, height) = (100, 60)
+    let frames = (0..<count).map { frame in
+      Array("FRAME\n".utf8)
+        + (0..<width * height).map { UInt8(60 + ($0 % 97 + $0 / width * 3 + frame * 5) % 120) }
+    }
+    return (Array("YUV4MPEG2 W\(width) H\(height) F25:1 Ip Cmono\n".utf8), frames)
+  }
+
   @Test("changes to tasks that are restored reduced or by a model within the model, and back")
   func changeOfNetworks() throws {
     try Fixture.thin.withCopy { folder in
@@ -59,12 +69,7 @@ struct ControlChangeTests {
       let path = ControlConnection.path()
       let model = ["--model", folder.path, "--threads", "1"]
       let base = model + ["--inversion-steps", "0", "--task", "deartifact"]
-      let (width, height, count) = (100, 60, 12)
-      let header = Array("YUV4MPEG2 W\(width) H\(height) F25:1 Ip Cmono\n".utf8)
-      let frames = (0..<count).map { frame in
-        Array("FRAME\n".utf8)
-          + (0..<width * height).map { UInt8(60 + ($0 % 97 + $0 / width * 3 + frame * 5) % 120) }
-      }
+      let (header, frames) = Self.largerPieces(12)
       let filter = try FilterProcess(base + ["--control", path], status: .none)
       filter.feed(header)
       let client = try ControlConnection(path)
@@ -94,6 +99,63 @@ struct ControlChangeTests {
         input: header + frames[9..<12].joined())
       #expect(other.output.suffix(parts[3].count).elementsEqual(parts[3]))
     }
+  }
+
+  /// Runs a model of whose tasks one is another model's, and has that model take over at frame 3.
+  /// - Parameters:
+  ///   - presets: of the model.
+  ///   - spoil: what happens to the folder when two frames are there.
+  private func takeOver(
+    by presets: String, _ options: [String], change: String,
+    spoil: (URL) throws -> Void = { _ in }
+  ) throws -> (reply: Message, frames: Int, result: FilterResult) {
+    try Fixture.thin.withCopy { folder in
+      try Fixture.haar.writeModel(to: folder.appending(path: "other"))
+      try Data(presets.utf8).write(to: folder.appending(path: "presets.json"))
+      let path = ControlConnection.path()
+      let (header, frames) = Self.largerPieces(6)
+      let filter = try FilterProcess(
+        ["--model", folder.path, "--chunk", "1", "--lookahead", "0", "--control", path] + options,
+        status: .none)
+      filter.feed(header + frames[..<2].joined())
+      let reply = try ControlConnection(path).ask(
+        "{\"command\":\"set\",\"at_frame\":3,\(change)}")
+      filter.waitForOutput(2 * frames[0].count)
+      try spoil(folder)
+      filter.feed(Array(frames[2...].joined()))
+      filter.closeInput()
+      let result = filter.wait()
+      let body = result.output.drop { $0 != 0x0a }.dropFirst()
+      return (reply, body.count / frames[0].count, result)
+    }
+  }
+
+  @Test("ends with the model's error where neither the new nor the former networks can be made")
+  func neitherNetworks() throws {
+    let (reply, frames, result) = try takeOver(
+      by: #"{"balanced": {"inversion_steps": 0, "steps": 1, "task_model": {"derain": "other"}}}"#,
+      [], change: #""task":"derain""#
+    ) { folder in
+      for part in ["unet", "other/unet"] {
+        let weights = folder.appending(path: part + "/diffusion_pytorch_model.safetensors")
+        #expect(truncate(weights.path, 64) == 0)
+      }
+    }
+    #expect(reply.isOK, "\(reply.text)")
+    expectFailure(result, .unfitModel, saying: ["diffusion_pytorch_model.safetensors"])
+    #expect(frames == 3)
+  }
+
+  @Test("changes to a ControlNet that was not needed before, whose files the sandbox holds open")
+  func controlNetOfAnotherPreset() throws {
+    let (reply, frames, result) = try takeOver(
+      by: """
+        {"live": {"inversion_steps": 0, "steps": 1, "control_scale": 0},
+         "balanced": {"inversion_steps": 0, "steps": 1, "task_work_size": {"dehaze": 64}}}
+        """,
+      ["--preset", "live"], change: #""preset":"balanced","task":"dehaze""#)
+    #expect(reply.isOK, "\(reply.text)")
+    #expect(result.status == 0 && frames == 6, "\(result.errors)")
   }
 
   @Test("needs models within the model only where they may be run")

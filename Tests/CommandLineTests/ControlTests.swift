@@ -148,6 +148,29 @@ struct ControlTests {
     #expect(Y4M.frameCount(of: result.output) == count)
   }
 
+  @Test("refuses changes when no frame is left that they could be for, paused or not")
+  func changeBehindTheEnd() throws {
+    let path = ControlConnection.path()
+    let filter = try ControlledRun.start(path)
+    let (header, frames) = ControlledRun.pieces(2)
+    filter.feed(header + frames.joined())
+    let client = try ControlConnection(path)
+    // It is held while it waits for another frame, not with one in hand.
+    for _ in 0..<1000
+    where try client.ask(#"{"command":"get"}"#)["next_frame"]?.integer != 2 { usleep(10_000) }
+    #expect(try client.ask(#"{"command":"pause"}"#).isOK)
+    filter.closeInput()
+    var code: String?
+    for _ in 0..<1000 where code != "ending" {
+      usleep(10_000)
+      code = try client.ask(#"{"command":"set","amount":0.5}"#).errorCode
+    }
+    #expect(code == "ending")
+    #expect(try client.ask(#"{"command":"resume"}"#).isOK)
+    let result = filter.wait()
+    #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 2, "\(result.errors)")
+  }
+
   @Test("quits at once with whole frames only, even where nobody reads them")
   func quit() throws {
     for readsOutput in [true, false] {
@@ -161,6 +184,9 @@ struct ControlTests {
       let result = filter.wait(hasOutput: readsOutput)
       if !readsOutput { filter.closeOutput() }
       #expect(result.status == ProgramStatus.terminated.rawValue, "\(result.errors)")
+      let line = "tdm-filter: a client sent quit: frames in progress are lost"
+      #expect(result.errorLines.last.map(String.init) == line, "\(result.errors)")
+      #expect(access(path, F_OK) != 0)
       if readsOutput, !result.output.isEmpty { #expect(Y4M.frameCount(of: result.output) >= 0) }
     }
   }

@@ -38,6 +38,19 @@ struct DryRunTests {
     #expect(plan["pictures"]?.contains(", padded to ") == true)
   }
 
+  @Test("tells every option that is not the preset's")
+  func everyOption() throws {
+    let given = [
+      "--attention", "first", "--color-fix", "wavelet", "--fusion-noise", "20.5", "--guidance",
+      "2.5", "--inversion-control-scale", "0.5", "--inversion-prompt", "task", "--negative-prompt",
+      "no rain", "--scene-cut", "off", "--seed", "7", "--start", "noise",
+    ]
+    let preset = try plan(given + ["--window-in-controlnet"], input: Y4M().stream(frames: 1))[
+      "preset"]
+    let told = given.map { $0.contains(" ") ? "\"\($0)\"" : $0 }.joined(separator: " ")
+    #expect(preset?.hasSuffix(" \(told) --window-in-controlnet") == true, "\(preset ?? "")")
+  }
+
   @Test("says at which size frames are restored")
   func workSize() throws {
     let header = Array("YUV4MPEG2 W160 H90 F25:1 Ip C420jpeg\n".utf8)

@@ -40,9 +40,11 @@ struct EndingTests {
 
   @Test("at once after a second signal", arguments: [SIGINT, SIGTERM])
   func secondSignal(number: Int32) throws {
+    let path = ControlConnection.path()
     // Nobody reads what it writes: by itself it could not end.
     let filter = try FilterProcess(
-      Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0"], readsOutput: false)
+      Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0", "--control", path],
+      readsOutput: false)
     filter.narrowOutput()
     try PlainThread.start(name: "feeder") { filter.feed(Y4M().stream(frames: 100)) }
     filter.waitForFullOutput(within: Y4M.frameByteCount + "FRAME\n".utf8.count)
@@ -53,7 +55,8 @@ struct EndingTests {
     filter.closeOutput()
     let status: ProgramStatus = number == SIGINT ? .interrupted : .terminated
     #expect(result.status == status.rawValue, "\(result.errors)")
-    #expect(result.errors.contains("again"))
+    #expect(result.errorLines.last?.contains("again: ended at once") == true, "\(result.errors)")
+    #expect(access(path, F_OK) != 0)
   }
 
   @Test("with its own status where the reader of stdout goes away")

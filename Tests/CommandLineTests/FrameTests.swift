@@ -112,6 +112,19 @@ struct FrameTests {
   @Test("are the same bit for bit for any number of threads and any cutting of the input")
   func reproducibility() throws { try expectReproducible(.f32) }
 
+  @Test("are the same bit for bit for as many threads as no small picture is worth")
+  func manyThreads() throws {
+    // Enlarged at 16 bits nothing is rounded away, and which kernel is faster would depend on the
+    // threads.
+    let options = ["--task", "superres", "--size", "64x48", "--pixel-format", "rgb48le"]
+    let input = (0..<64 * 48 * 6).map { UInt8(truncatingIfNeeded: $0 * 31 % 251) }
+    let outputs = try ["1", "16"].map { threads in
+      try FilterProcess.run(options + ["--threads", threads], input: input).output
+    }
+    #expect(outputs[0].count == 16 * input.count)
+    #expect(outputs[0] == outputs[1])
+  }
+
   @Test(
     "are so in bfloat16",
     .enabled(if: CPUDevice.supportsBF16, "the processor does not compute in bfloat16"))

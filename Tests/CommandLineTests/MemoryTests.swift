@@ -64,6 +64,20 @@ struct MemoryTests {
     }
   }
 
+  @Test(
+    "is no more than the first line says where frames take next to nothing",
+    arguments: [[], ["--task", "dehaze"], ["--task", "superres"], ["--preset", "live"]])
+  func program(options: [String]) throws {
+    let (width, height) = (64, 48)
+    let count = options.contains("superres") ? 16 : 1
+    let (promised, peak, result) = try run(
+      options + ["--size", "\(width)x\(height)", "--pixel-format", "gray"], frames: 6,
+      of: width * height
+    ) { $0.waitForOutput(3 * count * width * height) }
+    #expect(peak < promised, "\(peak) of \(promised): \(result.errors)")
+    #expect(peak > promised * 3 / 4, "\(peak) of \(promised): \(result.errors)")
+  }
+
   @Test("of zero-shot deraining is no more than the first line says, for segments of any length")
   func zeroShot() throws {
     // Large enough for the networks to take more than the program beside them.

@@ -1,3 +1,4 @@
+import CAVUtil
 import Testing
 
 @testable import Video
@@ -166,7 +167,7 @@ let manyFormats = [
       let enlarged = try FrameEncoder(larger, from: format).encode(largePicture, from: source)
       var expected: [Float] = []
       let largest = Float(format.pixelFormat.components[index].largest)
-      BicubicEnlargement(width: 9, height: 6)(
+      BicubicEnlargement(width: 9, height: 6, factor: 4)(
         codes(source, index), channels: 1, limits: 0...largest, into: &expected)
       let worst = zip(expected, codes(enlarged, index)).map { abs($0 - $1) }.max()!
       #expect(worst <= 0.51, "\(name): \(worst)")
@@ -192,5 +193,15 @@ let manyFormats = [
           isSame || name.hasPrefix("xyz") || name.contains("f32"), "\(name) \(width)x\(height)")
       }
     }
+  }
+}
+
+extension PixelFormat {
+  /// Every one of libavutil's that can be used.
+  fileprivate static var all: [PixelFormat] {
+    sequence(state: UnsafePointer<AVPixFmtDescriptor>?.none) { described in
+      described = av_pix_fmt_desc_next(described)
+      return described
+    }.compactMap { try? PixelFormat(named: String(cString: $0.pointee.name)) }
   }
 }

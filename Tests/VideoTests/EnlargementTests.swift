@@ -60,7 +60,7 @@ import Testing
 
   private func enlarged(_ picture: [Float], width: Int, height: Int) -> [Float] {
     var result: [Float] = []
-    BicubicEnlargement(width: width, height: height)(picture, into: &result)
+    BicubicEnlargement(width: width, height: height, factor: 4)(picture, into: &result)
     return result
   }
 }

@@ -229,7 +229,8 @@ void tdm_fusion(
 /// The standard deviations of the noise in a picture [height, width, 3] of 0...255, of white noise
 /// that makes neighbourhoods differ as much: of the light (r + g + b) / sqrt 3, and of the colours
 /// (r - b) / sqrt 2 and (r - 2 g + b) / sqrt 6. Those of the calmest quarter of its blocks of
-/// 16 x 16; 0 where all are black or white, or there is none.
+/// 16 x 16, in steps of an eighth, at least 1/16; 0 where it has no such block, or all of them are
+/// black or white.
 void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
 
 /// A picture [height, width, 3] reduced to [reduced_height, reduced_width, 3], no larger: means over

@@ -27,8 +27,9 @@ final class WinogradStep: Step {
   /// and gains most (320 channels at 64x64, 9.4 ms instead of 29.6 with AVX-512).
   private static let mostWeights = 320 * 320
   /// Each weight is read from memory in every evaluation, and wants many pixels to be multiplied
-  /// with: at 40x23 nothing was gained. With many threads there have to be enough for each.
-  private static func fewestPixels(threads: Int) -> Int { max(2048, 256 * threads) }
+  /// with: at 40x23 nothing was gained. Not more of them for more threads: that would have what is
+  /// rounded, and so the frames, depend on their number.
+  private static let fewestPixels = 2048
 
   /// Whether it computes this convolution, and faster than ``ConvolutionStep``.
   static func suits(_ settings: Convolution, on source: Shape, _ device: CPUDevice) -> Bool {
@@ -39,7 +40,7 @@ final class WinogradStep: Step {
     let (outputs, inputs) = (kernel[0], kernel[1])
     let pixels = source[source.rank - 3] * source[source.rank - 2]
     return inputs >= 16 && outputs.isMultiple(of: 16) && inputs * outputs <= mostWeights
-      && pixels >= fewestPixels(threads: device.threadCount)
+      && pixels >= fewestPixels
   }
 
   /// - Parameters:

@@ -36,7 +36,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
-        + "blur. (default: 0, for deartifact 10)", valueName: "X"), transform: number)
+        + "blur. (default: 0, for deartifact 6)", valueName: "X"), transform: number)
   var fusionNoise: Double?
 
   @Option(

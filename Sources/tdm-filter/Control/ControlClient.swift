@@ -184,9 +184,9 @@ final class ControlClient: ChannelInboundHandler, @unchecked Sendable {
 
   /// Has the frame path end, and the process where that is held up by a reader.
   private func quit() {
-    list.desk.levers.quit()
+    list.desk.quit()
     context?.eventLoop.scheduleTask(in: Self.quitPatience) {
-      _exit(ProgramStatus.terminated.rawValue)
+      Ending.atOnce(because: Failure(Quit()))
     }
   }
 

@@ -36,7 +36,7 @@ final class ControlDesk: Sendable {
     var pending: [AcceptedChange] = []
   }
 
-  let levers: Levers
+  private let levers: Levers
   private let errands = HandoverRing<Errand>(capacity: 16)
   /// Whether nobody looks for errands any more. Held while one is handed over, so that none is left
   /// behind.
@@ -80,6 +80,8 @@ final class ControlDesk: Sendable {
     beginDraining()
     levers.drain()
   }
+
+  func quit() { levers.quit() }
 
   var current: (state: State, view: View?, nextFrame: Int) {
     let view = self.view.withLock { $0 }

@@ -30,7 +30,7 @@ struct LiveOptions {
         if let folder = values.innerModel { inner.insert(folder) }
       }
     }
-    if !isFixed, !inner.isEmpty {
+    if !isFixed {
       model.openFiles()
       for folder in inner { try model.inner(folder).openFiles() }
     }

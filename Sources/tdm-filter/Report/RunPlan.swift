@@ -1,8 +1,10 @@
+import ControlProtocol
 import Glibc
 import Kernels
 import Logging
 import ModelFiles
 import Restoration
+import StrictJSON
 import Video
 
 /// What `--dry-run` prints: everything that is decided before the first frame, and how long it will
@@ -62,13 +64,11 @@ struct RunPlan {
   }
 
   private static func how(_ options: RestorationOptions, _ preset: Preset) -> (String, String) {
-    let amount = options.amount == 1 ? "" : " --amount \(options.amount)"
-    return switch options.method {
+    switch options.method {
     case .tdm:
       (
         "preset",
-        "\(preset.rawValue), in all \(options.presetValues.summary)"
-          + (options.guidance == 1 ? "" : " --guidance \(options.guidance)") + amount
+        "\(preset.rawValue), in all \(options.presetValues.summary)\(options.besidePresetValues)"
       )
     case .zeroShot:
       (
@@ -76,7 +76,7 @@ struct RunPlan {
         "\(options.method.rawValue), in all --steps \(options.steps) --skip \(options.zeroShot.skip) --guidance "
           + "\(options.guidance) --segment \(options.zeroShot.segment) --overlap \(options.zeroShot.overlap) "
           + "--switch-blocks \(options.zeroShot.switchBlocks) --seed \(options.seed)"
-          + amount
+          + (options.amount == 1 ? "" : " --amount \(options.amount)")
       )
     }
   }
@@ -157,5 +157,30 @@ struct RunPlan {
     let seconds = rehearsal.perFrame * frameCount / .seconds(1)
     let hours = seconds < 7200 ? "" : ", \((seconds / 3600).formatted(decimals: 1)) hours"
     return "about \(seconds.formatted(decimals: 0)) s\(hours)"
+  }
+}
+
+extension RestorationOptions {
+  /// ` --scene-cut off --seed 7`: what is not as the preset's values have it, and none of these.
+  fileprivate var besidePresetValues: String {
+    let usual = RestorationOptions(presetValues, task: task).json.object!
+    // These have a place of their own.
+    let told = ["--task", "--prompt"] + presetValues.summary.split(separator: " ").map(String.init)
+    return json.object!.sorted { $0.key < $1.key }.compactMap { key, value in
+      let name = "--" + key.replacing("_", with: "-")
+      if value == usual[key] || told.contains(name) { return nil }
+      return value == .bool(true) ? " \(name)" : " \(name) \(value.word)"
+    }.joined()
+  }
+}
+
+extension JSON {
+  /// As it is given on a command line.
+  fileprivate var word: String {
+    switch self {
+    case .string(let text) where text.contains(" ") || text.isEmpty: text.quoted
+    case .string(let text): text
+    default: summary
+    }
   }
 }

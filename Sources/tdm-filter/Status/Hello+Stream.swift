@@ -14,7 +14,7 @@ extension Hello {
       version: TDMFilter.version, processID: Int(getpid()), preset: settings.preset,
       options: stream.options, model: model.name, precision: device.precision.rawValue,
       threads: device.threadCount, input: Stream(format), output: Stream(stream.outputFormat),
-      latency: stream.latency, memory: stream.memory.frames + stream.memory.restorer.total,
+      latency: stream.latency, memory: stream.bufferByteCount,
       frameCount: frameCount)
   }
 }

@@ -47,7 +47,10 @@ final class ComputeLoop {
       desk.waitWhilePaused(waiting)
       try restore(arrival)
     }
-    if fault == nil { desk.waitWhilePaused(waiting) }
+    // No frame is left that a change could be for.
+    desk.close()
+    // Frames before a fault leave at once: the process ends.
+    if fault == nil { desk.waitWhilePaused(watching) }
     try stream.finish(emit: emit)
     return fault
   }
@@ -63,12 +66,13 @@ final class ComputeLoop {
   }
 
   private func emit(_ departure: Departure) {
-    outgoing.send(departure, idle: Idle(period: watchPeriod, body: showLife))
+    outgoing.send(departure, idle: watching)
   }
 
   // MARK: Signs of life
 
   private var watchPeriod: Duration? { reporter.notifier?.watchdogTimeout.map { $0 / 4 } }
+  private var watching: Idle { Idle(period: watchPeriod, body: showLife) }
   private func showLife() { reporter.notifier?.showLife() }
 
   // MARK: What clients want
@@ -122,7 +126,7 @@ final class ComputeLoop {
     desk.publish(
       ControlDesk.View(
         preset: options.preset, options: stream.options,
-        memory: stream.memory.frames + stream.memory.restorer.total,
+        memory: stream.bufferByteCount,
         pending: options.accepted))
   }
 }

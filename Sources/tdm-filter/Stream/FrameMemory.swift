@@ -4,7 +4,7 @@ import Restoration
 struct FrameMemory {
   /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes
   /// for the networks, the packed model. Measured, with something to spare.
-  static let programByteCount = 100 << 20
+  static let programByteCount = 120 << 20
 
   /// Of all that the process holds.
   let limits: MemoryLimits

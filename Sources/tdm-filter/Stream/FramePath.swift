@@ -152,7 +152,6 @@ struct FramePath: Sendable {
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try loop.run()
-      desk.close()
       outgoing.finish(throwing: fault)
     } catch {
       desk.close()

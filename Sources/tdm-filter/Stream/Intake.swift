@@ -55,7 +55,6 @@ final class Intake {
       notices.add(frame)
       line.append(arrival)
     case .wait, .passthrough:
-      statistics.update { $0.framesWaited += 1 }
       line.send(arrival)
     }
   }

@@ -67,9 +67,12 @@ final class StreamRestoration {
     self.statistics = statistics
   }
 
+  /// Bytes of all buffers: what the process holds beside the program itself.
+  var bufferByteCount: Int { memory.frames + memory.restorer.total }
+
   /// `1.3 GiB at most`
   var memoryBound: String {
-    let total = FrameMemory.programByteCount + memory.frames + memory.restorer.total
+    let total = FrameMemory.programByteCount + bufferByteCount
     let bound = memory.restorer.furtherFrame > 0 ? "for the first frame" : "at most"
     return "\(ByteCount(total)) \(bound)"
   }
@@ -102,10 +105,17 @@ final class StreamRestoration {
   /// Gives the frames that are left, and restores those that follow by other options.
   /// - Throws: ``RefusedChange`` where the former options stay.
   func change(to options: RestorationOptions, emit: (Departure) -> Void) throws {
-    defer { statistics.update { $0.restoration = restorer.statistics } }
-    try restorer.change(
-      to: options, limits: frameMemory.rest(with: options)
-    ) { try encode($0, emit) }
+    // A restorer that has failed has none any more.
+    func count() { statistics.update { $0.restoration = restorer.statistics } }
+    do {
+      try restorer.change(
+        to: options, limits: frameMemory.rest(with: options)
+      ) { try encode($0, emit) }
+    } catch let refusal as RefusedChange {
+      count()
+      throw refusal
+    }
+    count()
   }
 
   /// Has every network run once, so that the first frame finds everything ready.

@@ -17,8 +17,6 @@ final class StreamStatistics: Sendable {
 struct StreamCounts: Sendable {
   var framesRead = 0
   var framesWritten = 0
-  /// Frames for which the source had to wait until the computing was ready for them.
-  var framesWaited = 0
   /// Frames that were late and left out.
   var framesSkipped = 0
   /// Frames that were late and go out as they came.

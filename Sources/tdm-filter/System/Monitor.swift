@@ -43,9 +43,6 @@ final class Monitor<Value>: @unchecked Sendable {
     return try body()
   }
 
-  /// Waits until `condition` holds.
-  func wait(until condition: (Value) -> Bool) { wait(until: condition, then: { _ in }) }
-
   /// Waits until `condition` holds, then changes the value before anyone else can.
   /// - Parameter idle: what the thread does meanwhile: before it falls asleep and each time it
   ///   wakes.

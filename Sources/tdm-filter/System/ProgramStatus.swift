@@ -1,6 +1,7 @@
 /// How the program ends, as scripts see it. The numbers are sysexits.h's where that has one.
 enum ProgramStatus: Int32, CaseIterable, Sendable {
-  /// Every frame that was read has been restored and written.
+  /// Every frame that was read has been restored and written, but for late ones that
+  /// ``WhenLate`` leaves out or passes through.
   case done = 0
   /// The command line cannot be understood, or asks for what does not exist.
   case usage = 64
@@ -19,6 +20,6 @@ enum ProgramStatus: Int32, CaseIterable, Sendable {
   case readerGone = 75
   /// A second SIGINT came before the frames were finished: 128 + 2, as shells count.
   case interrupted = 130
-  /// A second SIGTERM (or one after the other) did: 128 + 15.
+  /// A second SIGTERM (or one after the other) did, or a client's `quit`: 128 + 15.
   case terminated = 143
 }

@@ -73,8 +73,10 @@ final class StopSignal: Sendable {
         // A client's wish to stop is no signal: who sends the first one after it loses nothing
         // either.
         if isSecond {
-          announce("\(name) again: ended at once, frames in progress are lost")
-          _exit((number == SIGINT ? ProgramStatus.interrupted : .terminated).rawValue)
+          let status: ProgramStatus = number == SIGINT ? .interrupted : .terminated
+          Ending.atOnce(
+            because: Failure(
+              status, "\(name) again: ended at once, frames in progress are lost"))
         }
         announce("\(name): reading ends, frames already read are finished; once more ends at once")
         isSecond = true

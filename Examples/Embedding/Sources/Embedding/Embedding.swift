@@ -35,7 +35,7 @@ struct Embedding {
 
     for number in 0..<8 {
       clean.append(picture(number))
-      noisy.append(clean[number].map { $0 + noise(&generator) })
+      noisy.append(clean[number].map { min(max($0 + noise(&generator), 0), 255) })
       try restorer.push(noisy[number], emit: show)
     }
     try restorer.finish(emit: show)
