@@ -13,7 +13,7 @@ from . import recipe as recipes
 from .degradations import TASKS
 from .examples import FUSED, Examples
 from .held_out import HeldOut
-from .objective import Batch, Objective
+from .objective import GOOD_ENOUGH, Batch, Objective
 from .training import Average, Log, keep, rate_factor, resume, share_gradients
 
 # A recipe's section [denoiser].
@@ -23,6 +23,7 @@ KEYS = {
 }
 OPTIONAL_KEYS = {
     "fusion_ahead",  # frames behind one that it is fused with; else as many as before it
+    "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
 
@@ -33,7 +34,7 @@ def settings_of(recipe: dict) -> dict:
     for name in sorted(settings.keys() ^ KEYS):
         if name not in OPTIONAL_KEYS:
             raise ValueError(f"recipe: [denoiser] {name}: {'unknown' if name in settings else 'missing'}; expected {', '.join(sorted(KEYS | OPTIONAL_KEYS))}")
-    return {"fusion_ahead": settings["fusion"], "last_share": 0.0} | settings
+    return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -73,7 +74,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion)
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
-    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed) if accelerator.is_main_process else None
+    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])

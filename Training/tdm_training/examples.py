@@ -12,7 +12,7 @@ CONTEXT_FRAMES = {"deartifact": 9}
 
 
 # What the program fuses along the motion before its networks see it, and how.
-FUSED = {"denoise": {}, "deartifact": {"least_noise": 10, "keeps_detail": True}}
+FUSED = {"denoise": {}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
 
 
 def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:

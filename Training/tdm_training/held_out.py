@@ -7,7 +7,7 @@ from . import pipeline
 from .degradations import TASKS
 from .examples import as_seen, tensor
 from .networks import Model
-from .pictures import CropSource
+from .pictures import CropSource, CropStyle
 from .schedule import Schedule
 
 
@@ -20,12 +20,13 @@ class HeldOut:
 
     FRAMES = 5
 
-    def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion: int, ahead: int, windowed: list[str], side: int = 192):
+    def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion: int, ahead: int, windowed: list[str], side: int = 192,
+                 style: CropStyle = CropStyle()):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
         middle = self.FRAMES // 2 + fusion
         own, window = range(middle, middle + 1), range(fusion, fusion + self.FRAMES)
         clips = [
-            CropSource([p], [], 0).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion)
+            CropSource([p], [], 0, style).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion)
             for i, p in enumerate(pictures)
         ]
         self.clean = tensor(np.stack([c[middle] for c in clips]))

@@ -48,7 +48,7 @@ class Objective:
 
     def __init__(self, model: Model, preset: dict, settings: dict):
         self.model, self.schedule, self.preset = model, Schedule(model.scheduler), preset
-        self.latent_weight = settings["latent_weight"]
+        self.latent_weight, self.good_enough = settings["latent_weight"], settings["good_enough"]
         tokens = model.tokens()
         self.names, self.tokens = list(tokens), torch.stack(list(tokens.values()))
 
@@ -77,7 +77,7 @@ class Objective:
         """
         square = (picture.float() - batch.target).square().mean((1, 2, 3))
         weights = torch.tensor([batch.task_weights[t] for t in batch.tasks])
-        return (weights * torch.log(square + GOOD_ENOUGH)).mean()
+        return (weights * torch.log(square + self.good_enough)).mean()
 
     def alone(self, batch: Batch, generator) -> torch.Tensor:
         empty, _ = self.texts(batch.tasks)

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from .chroma import subsampled
+
 # A picture may be this many times as large as it is, mirrored at its borders, before it is enlarged for a crop: so that it can be scaled
 # down enough to be as sharp as video that was filmed larger.
 MIRRORED = 1.5
@@ -48,6 +50,7 @@ class CropStyle:
     enlarged_share: float = 0.1  # ... or, this share of all, enlarged by up to 1.6: soft pictures exist too
     colour_share: float = 0.3  # with brightness, contrast and the channels' gains changed
     overcast_share: float = 0.3  # as under a grey sky: little contrast and pale, which is neither haze nor rain's veil
+    subsampled_share: float = 0.0  # of the clips: colours at half the size, as video has them
 
 
 class CropSource:
@@ -107,6 +110,8 @@ class CropSource:
             clip = np.clip(clip * gain.astype(np.float32) + np.float32(lift), 0, 1)
         elif kind < self.style.colour_share + self.style.overcast_share:
             clip = overcast(rng, clip)
+        if self.style.subsampled_share and rng.random() < self.style.subsampled_share:
+            clip = subsampled(clip)
         return clip
 
 

@@ -129,6 +129,59 @@ def lines_and_letters(rng: np.random.Generator, side: int, photographs: list[np.
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
 
 
+def vivid(rng: np.random.Generator, count: int) -> np.ndarray:
+    """[count, 3] uint8 colours as screens and drawings have them: many of each channel's values are its ends, or grey."""
+    colours = rng.integers(0, 256, (count, 3))
+    ends = rng.random((count, 3)) < 0.5
+    colours[ends] = rng.choice([0, 255], int(ends.sum()))
+    greys = rng.random(count) < 0.25
+    colours[greys] = colours[greys][:, :1]
+    return colours.astype(np.uint8)
+
+
+def graphics(rng: np.random.Generator, side: int, photographs: list[np.ndarray]) -> np.ndarray:
+    """Screens, charts, test patterns and drawings: flat vivid colours, passages, chequers and letters, with sharp edges or outlines."""
+    smooth = 2 if rng.random() < 0.5 else 1  # drawn at twice the size, edges are smooth
+    big, colours = side * smooth, vivid(rng, 32)
+    picture = np.full((big, big, 3), colours[0], np.uint8)
+    outline = int(rng.integers(1, 4)) * smooth if rng.random() < 0.5 else 0
+    for _ in range(rng.integers(8, 80)):
+        colour, other = (c.tolist() for c in colours[rng.integers(len(colours), size=2)])
+        low = rng.integers(-big // 8, big, 2)
+        high = low + (np.exp(rng.uniform(np.log(4), np.log(big * 0.6), 2))).astype(int)
+        low, high = np.clip(low, 0, big - 1), np.clip(high, 1, big)
+        if (high <= low).any():
+            continue
+        box, kind = picture[low[1] : high[1], low[0] : high[0]], rng.random()
+        if kind < 0.3:
+            box[:] = colour
+        elif kind < 0.45:
+            t = np.linspace(0, 1, box.shape[1], dtype=np.float32)[None, :, None]
+            if rng.random() < 0.5:
+                t = np.linspace(0, 1, box.shape[0], dtype=np.float32)[:, None, None]
+            box[:] = np.float32(colour) * (1 - t) + np.float32(other) * t
+        elif kind < 0.6:
+            cell = smooth * rng.integers(1, 17, 2)
+            y, x = np.mgrid[0 : box.shape[0], 0 : box.shape[1]] // cell[:, None, None]
+            kept = (x + y if rng.random() < 0.5 else x) % 2 == 0
+            box[kept] = colour
+            box[~kept] = other
+        elif kind < 0.8:
+            points = leaf(rng, low, float((high - low).max()) / 2)
+            cv2.fillPoly(picture, [points], colour)
+            if outline:
+                cv2.polylines(picture, [points], True, other, outline, cv2.LINE_AA)
+            continue
+        else:
+            letters = "".join(chr(c) for c in rng.integers(33, 127, rng.integers(2, 20)))
+            size = rng.uniform(0.3, 2) * smooth
+            cv2.putText(picture, letters, low.tolist(), int(rng.integers(0, 8)), size, colour, int(rng.integers(1, 3)) * smooth, cv2.LINE_AA)
+            continue
+        if outline:
+            cv2.rectangle(picture, low.tolist(), (high - 1).tolist(), other, outline)
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) if smooth > 1 else picture
+
+
 def soft(rng: np.random.Generator, side: int, photographs: list[np.ndarray]) -> np.ndarray:
     """Sky, wall, fog: a ramp with at most a faint cloud."""
     colours = palette(rng, photographs, 2)
@@ -141,7 +194,7 @@ def soft(rng: np.random.Generator, side: int, photographs: list[np.ndarray]) -> 
 def make(rng: np.random.Generator, side: int, photographs: list[np.ndarray]) -> np.ndarray:
     """One procedural picture, [side, side, 3] uint8."""
     kind = rng.random()
-    draw = dead_leaves if kind < 0.65 else lines_and_letters if kind < 0.82 else soft
+    draw = dead_leaves if kind < 0.5 else lines_and_letters if kind < 0.62 else soft if kind < 0.75 else graphics
     return np.clip(draw(rng, side, photographs) + 0.5, 0, 255).astype(np.uint8)
 
 

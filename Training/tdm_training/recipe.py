@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from . import procedural
-from .pictures import CropSource, hold_out, read_folder
+from .pictures import CropSource, CropStyle, hold_out, read_folder
 
 
 def read(path: str | Path) -> dict:
@@ -28,4 +28,5 @@ def crop_source(data: dict, folder: str | Path, cache: Path | None = None) -> tu
         if kept:
             cache.mkdir(parents=True, exist_ok=True)
             np.save(kept, np.stack(drawn))
-    return CropSource(training, drawn, data["procedural_share"]), held_out
+    style = CropStyle(subsampled_share=data.get("subsampled_share", 0.0))
+    return CropSource(training, drawn, data["procedural_share"], style), held_out

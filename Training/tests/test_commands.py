@@ -68,6 +68,18 @@ def test_tables_3_and_4_of_a_model_are_one_command(clip, program, tmp_path):
     assert "denoise: first frame as reference" in text and "denoise: without inversion (T+S)" in text
 
 
+def test_video_is_measured_from_clean_to_bad(clip, program, tmp_path):
+    out = tmp_path / "table.md"
+    inputs = [word for name in ("clean, denoise", "noise 20", "CRF 30") for word in ("--input", name)]
+    done = command("measure_video", clip, *inputs, "--frames", 6, "--program", program, "--run", "live: --preset live", "--out", out)
+    assert done.returncode == 0, done.stderr
+    head, _, *lines = out.read_text().splitlines()
+    assert head == "| input | before | best of ffmpeg's | live |"
+    assert [line.split(" | ")[0] for line in lines] == ["| moving, clean, denoise", "| moving, noise 20", "| moving, CRF 30"]
+    _, before, best, live = lines[1].strip("| ").split(" | ")
+    assert float(before) < float(best.split(",")[0]) and float(before) < float(live)
+
+
 @pytest.mark.parametrize("name", ["embedded", "paper-small"])
 def test_a_contact_sheet_shows_two_rows_for_each_task(name, photographs, tmp_path):
     recipe = Path(__file__).parent.parent / "recipes" / f"{name}.toml"

@@ -52,7 +52,7 @@ def test_training_reads_each_tasks_own_prompt_as_restoration_does(trained, embed
     model = networks.load(trained / "model")
     tasks = ["superres", "denoise", "dehaze"]
     with torch.no_grad():
-        empty, context = Objective(model, embedded_recipe["preset"], embedded_recipe["denoiser"]).texts(tasks)
+        empty, context = Objective(model, embedded_recipe["preset"], denoiser.settings_of(embedded_recipe)).texts(tasks)
         text = pipeline.contexts(model, ["", *tasks])
     for i, task in enumerate(tasks):
         assert torch.allclose(context[i], text[task][0], atol=1e-5), task

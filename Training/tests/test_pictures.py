@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tdm_training import procedural
+from tdm_training.chroma import subsampled
 from tdm_training.pictures import CropSource, CropStyle, hold_out, overcast, read_folder
 
 
@@ -36,6 +37,26 @@ def test_an_overcast_scene_has_less_contrast_and_colour_and_stays_within_bounds(
         assert dull.dtype == np.float32 and 0 <= dull.min() and dull.max() <= 1
         assert np.ptp(dull) < 0.81 * np.ptp(clip)
         assert np.ptp(dull, axis=-1).mean() < 0.81 * np.ptp(clip, axis=-1).mean()
+
+
+def test_subsampled_pictures_keep_their_light_and_lose_fine_colours():
+    clip = np.random.default_rng(0).random((2, 18, 22, 3), np.float32)
+    grey = np.repeat(clip[..., :1], 3, -1)
+    assert np.abs(subsampled(grey) - grey).max() < 1 / 219
+    stripes = np.zeros((1, 16, 16, 3), np.float32)
+    stripes[:, :, ::2], stripes[:, :, 1::2] = (0.5, 0.3, 0.5), (0.3, 0.4407, 0.3)  # of the same light
+    assert np.ptp(subsampled(stripes)[0, :, 4:-4], axis=(0, 1)).max() < 0.01
+    # What has been through it once loses little more.
+    once = subsampled(0.25 + 0.5 * clip)
+    assert np.abs(subsampled(once) - once).mean() < 0.25 * np.abs(once - 0.25 - 0.5 * clip).mean()
+
+
+def test_clips_are_subsampled_as_often_as_the_style_says(photographs):
+    pictures = read_folder(photographs)
+    plain, video = (CropSource(pictures, [], 0, CropStyle(subsampled_share=share)) for share in (0, 1))
+    for seed in range(4):
+        clip = plain.clip(np.random.default_rng(seed), 32, 2)
+        assert np.array_equal(video.clip(np.random.default_rng(seed), 32, 2), subsampled(clip))
 
 
 def test_pictures_kept_aside_are_not_trained_on(photographs):

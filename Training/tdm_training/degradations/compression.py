@@ -15,10 +15,10 @@ logging.getLogger("libav").setLevel(logging.ERROR)
 STEADY = "mbtree=0"
 # Encoder, its share of the draws, and what it is told for a strength of 0 (mild) to 1 (ruinous).
 ENCODERS = {
-    "libx264": (0.45, lambda s: {"crf": f"{22 + 20 * s:.0f}", "preset": "veryfast", "x264-params": STEADY}),
-    "libx265": (0.10, lambda s: {"crf": f"{24 + 18 * s:.0f}", "preset": "ultrafast", "x265-params": "log-level=none:pools=none:frame-threads=1"}),
-    "mpeg4": (0.25, lambda s: {"qmin": f"{3 + 22 * s:.0f}", "qmax": f"{3 + 22 * s:.0f}"}),
-    "jpeg": (0.20, lambda s: {"quality": f"{70 * (1 - s) + 6:.0f}"}),
+    "libx264": (0.45, lambda s: {"crf": f"{14 + 28 * s:.0f}", "preset": "veryfast", "x264-params": STEADY}),
+    "libx265": (0.10, lambda s: {"crf": f"{16 + 26 * s:.0f}", "preset": "ultrafast", "x265-params": "log-level=none:pools=none:frame-threads=1"}),
+    "mpeg4": (0.25, lambda s: {"qmin": f"{2 + 23 * s:.0f}", "qmax": f"{2 + 23 * s:.0f}"}),
+    "jpeg": (0.20, lambda s: {"quality": f"{90 * (1 - s) + 6:.0f}"}),
 }
 X265_SMALLEST = 64  # its largest coding unit; libx265 corrupts the heap on sides shorter than that
 X265_FEWEST = 3  # frames: of two, libx265 now and then gives packets that are out of order
@@ -59,8 +59,8 @@ def jpeg(clip: np.ndarray, quality: int) -> np.ndarray:
 def compress(clip: np.ndarray, rng: np.random.Generator, strongest: float = 1.0) -> np.ndarray:
     """One encoder over the whole clip, a key frame every 1 to 12 frames.
 
-    strength   0...`strongest`, the greater the likelier: x264 by CRF 22 to 42, x265 by 24 to 42, MPEG-4 part 2 by quantizer 3 to 25,
-               JPEG by quality 76 to 6
+    strength   0...`strongest`, the greater the likelier: x264 by CRF 14 to 42, x265 by 16 to 42, MPEG-4 part 2 by quantizer 2 to 25,
+               JPEG by quality 96 to 6
     """
     codec = list(ENCODERS)[rng.choice(len(ENCODERS), p=SHARES / SHARES.sum())]
     strength = strongest * rng.random() ** 0.7

@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from ..chroma import enlarged, to_rgb
 from .common import blur, log_uniform, quantize
 
 
@@ -25,8 +26,7 @@ def video_grain(rng: np.random.Generator, shape: tuple, colour: float, smooth: f
     frames, height, width, _ = shape
     light = grain(rng, (*shape[:-1], 1), 0, smooth)
     halved = np.float32(colour) * rng.standard_normal((frames, (height + 1) // 2, (width + 1) // 2, 2), dtype=np.float32)
-    blue, red = np.moveaxis(np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in halved]), -1, 0)[..., None]
-    return np.concatenate([light + 1.402 * red, light - 0.344 * blue - 0.714 * red, light + 1.772 * blue], -1)
+    return to_rgb(light, enlarged(halved, height, width))
 
 
 def through_mosaic(clip: np.ndarray) -> np.ndarray:
@@ -44,11 +44,11 @@ def through_mosaic(clip: np.ndarray) -> np.ndarray:
     return out
 
 
-def sensor_noise(clip: np.ndarray, rng: np.random.Generator, low: float = 3, high: float = 55) -> np.ndarray:
+def sensor_noise(clip: np.ndarray, rng: np.random.Generator, low: float = 1, high: float = 55) -> np.ndarray:
     """Variance a x + b, new grain in every frame.
 
-    deviation  `low`...`high` of 255 levels, log-uniform; half of the draws 10...35, where most footage that people want
-               cleaned lies (only where the range reaches that far)
+    deviation  `low`...`high` of 255 levels, log-uniform, because footage that is nearly clean must come back no worse; half of the draws
+               10...35, where most footage that people want cleaned lies (only where the range reaches that far)
     shot       0...1 of the variance follows the light; none at all in a fifth of the draws
     channels   gains 0.7...1.3 in a quarter of the draws; up to 0.8 of the variance in common in a fifth
     neighbours an in-camera blur of 0.4...1.0 pixels in 15%, a Bayer mosaic in 12%
