@@ -8,7 +8,7 @@
 # make bench    times of the networks, as JSON
 # make install  to PREFIX, by default /usr/local; DESTDIR is for packagers
 #
-# All of them install what is missing (.ci/setup), on Debian 12 with Swift 6.2 or later.
+# All of them but lint and install bring in the Debian packages that they lack (.ci/setup), on Debian 12 with Swift 6.2 or later.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -19,10 +19,15 @@ SHELL = /bin/bash
 # Each set of flags has a folder of its own, or every change between them would compile everything anew.
 # The program needs no Swift at run time.
 BUILD = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/program
+PROGRAM = .build/program/release/tdm-filter
 # In release: networks in -O0 are too slow to test. The tests see inside their targets.
 TEST = $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/tests --disable-xctest
 
-.PHONY: build demo test test-training lint fuzz sanitize bench install uninstall clean setup
+# What tests run beside the program.
+TEST_PACKAGES = ffmpeg python3-jsonschema \
+  gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+
+.PHONY: build demo test test-training lint fuzz sanitize bench install uninstall clean setup setup-tests
 
 build: setup
 	$(BUILD) --product tdm-filter
@@ -30,12 +35,16 @@ build: setup
 setup:
 	@.ci/setup
 
+setup-tests:
+	@.ci/setup $(TEST_PACKAGES)
+
 # CLIP, TASK, NOISE, FRAMES, OPTIONS and OUT as Examples/demo.sh says.
 demo: build
+	@.ci/setup ffmpeg
 	@CLIP="$(CLIP)" TASK="$(TASK)" NOISE="$(NOISE)" FRAMES="$(FRAMES)" OPTIONS="$(OPTIONS)" OUT="$(OUT)" \
-	  TDM_FILTER="$$($(BUILD) --show-bin-path)/tdm-filter" Examples/demo.sh
+	  TDM_FILTER="$(CURDIR)/$(PROGRAM)" Examples/demo.sh
 
-test: setup
+test: setup-tests
 	@mkdir -p .build
 	$(TEST) $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log || \
 	  { echo "make test: what failed, of .build/test.log:"; grep -A1 "^✘.*recorded an issue" .build/test.log | cut -c1-300; exit 1; }
@@ -43,25 +52,25 @@ test: setup
 
 # Some of them run the program, so that it is built first; FILTER as pytest's -k.
 test-training: build Training/.venv/installed
-	TDM_FILTER="$$($(BUILD) --show-bin-path)/tdm-filter" OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} \
+	TDM_FILTER="$(CURDIR)/$(PROGRAM)" OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} \
 	  Training/.venv/bin/python -m pytest Training $(if $(FILTER),-k "$(FILTER)")
 
 PYTHON ?= python3
 Training/.venv/installed: Training/pyproject.toml
-	.ci/setup python3-venv
+	.ci/setup ffmpeg python3-venv
 	$(PYTHON) -m venv Training/.venv
 	Training/.venv/bin/pip install -q -e "Training[test]"
 	touch $@
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples/Embedding/Package.swift Examples/Embedding/Sources
 
 # Instrumented without libFuzzer's own main, which would be a second one.
 FUZZ_FLAGS = -Xswiftc -enable-testing --scratch-path .build/fuzz --product tdm-fuzz --sanitize address \
   -Xswiftc -Xfrontend -Xswiftc -sanitize=address,fuzzer -Xlinker -u -Xlinker LLVMFuzzerRunDriver \
   -Xlinker "$$(clang -print-resource-dir)/lib/linux/libclang_rt.fuzzer_no_main-$$(uname -m).a" -Xlinker -lstdc++
 
-fuzz: setup
+fuzz: setup-tests
 	TDM_FUZZ=1 $(SWIFT) build -c release $(FUZZ_FLAGS)
 	FUZZ="$(FUZZ)" FUZZ_SECONDS="$(FUZZ_SECONDS)" Tests/FuzzTests/run.sh \
 	  "$$(TDM_FUZZ=1 $(SWIFT) build -c release $(FUZZ_FLAGS) --show-bin-path)/tdm-fuzz" .build/fuzz/found
@@ -76,21 +85,24 @@ UNDEFINED_FLAGS = -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined
 # keep it from naming places, by which false reports are told.
 # What stands between the program and the C library cannot stand there together with a sanitizer, and what is measured of the program's
 # memory is then the sanitizer's.
-sanitize: setup
-	for sanitizer in $(SANITIZE); do \
+sanitize: setup-tests
+	for sanitizer in $(SANITIZE); do ( \
 	  case $$sanitizer in undefined) flags="$(UNDEFINED_FLAGS)" ;; *) flags="--sanitize $$sanitizer" ;; esac; \
 	  case $$sanitizer in thread) export OMP_THREAD_LIMIT=1 TDM_OPTIONS="--sandbox off" ;; esac; \
 	  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.supp \
 	    $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/sanitize-$$sanitizer --disable-xctest \
-	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests $(if $(FILTER),--filter '$(FILTER)') || exit 1; \
+	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests $(if $(FILTER),--filter '$(FILTER)') \
+	  ) || exit 1; \
 	done
 
 bench: setup
 	$(BUILD) --product tdm-bench
 	"$$($(BUILD) --show-bin-path)/tdm-bench" $(BENCH) --json
 
-install: build
-	install -D -s -m 755 "$$($(BUILD) --show-bin-path)/tdm-filter" "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
+# Builds where nothing is built, so that it can be run by root, who may have no Swift.
+install:
+	@[ -x "$(PROGRAM)" ] || $(MAKE) build
+	install -D -s -m 755 "$(PROGRAM)" "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
 	for page in man/*.[157]; do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done

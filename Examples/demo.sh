@@ -2,7 +2,7 @@
 # Restores a clip through the pipe that users build, measures it, and puts before and after side by side.
 #
 #   demo.sh                          paints a clip, degrades it, restores it
-#   CLIP=my.mp4 demo.sh              restores your clip as it is
+#   CLIP=my.mp4 demo.sh              restores your clip as it is, all of it unless FRAMES says how much
 #   CLIP=my.mp4 NOISE=25 demo.sh     adds noise of about 25/255 to your clip first, and so can measure
 #
 # environment: CLIP, NOISE, TASK (denoise), FRAMES (the first so many only), OPTIONS (further options for the filter),
@@ -52,6 +52,8 @@ dblur=angle=78:radius=14,lut=y='clip(val*4,0,110)',format=gbrp[rain];
 }
 
 limit=${FRAMES:+-frames:v $FRAMES}
+# What Y4M can carry: of other pictures (RGB, palettes, packed or with alpha) ffmpeg makes the one that loses least.
+planar="-vf format=yuv420p|yuv422p|yuv444p|yuv411p|gray|yuv420p10le|yuv422p10le|yuv444p10le|gray10le"
 clean=
 if [ -z "${CLIP:-}" ]; then
   clean=$out/clean.mkv
@@ -61,10 +63,10 @@ if [ -z "${CLIP:-}" ]; then
   rm "$out/scene.mkv"
 elif [ -n "${NOISE:-}" ]; then
   clean=$out/clean.mkv
-  ff -i "$CLIP" $limit $lossless "$clean"
+  ff -i "$CLIP" $limit $planar $lossless "$clean"
   add_noise "$clean" "$NOISE" "$out/before.mkv"
 else
-  ff -i "$CLIP" $limit $lossless "$out/before.mkv"
+  ff -i "$CLIP" $limit $planar $lossless "$out/before.mkv"
 fi
 
 # The pipe. sh has no pipefail: the filter's own status goes to a file.

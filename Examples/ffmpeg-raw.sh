@@ -1,5 +1,5 @@
 #!/bin/bash
-# Raw frames, for programs that know no Y4M: 10 bits a sample, with the size that ffprobe tells.
+# Raw frames, for programs that know no Y4M: 10 bits a sample, with the size that ffprobe tells. Without the sound.
 # usage: ffmpeg-raw.sh IN OUT.mkv [options of tdm-filter]
 set -euo pipefail  # a pipe fails where its first command does
 in=$1 out=$2

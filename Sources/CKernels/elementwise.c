@@ -1,16 +1,13 @@
 // Functions of the elements at one index: activations, sums, clamps and conversions.
+#include "pieces.h"
 #include "scalar.h"
-
-// Elements in one piece of work: 64 KiB of float32, so that small tensors stay on the caller's
-// thread.
-enum { PIECE = 16384 };
 
 typedef struct {
   tdm_type type, x_type;
   void *out;
   const void *x, *y;
   float a, b;
-  size_t count;
+  size_t rows, piece;  // an element is a row
   tdm_activation activation;
 } job;
 
@@ -99,13 +96,6 @@ TDM_DISPATCH(halves, (const job *j, size_t from, size_t to), (j, from, to))
 
 // ---- Spread over the threads
 
-#define TDM_PIECES(name) \
-  static void name##_piece(void *context, size_t index) { \
-    const job *j = context; \
-    size_t from = index * PIECE, to = from + PIECE; \
-    name(j, from, to < j->count ? to : j->count); \
-  }
-
 TDM_PIECES(activate)
 TDM_PIECES(add)
 TDM_PIECES(multiply)
@@ -115,35 +105,36 @@ TDM_PIECES(affine)
 TDM_PIECES(halves)
 
 static void run(job j, void (*piece)(void *, size_t), int threads) {
-  tdm_parallel_for(threads, (j.count + PIECE - 1) / PIECE, piece, &j);
+  j.piece = TDM_PIECE;
+  tdm_parallel_for(threads, (j.rows + TDM_PIECE - 1) / TDM_PIECE, piece, &j);
 }
 
 void tdm_activate(
     tdm_type type, void *out, const void *x, size_t count, tdm_activation activation, int threads) {
-  run((job){.type = type, .out = out, .x = x, .count = count, .activation = activation},
+  run((job){.type = type, .out = out, .x = x, .rows = count, .activation = activation},
       activate_piece, threads);
 }
 
 void tdm_add(
     tdm_type type, void *out, const void *a, const void *b, float scale, size_t count,
     int threads) {
-  run((job){.type = type, .out = out, .x = a, .y = b, .b = scale, .count = count}, add_piece,
+  run((job){.type = type, .out = out, .x = a, .y = b, .b = scale, .rows = count}, add_piece,
       threads);
 }
 
 void tdm_multiply(
     tdm_type type, void *out, const void *a, const void *b, size_t count, int threads) {
-  run((job){.type = type, .out = out, .x = a, .y = b, .count = count}, multiply_piece, threads);
+  run((job){.type = type, .out = out, .x = a, .y = b, .rows = count}, multiply_piece, threads);
 }
 
 void tdm_combine(
     float *out, float a, const float *x, float b, const float *y, size_t count, int threads) {
-  run((job){.out = out, .x = x, .y = y, .a = a, .b = b, .count = count}, combine_piece, threads);
+  run((job){.out = out, .x = x, .y = y, .a = a, .b = b, .rows = count}, combine_piece, threads);
 }
 
 void tdm_soft_clamp(
     tdm_type type, void *out, const void *x, float limit, size_t count, int threads) {
-  run((job){.type = type, .out = out, .x = x, .a = limit, .count = count}, soft_clamp_piece,
+  run((job){.type = type, .out = out, .x = x, .a = limit, .rows = count}, soft_clamp_piece,
       threads);
 }
 
@@ -151,10 +142,10 @@ void tdm_affine(
     tdm_type out_type, void *out, tdm_type x_type, const void *x, float scale, float offset,
     size_t count, int threads) {
   run((job){.type = out_type, .x_type = x_type, .out = out, .x = x, .a = scale, .b = offset,
-            .count = count},
+            .rows = count},
       affine_piece, threads);
 }
 
 void tdm_f16_to_f32(float *out, const uint16_t *x, size_t count, int threads) {
-  run((job){.out = out, .x = x, .count = count}, halves_piece, threads);
+  run((job){.out = out, .x = x, .rows = count}, halves_piece, threads);
 }

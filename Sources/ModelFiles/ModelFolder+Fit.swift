@@ -20,10 +20,21 @@ extension ModelFolder {
     if withControlNet { try requireFit(controlNetConfig(), unet, autoencoder) }
   }
 
+  /// Of ``pictureMultiple()``: a picture of one pixel is padded to as many each way.
+  private static let largestMultiple = 1024
+
   /// By how many pixels a picture's height and width have to be divisible: the autoencoder's
   /// factor, and a halving for every level of the U-Net but one.
+  /// - Throws: `ModelError` where it is larger than that of any model that can be run.
   public func pictureMultiple() throws(ModelError) -> Int {
-    try autoencoderConfig().factor << (unetConfig().blockOutChannels.count - 1)
+    let multiple = try autoencoderConfig().factor << (unetConfig().blockOutChannels.count - 1)
+    guard multiple <= Self.largestMultiple else {
+      throw ModelError(
+        "\(place(of: .unet)): block_out_channels: with the levels of \(place(of: .vae)) sides of pictures would "
+          + "have to be multiples of \(multiple), expected \(Self.largestMultiple) at most: such models cannot be run"
+      )
+    }
+    return multiple
   }
 
   /// As ``requireFit(withControlNet:)``, for a model of whole clips.

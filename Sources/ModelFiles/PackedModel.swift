@@ -23,10 +23,10 @@ struct PackedModel: FileTree {
   /// - Parameters:
   ///   - name: what errors call it.
   ///   - bytes: the whole file.
-  /// - Throws: `ModelError` where the file is damaged or promises more than it can hold. Nothing is
-  ///   allocated before the promise was checked.
+  /// - Throws: `ModelError` where the file is damaged or promises more than it can hold: nothing is
+  ///   unpacked before the promise was checked.
   init(name: String, bytes: UnsafeRawBufferPointer) throws(ModelError) {
-    let header = try PackedHeader(name: name, bytes: bytes)
+    let header = try PackedHeader(name: name, bytes: bytes, byteCount: bytes.count)
     let frame = UnsafeRawBufferPointer(rebasing: bytes[Self.headerSize...])
     guard header.contentSize <= Self.largestContent,
       header.contentSize <= frame.count * Self.largestRatio + Self.largestIndex
@@ -67,6 +67,10 @@ struct PackedModel: FileTree {
 
   init(_ file: ReadFile) throws(ModelError) {
     let whole = StoredFile(name: file.path, storage: file, range: 0..<file.byteCount)
+    // What is none is not read as a whole.
+    _ = try whole.withBytes(0..<min(Self.headerSize, file.byteCount)) { bytes throws(ModelError) in
+      try PackedHeader(name: file.path, bytes: bytes, byteCount: file.byteCount)
+    }
     self = try whole.withBytes { bytes throws(ModelError) in
       try PackedModel(name: file.path, bytes: bytes)
     }
@@ -173,10 +177,13 @@ private struct PackedHeader {
   let indexSize: Int
   let contentSize: Int
 
-  init(name: String, bytes: UnsafeRawBufferPointer) throws(ModelError) {
-    guard bytes.count > PackedModel.headerSize, bytes.starts(with: PackedModel.magic) else {
+  /// - Parameters:
+  ///   - bytes: the file's beginning.
+  ///   - byteCount: of the whole file.
+  init(name: String, bytes: UnsafeRawBufferPointer, byteCount: Int) throws(ModelError) {
+    guard byteCount > PackedModel.headerSize, bytes.starts(with: PackedModel.magic) else {
       throw ModelError(
-        "\(name): expected a packed model, found a file of \(bytes.count) bytes that is none: "
+        "\(name): expected a packed model, found a file of \(byteCount) bytes that is none: "
           + "give a .tdmpack file or a model's folder")
     }
     func number<T: FixedWidthInteger>(at offset: Int, _ type: T.Type) -> T {
@@ -189,12 +196,12 @@ private struct PackedHeader {
     }
     indexSize = Int(number(at: 12, UInt32.self))
     guard let contentSize = Int(exactly: number(at: 16, UInt64.self)), contentSize > 0,
-      number(at: 24, UInt64.self) == UInt64(bytes.count - PackedModel.headerSize)
+      number(at: 24, UInt64.self) == UInt64(byteCount - PackedModel.headerSize)
     else {
       throw PackedModel.damaged(
         name,
         "its header promises \(number(at: 24, UInt64.self)) compressed bytes, found "
-          + "\(bytes.count - PackedModel.headerSize)")
+          + "\(byteCount - PackedModel.headerSize)")
     }
     self.contentSize = contentSize
   }

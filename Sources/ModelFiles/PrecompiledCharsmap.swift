@@ -9,6 +9,10 @@
 /// does: character by character as people see them (extended grapheme clusters), by the shortest
 /// rule that fits the start.
 struct PrecompiledCharsmap: Sendable {
+  /// In bytes. Unicode's own longest (NFKC) takes 33; what is much longer would make gigabytes of a
+  /// few words.
+  private static let longestReplacement = 64
+
   private let units: [UInt32]
   private let replacements: [UInt8]
 
@@ -30,10 +34,16 @@ struct PrecompiledCharsmap: Sendable {
       throw ModelError(
         "\(place): precompiled_charsmap: expected replacements in UTF-8: copy the file again")
     }
+    let longest = replacements.split(separator: 0).map(\.count).max() ?? 0
+    guard longest <= Self.longestReplacement else {
+      throw ModelError(
+        "\(place): precompiled_charsmap: expected replacements of \(Self.longestReplacement) bytes at most, "
+          + "found one of \(longest): copy the file again")
+    }
   }
 
   /// The text with every rule applied.
-  /// - Complexity: O(n) in its bytes.
+  /// - Complexity: O(n) in its bytes, each of which may become ``longestReplacement``.
   func normalize(_ text: String) -> String {
     var normalized: [UInt8] = []
     normalized.reserveCapacity(text.utf8.count)

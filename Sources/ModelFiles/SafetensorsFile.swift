@@ -6,12 +6,6 @@ struct SafetensorsFile: Sendable {
   let storage: any WeightStorage
   let header: SafetensorsHeader
 
-  init(name: String, storage: any WeightStorage, header: SafetensorsHeader) {
-    self.name = name
-    self.storage = storage
-    self.header = header
-  }
-
   init(_ file: StoredFile) throws(ModelError) {
     // The header alone: a checkpoint may have gigabytes of tensors behind it.
     let prefix = try file.withBytes(0..<min(8, file.range.count)) { bytes in

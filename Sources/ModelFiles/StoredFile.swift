@@ -9,8 +9,13 @@ struct StoredFile: Sendable {
   /// Its bytes in `storage`.
   let range: Range<Int>
 
+  /// Of a file that is read as a whole, in bytes: the largest vocabularies take 16 MiB.
+  private static let longestWhole = 64 << 20
+
+  /// - Throws: `ModelError` also where the file is larger than any of its kind.
   func json() throws(ModelError) -> JSON {
-    try withBytes { bytes throws(ModelError) in
+    try requireSize()
+    return try withBytes { bytes throws(ModelError) in
       do throws(JSONError) { return try JSONParser.parse(bytes, numbers: .any) } catch {
         throw ModelError("\(name): not valid JSON: \(error): copy the file again")
       }
@@ -25,7 +30,19 @@ struct StoredFile: Sendable {
     return object
   }
 
-  func bytes() throws(ModelError) -> [UInt8] { try withBytes { [UInt8]($0) } }
+  /// - Throws: as ``json()``.
+  func bytes() throws(ModelError) -> [UInt8] {
+    try requireSize()
+    return try withBytes { [UInt8]($0) }
+  }
+
+  private func requireSize() throws(ModelError) {
+    guard range.count <= Self.longestWhole else {
+      throw ModelError(
+        "\(name): expected a file of \(Self.longestWhole >> 20) MiB at most, found \(range.count) bytes: "
+          + "copy the file again")
+    }
+  }
 
   /// - Parameter part: of the file's bytes; nil for all of them.
   func withBytes<R>(

@@ -39,6 +39,7 @@ public final class T5Tokenizer: Sendable {
       ids[token.text] = id
       if token.isNormalized {
         let text = charsmap?.normalize(token.text) ?? token.text
+        try T5TokenizerFiles.requireShort(text, in: folder)
         normalized.insert(token, as: text, id: id)
       } else {
         plain.insert(token, as: token.text, id: id)

@@ -72,11 +72,8 @@ struct T5TokenizerFiles {
     let implied = try Self.implied(by: vocabulary, map, extras: extras)
     added = Self.merged(
       listed.sorted { $0.key < $1.key }.map(\.value), roles.map(\.token), special ?? implied)
-    for text in vocabulary.pieces.map(\.text) + added.map(\.text)
-    where text.utf8.count > Self.longestText {
-      throw ModelError(
-        "\(folder.name): token \(text.prefix(32).description.quoted)...: expected "
-          + "\(Self.longestText) bytes at most, found \(text.utf8.count)")
+    for text in vocabulary.pieces.map(\.text) + added.map(\.text) {
+      try Self.requireShort(text, in: folder)
     }
 
     func text(of role: String) throws(ModelError) -> String {
@@ -182,5 +179,14 @@ struct T5TokenizerFiles {
       }
     }
     return added
+  }
+
+  /// - Throws: `ModelError` where a piece or a token, as it is looked for, is longer than any.
+  static func requireShort(_ text: String, in folder: any FileTree) throws(ModelError) {
+    guard text.utf8.count <= longestText else {
+      throw ModelError(
+        "\(folder.name): token \(text.prefix(32).description.quoted)...: expected "
+          + "\(longestText) bytes at most, found \(text.utf8.count)")
+    }
   }
 }

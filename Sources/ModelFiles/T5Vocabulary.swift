@@ -18,7 +18,6 @@ struct T5Vocabulary {
 
   /// - Parameter extras: the pieces that follow the file's, the last first.
   init(_ file: StoredFile, extras: [String]) throws(ModelError) {
-    try Self.requireSize(file)
     let model = try SentencePieceModel(file)
     guard model.unknown == Self.unknown else {
       throw ModelError(
@@ -39,7 +38,6 @@ struct T5Vocabulary {
   }
 
   init(whole file: StoredFile) throws(ModelError) {
-    try Self.requireSize(file)
     let object = try file.object()
     let model = object["model"]?.object ?? [:]
     guard model["type"] == .string("Unigram"), let list = model["vocab"]?.array,
@@ -84,14 +82,6 @@ struct T5Vocabulary {
       listed[id] = try ListedToken(token, place: "\(file.name): added_tokens")
     }
     self.listed = listed
-  }
-
-  /// Refuses what would take much memory before it is read: the largest vocabularies take 16 MiB.
-  private static func requireSize(_ file: StoredFile) throws(ModelError) {
-    guard file.range.count <= 64 << 20 else {
-      throw ModelError(
-        "\(file.name): expected a tokenizer of 64 MiB at most, found \(file.range.count) bytes")
-    }
   }
 
   /// Of a normalizer in `tokenizer.json`, alone or in a sequence. transformers' T5Tokenizer takes

@@ -21,22 +21,6 @@ public final class WeightScope {
     self.prefix = prefix
   }
 
-  /// A scope over tensors that come from no file.
-  /// - Parameter tensors: by the names of the checkpoint, without the part.
-  public convenience init(part: ModelPart, tensors: [WeightTensor]) throws(ModelError) {
-    let files = tensors.map { tensor in
-      SafetensorsFile(
-        name: "memory", storage: tensor.storage,
-        header: SafetensorsHeader(
-          tensors: [
-            StoredTensor(
-              name: tensor.name, dtype: tensor.elementType.rawValue, extents: tensor.shape.extents,
-              range: tensor.range)
-          ], dataOffset: 0))
-    }
-    self.init(checkpoint: try Checkpoint(part: part, place: "memory", files: files))
-  }
-
   /// The scope below, `scope["mid_block"]`; dots within `name` are fine.
   public subscript(_ name: String) -> WeightScope {
     WeightScope(checkpoint: checkpoint, prefix: full(name))

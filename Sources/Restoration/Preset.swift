@@ -132,7 +132,7 @@ public struct PresetValues: Sendable, Equatable {
 
 extension Double {
   /// Without the ".0" of a whole number.
-  fileprivate var shortest: String {
+  package var shortest: String {
     let text = "\(self)"
     return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
   }

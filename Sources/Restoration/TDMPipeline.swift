@@ -151,6 +151,7 @@ final class TDMPipeline {
   func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws {
     precondition(
       rgb.count == tiling.canvas.frameCount, "\(rgb.count) values for \(width)x\(height)")
+    statistics.framesIn += 1
     if course.sceneCuts?.isCut(before: rgb) == true {
       statistics.sceneCuts += 1
       try closeScene(emit)
@@ -296,7 +297,6 @@ final class TDMPipeline {
     }
     queue.append(held, number: arrived)
     arrived += 1
-    statistics.framesIn += 1
   }
 
   // MARK: Its way out

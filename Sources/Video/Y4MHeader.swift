@@ -56,7 +56,8 @@ enum Y4MHeader {
       return VideoError(
         .badStream,
         "input at byte 0: the stream is empty, expected a Y4M header; check what writes it, "
-          + "which may have found no input of its own (ffmpeg: above 8 bits it wants -strict -1)"
+          + "which may have found no input of its own (ffmpeg: it wants -strict -1 above 8 bits, and -pix_fmt "
+          + "yuv444p or the like for RGB, palettes and packed pictures)"
       )
     }
     return VideoError(

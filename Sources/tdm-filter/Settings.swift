@@ -9,7 +9,7 @@ import Video
 
 /// What the arguments come to: presets filled in, values checked, the processor asked.
 struct Settings: Sendable {
-  private var arguments: TDMFilter
+  private(set) var arguments: TDMFilter
   let input: InputDescription
   /// Nil is the embedded model.
   let model: String?

@@ -117,7 +117,7 @@ struct TDMFilter: ParsableCommand {
       throw Failure(
         .usage,
         "stdin is a terminal: expected frames; give them by a pipe, as in "
-          + "ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter | ffmpeg -i - out.mp4")
+          + "ffmpeg -i in.mp4 -strict -1 -f yuv4mpegpipe - | tdm-filter | ffmpeg -y -i - out.mp4")
     }
     guard isatty(STDOUT_FILENO) == 0 else {
       throw Failure(
@@ -159,7 +159,7 @@ extension TDMFilter {
       return "  " + (preset.rawValue + ":").padded(to: 10) + values
     }
     return """
-      ffmpeg -i in.mp4 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -i - out.mp4
+      ffmpeg -i in.mp4 -strict -1 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -y -i - out.mp4
 
       Presets are sets of option values, here for the embedded model (superres, denoise and deartifact are done by networks of their own, \
       see --dry-run):

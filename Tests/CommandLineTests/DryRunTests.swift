@@ -61,6 +61,23 @@ struct DryRunTests {
     #expect(whole["pictures"]?.hasPrefix("160x90") == true)
   }
 
+  @Test("warns of a strength, and of an inversion, that the model is not made for")
+  func strength() throws {
+    for (options, warned) in [
+      ([], nil), (["--strength", "0.1", "--inversion-steps", "0"], nil),
+      (["--strength", "0.5"], "--strength 0.5: the embedded model/denoise is made for 0.1"),
+      (["--inversion-steps", "2"], "--inversion-steps 2: the embedded model/denoise is made for 0"),
+      (["--preset", "paper", "--strength", "0.5"], "--preset paper: "),
+    ] {
+      let result = try FilterProcess.run(
+        options + [
+          "--input-format", "raw", "--size", "32x32", "--pixel-format", "gray", "--dry-run",
+        ])
+      #expect(result.errorLines.count == (warned == nil ? 0 : 1), "\(options): \(result.errors)")
+      if let warned { #expect(result.errors.contains(warned), "\(options): \(result.errors)") }
+    }
+  }
+
   @Test("warns of what a run would")
   func doubts() throws {
     let interlaced = Array("YUV4MPEG2 W160 H90 F25:1 It C420jpeg\n".utf8)

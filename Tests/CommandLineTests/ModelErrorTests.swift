@@ -45,6 +45,37 @@ struct ModelErrorTests {
     expectRefusal(result, saying: [String(path.split(separator: ".")[0])])
   }
 
+  @Test("is refused where a file is larger than any of its kind, before it is read")
+  func hugeFiles() throws {
+    for name in ["unet/config.json", "tokenizer/merges.txt"] {
+      let result = try run {
+        #expect(truncate($0.appending(path: name).path, 65 << 20) == 0)
+      }
+      expectRefusal(result, saying: [name, "64 MiB at most"])
+    }
+    // More than any memory holds, and none of it on the disk.
+    let path = NSTemporaryDirectory() + "tdm-huge-\(UUID().uuidString).tdmpack"
+    FileManager.default.createFile(atPath: path, contents: nil)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(truncate(path, 1 << 40) == 0)
+    let result = try FilterProcess.run(["--model", path], input: Y4M().stream(frames: 1))
+    expectRefusal(result, saying: [path, "expected a packed model"])
+  }
+
+  @Test("is refused where its levels would have pictures padded to thousands of pixels")
+  func manyLevels() throws {
+    let result = try run(["--control-scale", "0"]) { folder in
+      let file = folder.appending(path: "unet/config.json")
+      var config = try #require(
+        JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+      config["block_out_channels"] = Array(repeating: 32, count: 16)
+      config["down_block_types"] = Array(repeating: "DownBlock2D", count: 16)
+      config["up_block_types"] = Array(repeating: "UpBlock2D", count: 16)
+      try JSONSerialization.data(withJSONObject: config).write(to: file)
+    }
+    expectRefusal(result, saying: ["block_out_channels", "1024 at most"])
+  }
+
   @Test("is refused where a tensor has another shape than the configuration asks for, with both")
   func wrongShape() throws {
     let result = try run { folder in

@@ -54,6 +54,30 @@ struct ZeroShotProgramTests {
       .unfitModel, saying: ["transformer/config.json", "CogVideoX", "--method zero-shot"])
   }
 
+  @Test("refuses a text encoder whose attention does not fit the memory")
+  func textEncoder() throws {
+    let files = FileManager.default
+    let folder = files.temporaryDirectory.appending(path: "tdm-copy-\(UUID().uuidString)")
+    defer { try? files.removeItem(at: folder) }
+    try files.copyItem(atPath: FixtureFolder.video.modelFolder(), toPath: folder.path)
+    for (part, changes) in [
+      ("text_encoder", ["num_heads": 65536, "d_kv": 1]),
+      ("transformer", ["max_text_seq_length": 4096]),
+    ] {
+      let file = folder.appending(path: part + "/config.json")
+      let config = try #require(
+        JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+      try JSONSerialization.data(withJSONObject: config.merging(changes) { $1 }).write(to: file)
+    }
+    let result = try FilterProcess.run(
+      [
+        "--method", "zero-shot", "--model", folder.path, "--size", "37x21", "--pixel-format",
+        "rgb24",
+      ],
+      input: Fixture.clip().bytes)
+    expectFailure(result, .insufficientMemory, saying: ["memory"])
+  }
+
   @Test("refuses what does not fit the memory, with the number to give")
   func memory() throws {
     expectFailure(

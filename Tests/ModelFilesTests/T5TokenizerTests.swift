@@ -127,7 +127,15 @@ struct T5TokenizerTests {
       refusal("added_tokens.json", #"{"x": "y"}"#)
         .hasPrefix("added_tokens.json: token \"x\": expected a whole number"))
     let whole = "tokenizer.json"
+    // A trie of one unit, and what some words would become gigabytes by.
+    let long = Data([4, 0, 0, 0, 0, 0, 0, 0] + Array(repeating: 0x61, count: 65) + [0])
     for (text, start) in [
+      (
+        #"""
+        {"model": {"type": "Unigram", "vocab": [["a", 0], ["b", 0], ["c", 0]]},
+         "normalizer": {"type": "Precompiled", "precompiled_charsmap": "\#(long.base64EncodedString())"}}
+        """#, "precompiled_charsmap: expected replacements of 64 bytes at most, found one of 65"
+      ),
       ("{}", "model: expected one of type Unigram"),
       (#"{"model": {"type": "BPE", "vocab": []}}"#, "model: expected one of type Unigram"),
       (#"{"model": {"type": "Unigram", "vocab": [["a", 0]]}}"#, "model: expected one"),

@@ -1,8 +1,8 @@
-"""Measures noise and compression as those who work with ffmpeg meet them: 4:2:0 video made worse, filtered and compared by ffmpeg alone.
+"""Measures noise and compression as an ffmpeg user meets them: 4:2:0 video made worse, filtered and compared by ffmpeg alone.
 
     python -m tdm_training.measure_video clip.mp4 ... --program PATH --run "live: --preset live" --out table.md
 
-From footage that is nearly clean to bad: a filter that helps bad footage and harms good is of no use to who cannot tell. PSNR is of all
+From footage that is nearly clean to bad: a filter that helps bad footage and harms good is of no use where nobody knows which it is. PSNR is of all
 samples of the three planes, as ffmpeg's `psnr` gives it. `testsrc2` in place of a clip is ffmpeg's test pattern.
 """
 

@@ -3,9 +3,9 @@
 //
 // Activations are row-major, channels last: an image is [pixels, channels], a sequence [tokens,
 // channels]. They are float32 or bfloat16; statistics, sums and parameters (weight, bias) are
-// always float32. Every function splits its work over `threads` threads of libgomp's team (the team
-// that oneDNN uses too, so that the two never fight) and gives the same bits for any number of
-// threads. Nothing here allocates; scratch memory is the caller's, 64-byte aligned.
+// always float32. A function that takes `threads` splits its work over as many of libgomp's team (the
+// team that oneDNN uses too, so that the two never fight) and gives the same bits for any number of
+// them. Nothing here allocates; scratch memory is the caller's, 64-byte aligned.
 #pragma once
 
 #include <stddef.h>

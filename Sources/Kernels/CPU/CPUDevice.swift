@@ -15,9 +15,6 @@ public final class CPUDevice: Device {
   let workspace = Workspace()
   /// Whether float32 products are computed by OpenBLAS. Set before planning.
   var favoursSgemm = SgemmStep.isFaster
-  /// Whether float32 convolutions are computed by ``WinogradStep`` where it suits. Set before
-  /// planning.
-  var favoursWinograd = WinogradStep.isFaster
   /// Where set, every operation's time is added up in it.
   public var profile: OperationTimes?
 

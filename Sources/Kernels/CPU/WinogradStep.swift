@@ -34,7 +34,7 @@ final class WinogradStep: Step {
   /// Whether it computes this convolution, and faster than ``ConvolutionStep``.
   static func suits(_ settings: Convolution, on source: Shape, _ device: CPUDevice) -> Bool {
     let kernel = settings.weight.shape
-    guard device.precision == .f32, device.favoursWinograd, kernel.rank == 4,
+    guard device.precision == .f32, isFaster, kernel.rank == 4,
       kernel[2] == 3, kernel[3] == 3, settings.stride == 1, settings.padding == Padding(1)
     else { return false }
     let (outputs, inputs) = (kernel[0], kernel[1])

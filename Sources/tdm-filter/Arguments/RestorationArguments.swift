@@ -81,7 +81,7 @@ struct RestorationArguments: ParsableArguments {
       valueName: "X"), transform: number)
   var guidance: Double?
 
-  @Option(help: ArgumentHelp("In place of the task's prompt.", valueName: "text"))
+  @Option(help: ArgumentHelp("Use this prompt instead of the task's.", valueName: "text"))
   var prompt: String?
 
   @Option(

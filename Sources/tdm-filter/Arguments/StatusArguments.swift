@@ -21,7 +21,7 @@ struct StatusArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The least messages that go to stderr. (default: info)",
+      "The lowest level of message that is written to stderr. (default: info)",
       valueName: "level"))
   var logLevel: LogLevel?
 
