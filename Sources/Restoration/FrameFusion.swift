@@ -59,16 +59,3 @@ final class FrameFusion {
     next = 0
   }
 }
-
-extension RestorationOptions {
-  /// Later frames that one is fused with: as many as on the other side, as far as the lookahead
-  /// lets a frame wait for them.
-  var fusionAhead: Int { chunk == 0 ? fusion : min(fusion, lookahead) }
-
-  /// Frames that have to arrive before the first can leave; nil is the whole clip.
-  public var latency: Int? {
-    // Whether a segment is the last is known when another frame comes.
-    if method == .zeroShot { return zeroShot.segment + 1 }
-    return chunk == 0 ? nil : heldCount + fusionAhead
-  }
-}

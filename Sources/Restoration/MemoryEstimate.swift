@@ -101,22 +101,3 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     return text
   }
 }
-
-extension RestorationOptions {
-  /// Frames that are there at a time; of the whole clip, one.
-  var heldCount: Int {
-    if chunk == 0 { return 1 }
-    return Window(self)?.readsAhead == true ? chunk + lookahead : chunk
-  }
-
-  /// Evaluations of a group in sampling, each with features of its own.
-  var passCount: Int { steps * (isGuided ? 2 : 1) }
-}
-
-extension Window {
-  /// Frames whose features are kept for later groups.
-  func keptCount(_ options: RestorationOptions) -> Int {
-    // One group holds the whole clip: nobody comes later to read what was kept.
-    options.chunk == 0 ? 0 : slotCount
-  }
-}

@@ -66,7 +66,7 @@ final class ModelNetworks: PipelineNetworks {
       features: denoiser.featureByteCount(passes: 1, slots: 1),
       latent: latentShape.count * MemoryLayout<Float>.size,
       condition: (conditionEmbedding?.shape.count ?? 0)
-        * (device.precision == .bf16 ? ElementType.bf16 : .f32).byteCount)
+        * device.precision.byteCount)
   }
 
   func discardLeftovers() { device.discardUnusedWeights() }

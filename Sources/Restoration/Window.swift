@@ -30,6 +30,12 @@ struct Window: Sendable, Equatable {
     }
   }
 
+  /// Frames whose features are kept for later groups.
+  func keptCount(_ options: RestorationOptions) -> Int {
+    // One group holds the whole clip: nobody comes later to read what was kept.
+    options.chunk == 0 ? 0 : slotCount
+  }
+
   /// Whether a frame reads later ones: where none does, those beside the chunk would cost memory
   /// and time for nothing.
   var readsAhead: Bool {

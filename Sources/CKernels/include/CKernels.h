@@ -191,6 +191,18 @@ void tdm_pair_means(tdm_type type, void *out, const void *x, size_t frames, size
 /// size, width * size, channels].
 void tdm_unpatchify(tdm_type type, void *out, const void *x, tdm_extents extents, size_t channels, size_t size, int threads);
 
+/// out[i] = limit * tanh(x[i] / limit).
+void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
+
+/// out[i] = scale * x[i] + offset, between any two types. With scale 1 and offset 0 it is a
+/// conversion (round to nearest even).
+void tdm_affine(tdm_type out_type, void *out, tdm_type x_type, const void *x, float scale, float offset, size_t count, int threads);
+
+/// IEEE half precision to float32.
+void tdm_f16_to_f32(float *out, const uint16_t *x, size_t count, int threads);
+
+// ---- Haar transform
+
 /// One level of the Haar transform: out [rows, columns, 4, channels], x: [2 * rows, 2 * columns,
 /// channels], float32. Of a block's pixels a b / c d the bands are a + b + c + d, a - b + c - d, a
 /// + b - c - d and a - b - c + d, each times its factor.
@@ -201,6 +213,8 @@ void tdm_haar_analysis(
 /// l, h, v, d the pixels are l + h + v + d, l - h + v - d / l + h - v - d, l - h - v + d.
 void tdm_haar_synthesis(
     float *out, const float *x, size_t rows, size_t columns, size_t channels, const float factors[4], int threads);
+
+// ---- Motion and fusion
 
 /// Floats in what `tdm_motion_pyramid` makes of a picture, and in the scratch of `tdm_motion`.
 size_t tdm_motion_pyramid_count(size_t width, size_t height);
@@ -233,6 +247,8 @@ void tdm_fusion(
 /// black or white.
 void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
 
+// ---- Guided transfer
+
 /// A picture [height, width, 3] reduced to [reduced_height, reduced_width, 3], no larger: means over
 /// the area that a pixel covers. scratch: as much as `tdm_guided_transfer` takes.
 void tdm_area_reduction(
@@ -251,13 +267,3 @@ size_t tdm_guided_transfer_scratch_count(size_t width, size_t reduced_width, siz
 void tdm_guided_transfer(
     float *picture, size_t width, size_t height, const float *guide, const float *target, size_t reduced_width, size_t reduced_height,
     int goes_on, float *scratch, int threads);
-
-/// out[i] = limit * tanh(x[i] / limit).
-void tdm_soft_clamp(tdm_type type, void *out, const void *x, float limit, size_t count, int threads);
-
-/// out[i] = scale * x[i] + offset, between any two types. With scale 1 and offset 0 it is a
-/// conversion (round to nearest even).
-void tdm_affine(tdm_type out_type, void *out, tdm_type x_type, const void *x, float scale, float offset, size_t count, int threads);
-
-/// IEEE half precision to float32.
-void tdm_f16_to_f32(float *out, const uint16_t *x, size_t count, int threads);

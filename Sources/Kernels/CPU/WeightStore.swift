@@ -27,7 +27,7 @@ final class WeightStore {
       + matrices.values.joined().reduce(0) { $0 + $1.memory.byteCount }
   }
 
-  /// Lets go of what no plan holds.
+  /// Lets go of what no plan holds, and of the files that nothing else is of.
   func discardUnused() {
     for key in Array(vectors.keys) where isKnownUniquelyReferenced(&vectors[key]!) {
       vectors[key] = nil
@@ -37,7 +37,10 @@ final class WeightStore {
       where isKnownUniquelyReferenced(&matrices[key]![index].memory) {
         matrices[key]!.remove(at: index)
       }
+      if matrices[key]!.isEmpty { matrices[key] = nil }
     }
+    let read = Set((Array(vectors.keys) + Array(matrices.keys)).map(\.storage))
+    checkpoints = checkpoints.filter { read.contains($0.key) }
   }
 
   private func key(_ tensor: WeightTensor) -> Key {
