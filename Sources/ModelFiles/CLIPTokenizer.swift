@@ -1,5 +1,5 @@
-/// Turns a prompt into the numbers that CLIPTextModel reads, exactly as transformers' CLIPTokenizer
-/// does.
+/// Turns a prompt into the numbers that CLIPTextModel reads, as transformers' CLIPTokenizer does; but
+/// that a token of its own is one within words, too, whatever `single_word` says.
 ///
 /// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything
 /// in lower case.
@@ -21,7 +21,7 @@ public final class CLIPTokenizer: Sendable {
 
   /// - Parameter length: the number of tokens of every prompt, from 3: the text encoder's. What a
   ///   tokenizer's own files say of it is often another model's, or no limit at all.
-  init(_ files: TokenizerFiles, length: Int) throws(ModelError) {
+  init(_ files: CLIPTokenizerFiles, length: Int) throws(ModelError) {
     self.length = length
     paddingID = files.padding
     largestID = max(files.vocabulary.values.max() ?? 0, files.special.map(\.id).max() ?? 0)
@@ -73,7 +73,7 @@ public final class CLIPTokenizer: Sendable {
 }
 
 extension AddedTokens {
-  fileprivate init(_ tokens: [TokenizerFiles.SpecialToken]) {
+  fileprivate init(_ tokens: [CLIPTokenizerFiles.SpecialToken]) {
     self.init()
     // Of those that look alike when they are normalized the first counts, and an insertion takes
     // the place of an earlier one.

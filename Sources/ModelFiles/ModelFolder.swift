@@ -163,7 +163,7 @@ public struct ModelFolder: Sendable {
   /// - Parameter length: the number of tokens of every prompt, ``CLIPTextConfig/maxPositionCount``.
   public func tokenizer(length: Int) throws(ModelError) -> CLIPTokenizer {
     try requireClass(.tokenizer)
-    return try CLIPTokenizer(TokenizerFiles(folder(of: .tokenizer)), length: length)
+    return try CLIPTokenizer(CLIPTokenizerFiles(folder(of: .tokenizer)), length: length)
   }
 
   public func videoTransformerConfig() throws(ModelError) -> CogVideoXTransformerConfig {

@@ -33,6 +33,27 @@ struct PlanTests {
     }
   }
 
+  @Test("leaves neither weights behind nor what they were read from")
+  func discarded() throws {
+    var numbers = Numbers(seed: 6)
+    let x = numbers.tensor([4, 16])
+    let device = try CPUDevice(precision: .f32, threads: 1)
+    weak var storage: AnyObject?
+    do {
+      let weight = numbers.tensor([32, 16]).weight()
+      storage = weight.storage as AnyObject
+      let run = try GraphRun(on: device) { graph in
+        let input = graph.input(x.shape)
+        return ([input], graph.linear(input, weight: weight))
+      }
+      _ = try run([[x]])
+      device.discardUnusedWeights()
+      #expect(storage != nil && device.weightByteCount > 0)
+    }
+    device.discardUnusedWeights()
+    #expect(storage == nil && device.weightByteCount == 0)
+  }
+
   @Test("computes what depends on the prompt once, and reads it in every frame")
   func context() throws {
     var numbers = Numbers(seed: 5)

@@ -10,7 +10,7 @@ struct TokenizerTests {
   static let layouts = expected.keys.filter { $0 != "texts" }.sorted()
 
   /// One of the layouts that the fixtures describe, with the vocabulary that they share.
-  private func files(_ layout: String) throws -> TokenizerFiles {
+  private func files(_ layout: String) throws -> CLIPTokenizerFiles {
     let folder = TemporaryFolder()
     let tree = DirectoryTree(name: "\(Fixtures.path)/tokenizer/\(layout)")
     for name in tree.names(in: "") {
@@ -21,7 +21,7 @@ struct TokenizerTests {
         folder.write(name, Fixtures.bytes("tokenizer/\(name)"))
       }
     }
-    return try TokenizerFiles(DirectoryTree(name: folder.path))
+    return try CLIPTokenizerFiles(DirectoryTree(name: folder.path))
   }
 
   private func tokenizer(
@@ -64,7 +64,7 @@ struct TokenizerTests {
         folder.write("merges.txt", merges)
       }
       let tokenizer = try CLIPTokenizer(
-        TokenizerFiles(DirectoryTree(name: folder.path)), length: 77)
+        CLIPTokenizerFiles(DirectoryTree(name: folder.path)), length: 77)
       #expect(tokenizer.encode("the <cat-toy>").contains(4000), "\(name)")
       #expect(tokenizer.encode("<Cat-Toy>")[1] == 4000, "\(name)")
       #expect(!tokenizer.encode("cat toy").contains(4000), "\(name)")
@@ -99,7 +99,7 @@ struct TokenizerTests {
     let folder = TemporaryFolder()
     for (name, text) in files { folder.write(name, text) }
     do {
-      _ = try CLIPTokenizer(TokenizerFiles(DirectoryTree(name: folder.path)), length: 77)
+      _ = try CLIPTokenizer(CLIPTokenizerFiles(DirectoryTree(name: folder.path)), length: 77)
     } catch {
       return "\(error)".replacingOccurrences(of: folder.path + "/", with: "")
     }

@@ -90,7 +90,7 @@ func fuzzTokenizer(_ bytes: UnsafeRawBufferPointer) {
   var files: [String: StoredFile] = [:]
   let paths = ["vocab.json", "merges.txt", "tokenizer_config.json", "tokenizer.json"]
   for (path, part) in zip(paths, parts) where !part.isEmpty { files[path] = file(path, part) }
-  guard let described = try? TokenizerFiles(MemoryTree(files: files)),
+  guard let described = try? CLIPTokenizerFiles(MemoryTree(files: files)),
     let tokenizer = try? CLIPTokenizer(described, length: 77)
   else { return }
   let tokens = tokenizer.encode(prompt)

@@ -2,7 +2,7 @@ import StrictJSON
 
 /// What a tokenizer's folder says, checked: a vocabulary, the pairs to merge, and the tokens with a
 /// meaning of their own.
-struct TokenizerFiles {
+struct CLIPTokenizerFiles {
   /// A token that is looked for in the prompt's text as it stands.
   struct SpecialToken: Equatable, Sendable {
     /// Normalized, where it is looked for in normalized text.
