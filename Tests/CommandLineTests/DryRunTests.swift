@@ -66,7 +66,9 @@ struct DryRunTests {
     for (options, warned) in [
       ([], nil), (["--strength", "0.1", "--inversion-steps", "0"], nil),
       (["--strength", "0.5"], "--strength 0.5: the embedded model/denoise is made for 0.1"),
-      (["--inversion-steps", "2"], "--inversion-steps 2: the embedded model/denoise is made for 0"),
+      (
+        ["--inversion-steps", "2"], "--inversion-steps 2: the embedded model/denoise is made for 0"
+      ),
       (["--preset", "paper", "--strength", "0.5"], "--preset paper: "),
     ] {
       let result = try FilterProcess.run(
