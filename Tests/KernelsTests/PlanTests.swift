@@ -44,7 +44,7 @@ struct PlanTests {
       storage = weight.storage as AnyObject
       let run = try GraphRun(on: device) { graph in
         let input = graph.input(x.shape)
-        return ([input], graph.linear(input, weight: weight))
+        return ([input], graph.linear(input, weight: weight, bias: nil))
       }
       _ = try run([[x]])
       device.discardUnusedWeights()
