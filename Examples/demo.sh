@@ -53,7 +53,9 @@ dblur=angle=78:radius=14,lut=y='clip(val*4,0,110)',format=gbrp[rain];
 
 limit=${FRAMES:+-frames:v $FRAMES}
 # What Y4M can carry: of other pictures (RGB, palettes, packed or with alpha) ffmpeg makes the one that loses least.
-planar="-vf format=yuv420p|yuv422p|yuv444p|yuv411p|gray|yuv420p10le|yuv422p10le|yuv444p10le|gray10le"
+planar="-vf format=yuv420p|yuv422p|yuv444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p"
+planar="$planar|yuv420p10le|yuv422p10le|yuv444p10le|gray10le"
+planar="$planar|yuv420p12le|yuv422p12le|yuv444p12le|gray12le"
 clean=
 if [ -z "${CLIP:-}" ]; then
   clean=$out/clean.mkv
