@@ -1,4 +1,9 @@
 // A frame averaged with its neighbours along the motion, where they show the same but for noise.
+//
+// Two differences are held against what noise makes of them. That of what is coarse, blurred, shows
+// what has changed, and is nearly free of noise. That of what is finer shows where the motion is not
+// found to a fraction of a pixel, or interpolation has blurred the neighbour: fine texture would be
+// averaged away, which costs more than the noise where there is little.
 #include "light.h"
 #include "scalar.h"
 
@@ -10,6 +15,15 @@ enum {
   WIDE = BAND + 2 * EDGE,
   TALL = WIDE + 2 * (NEAR + FAR),
 };
+
+// The share of white noise's variance that the first blur, of deviation 1, takes away.
+static const float fine_share = 0.7612f;
+// Of how many levels in the light noise hides what averaging would blur: the fine difference may
+// then be twice what noise makes of it, and with other noise 1 + (noise / hiding)^2 times. Noise may
+// also be stronger where it is bright than where it was measured.
+static const float hiding = 7;
+// How fast counts less what differs by more.
+static const float coarse_slope = 1 / 1.5f, fine_slope = 2;
 
 // Of the light's noise: colours are taken to have no less, because they are rounded all the same.
 static const float least_colour = 0.3f;
@@ -25,15 +39,16 @@ typedef struct {
   const float *const *others, *const *flows;
   size_t count, width, height, bands;
   float shares[3];     // of the squares of the differences in light and colours
-  float floor, slope;  // of their sum: what noise makes of it, and how fast more than that counts
-                       // less
+  float floor;         // what noise makes of their sum
+  float fine_shares[3];  // likewise of what is finer
+  float fine_floor;
   int keeps_detail;
   float *scratch;
   size_t threads;
 } job;
 
 /// Floats of scratch for a band.
-static size_t band_count(size_t width) { return (TALL * 7 + WIDE * 4 + 4) * width; }
+static size_t band_count(size_t width) { return (TALL * 9 + WIDE * 4 + 4) * width; }
 
 size_t tdm_fusion_scratch_count(size_t width, int threads) {
   return band_count(width) * (size_t)(threads > 1 ? threads : 1);
@@ -50,15 +65,21 @@ TDM_INLINE void cubic(float *out, float t) {
   out[3] = (0.5f * t - 0.5f) * t * t;
 }
 
+TDM_INLINE float squares_of(const float *x) {
+  return x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + x[3] * x[3];
+}
+
 /// A row of `other` as it lies in the own frame: at twice the flow, which is bilinear between
-/// pixels of half the size.
+/// pixels of half the size. `left`: how much of white noise's variance interpolation leaves.
 TDM_INLINE void warp_row(
-    float *out, const float *other, const float *flow, size_t width, size_t height, size_t row) {
+    float *out, float *left, const float *other, const float *flow, size_t width, size_t height,
+    size_t row) {
   int w = (int)width, h = (int)height;
   size_t fw = width / 2, fh = height / 2;
   if (fw == 0 || fh == 0) {
     // A side of one pixel has no half: there is no flow to be read.
     memcpy(out, other + 3 * row * width, 3 * width * sizeof(float));
+    for (size_t i = 0; i < width; i++) left[i] = 1;
     return;
   }
   float fy = ((float)row - 0.5f) * 0.5f;
@@ -68,12 +89,12 @@ TDM_INLINE void warp_row(
   const float *ub = flow + tdm_clamped(above + 1, fh) * fw;
   const float *va = ua + fw * fh, *vb = ub + fw * fh;
   for (int i = 0; i < w; i++) {
-    size_t left = tdm_clamped((i - 1) >> 1, fw), right = tdm_clamped(((i - 1) >> 1) + 1, fw);
+    size_t before = tdm_clamped((i - 1) >> 1, fw), behind = tdm_clamped(((i - 1) >> 1) + 1, fw);
     float tx = i & 1 ? 0.25f : 0.75f;
-    float u = (ua[left] * (1 - ty) + ub[left] * ty) * (1 - tx);
-    float v = (va[left] * (1 - ty) + vb[left] * ty) * (1 - tx);
-    u += (ua[right] * (1 - ty) + ub[right] * ty) * tx;
-    v += (va[right] * (1 - ty) + vb[right] * ty) * tx;
+    float u = (ua[before] * (1 - ty) + ub[before] * ty) * (1 - tx);
+    float v = (va[before] * (1 - ty) + vb[before] * ty) * (1 - tx);
+    u += (ua[behind] * (1 - ty) + ub[behind] * ty) * tx;
+    v += (va[behind] * (1 - ty) + vb[behind] * ty) * tx;
     float x = (float)i + 2 * u, y = (float)row + 2 * v;
     // Far outside everything is the border.
     x = x < -2 ? -2 : x > (float)(w + 1) ? (float)(w + 1) : x;
@@ -82,6 +103,7 @@ TDM_INLINE void warp_row(
     float wx[4], wy[4];
     cubic(wx, x - (float)px);
     cubic(wy, y - (float)py);
+    left[i] = squares_of(wx) * squares_of(wy);
     colours sum = 0;
     // One pixel more than is read: the last of the picture has none behind it.
     if (px >= 1 && py >= 1 && px + 3 < w && py + 2 < h) {
@@ -139,7 +161,8 @@ typedef struct {
   ptrdiff_t low, high;      // that the blur after the square reads
   ptrdiff_t top, bottom;    // that the one before it reads
   float *warped, *blurred;  // of [top, bottom), three channels
-  float *square;            // of [low, high)
+  float *left;              // of [top, bottom)
+  float *square, *fine;     // of [low, high)
   float *sum;               // of [first, last), three channels
   float *weights;           // of [first, last), their sum
   float *row, *single;      // one row, three channels and one
@@ -159,8 +182,10 @@ TDM_INLINE band band_at(const job *j, size_t index, float *scratch) {
   b.bottom = b.high + NEAR < h ? b.high + NEAR : h;
   b.warped = scratch;
   b.blurred = b.warped + TALL * 3 * w;
-  b.square = b.blurred + TALL * 3 * w;
-  b.sum = b.square + TALL * w;
+  b.left = b.blurred + TALL * 3 * w;
+  b.square = b.left + TALL * w;
+  b.fine = b.square + TALL * w;
+  b.sum = b.fine + TALL * w;
   b.weights = b.sum + WIDE * 3 * w;
   b.row = b.weights + WIDE * w;
   b.single = b.row + 3 * w;
@@ -173,14 +198,22 @@ TDM_INLINE void warp_band(const job *j, const band *b, size_t other) {
   for (ptrdiff_t row = b->top; row < b->bottom; row++) {
     float *warped = b->warped + (size_t)(row - b->top) * line;
     const float *own = j->own + (size_t)row * line;
-    warp_row(warped, j->others[other], j->flows[other], j->width, j->height, (size_t)row);
+    float *left = b->left + (size_t)(row - b->top) * j->width;
+    warp_row(warped, left, j->others[other], j->flows[other], j->width, j->height, (size_t)row);
     for (size_t i = 0; i < line; i++) b->row[i] = warped[i] - own[i];
     blur_row(b->blurred + (size_t)(row - b->top) * line, b->row, j->width, 3, near_taps, NEAR);
   }
 }
 
-/// The rest of the blur, the squares of the light and of the colours by their shares, and their sum
-/// blurred along the rows.
+/// The squares of a difference in light and in colours, by their shares.
+TDM_INLINE float weighed(const float *difference, const float *shares) {
+  float d[3];
+  tdm_light_and_colours(d, difference);
+  return d[0] * d[0] * shares[0] + d[1] * d[1] * shares[1] + d[2] * d[2] * shares[2];
+}
+
+/// The rest of the blur, the squares of what it leaves and of what it takes away, and both blurred
+/// along the rows.
 TDM_INLINE void square_band(const job *j, const band *b) {
   size_t w = j->width, line = 3 * w;
   for (ptrdiff_t row = b->low; row < b->high; row++) {
@@ -192,13 +225,15 @@ TDM_INLINE void square_band(const job *j, const band *b) {
       for (int t = 1; t <= NEAR; t++) value += near_taps[t] * (at[NEAR - t][i] + at[NEAR + t][i]);
       b->row[i] = value;
     }
-    for (size_t i = 0; i < w; i++) {
-      float d[3];
-      tdm_light_and_colours(d, b->row + 3 * i);
-      b->single[i] = d[0] * d[0] * j->shares[0] + d[1] * d[1] * j->shares[1]
-                     + d[2] * d[2] * j->shares[2];
-    }
+    for (size_t i = 0; i < w; i++) b->single[i] = weighed(b->row + 3 * i, j->shares);
     blur_row(b->square + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
+    const float *warped = b->warped + (size_t)(row - b->top) * line;
+    const float *own = j->own + (size_t)row * line;
+    const float *left = b->left + (size_t)(row - b->top) * w;
+    for (size_t i = 0; i < line; i++) b->row[i] = warped[i] - own[i] - b->row[i];
+    for (size_t i = 0; i < w; i++)
+      b->single[i] = weighed(b->row + 3 * i, j->fine_shares) / (1 + left[i]);
+    blur_row(b->fine + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
   }
 }
 
@@ -206,17 +241,24 @@ TDM_INLINE void square_band(const job *j, const band *b) {
 TDM_INLINE void add_band(const job *j, const band *b) {
   size_t w = j->width, line = 3 * w;
   for (ptrdiff_t row = b->first; row < b->last; row++) {
-    const float *at[2 * FAR + 1];
-    for (ptrdiff_t t = -FAR; t <= FAR; t++)
-      at[t + FAR] = b->square + (tdm_clamped(row + t, j->height) - (size_t)b->low) * w;
+    const float *at[2 * FAR + 1], *fine[2 * FAR + 1];
+    for (ptrdiff_t t = -FAR; t <= FAR; t++) {
+      size_t line_of = (tdm_clamped(row + t, j->height) - (size_t)b->low) * w;
+      at[t + FAR] = b->square + line_of;
+      fine[t + FAR] = b->fine + line_of;
+    }
     const float *warped = b->warped + (size_t)(row - b->top) * line;
     size_t index = (size_t)(row - b->first);
     float *sum = b->sum + index * line, *weights = b->weights + index * w;
     TDM_LANES
     for (size_t i = 0; i < w; i++) {
-      float d = far_taps[0] * at[FAR][i];
-      for (int t = 1; t <= FAR; t++) d += far_taps[t] * (at[FAR - t][i] + at[FAR + t][i]);
-      float over = (d - j->floor) * j->slope, weight = tdm_exp(over > 0 ? -over : 0);
+      float d = far_taps[0] * at[FAR][i], f = far_taps[0] * fine[FAR][i];
+      for (int t = 1; t <= FAR; t++) {
+        d += far_taps[t] * (at[FAR - t][i] + at[FAR + t][i]);
+        f += far_taps[t] * (fine[FAR - t][i] + fine[FAR + t][i]);
+      }
+      float over = (d / j->floor - 1) * coarse_slope, finer = (f - j->fine_floor) * fine_slope;
+      float weight = tdm_exp((over > 0 ? -over : 0) - (finer > 0 ? finer : 0));
       weights[i] += weight;
       sum[3 * i] += weight * warped[3 * i];
       sum[3 * i + 1] += weight * warped[3 * i + 1];
@@ -294,11 +336,15 @@ void tdm_fusion(
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
       .height = height, .bands = (height + BAND - 1) / BAND, .keeps_detail = keeps_detail,
       .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
+  float mean = 0;  // of the noise's variances, each as a share of what it is taken to be
   for (int k = 0; k < 3; k++) {
     float least = least_colour * noise[0], taken = noise[k] > least ? noise[k] : least;
     j.shares[k] = 1 / (3 * left_of(taken));
     j.floor += left_of(noise[k]) * j.shares[k];
+    j.fine_shares[k] = 1 / (3 * fine_share * (taken * taken + 1e-4f));
+    mean += (noise[k] * noise[k] + 1e-4f) / (3 * (taken * taken + 1e-4f));
   }
-  j.slope = 1 / (1.5f * j.floor);
+  for (int k = 0; k < 3; k++) j.fine_shares[k] /= mean;
+  j.fine_floor = 1 + noise[0] * noise[0] / (hiding * hiding);
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }

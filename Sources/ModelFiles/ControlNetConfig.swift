@@ -7,11 +7,14 @@ public enum ChannelOrder: String, Sendable, CaseIterable {
 @dynamicMemberLookup
 public struct ControlNetConfig: Sendable, Equatable {
   public var trunk: UNetTrunkConfig
-  /// Channels of the condition.
+  /// Channels of the condition: a picture's, or those of two.
   public var conditioningChannels: Int
   public var conditioningChannelOrder: ChannelOrder
   /// Widths of the condition's own convolutions: each but the last halves the resolution.
   public var conditioningEmbeddingOutChannels: [Int]
+
+  /// Whether it sees a frame as it came beside the frame that the U-Net sees.
+  public var seesFramesAsTheyCame: Bool { conditioningChannels == 6 }
 
   public subscript<T>(dynamicMember path: KeyPath<UNetTrunkConfig, T>) -> T {
     trunk[keyPath: path]

@@ -70,8 +70,18 @@ extension ModelFolder {
     try requireEqual(
       .controlnet, "cross_attention_dim", control.crossAttentionDimensions, .unet,
       "cross_attention_dim", unet.crossAttentionDimensions)
-    try requireEqual(
-      .controlnet, "conditioning_channels", control.conditioningChannels, "a picture's", 3)
+    if control.seesFramesAsTheyCame {
+      guard control.conditioningChannelOrder == .rgb else {
+        throw ModelError(
+          "\(place(of: .controlnet)): controlnet_conditioning_channel_order: expected rgb with "
+            + "\(control.conditioningChannels) conditioning_channels, found bgr: such models cannot be run"
+        )
+      }
+    } else {
+      try requireEqual(
+        .controlnet, "conditioning_channels", control.conditioningChannels,
+        "a picture's, or 6, two pictures'", 3)
+    }
     // Each width of the condition's convolutions but the last halves the resolution.
     try requireEqual(
       .controlnet, "number of conditioning_embedding_out_channels",

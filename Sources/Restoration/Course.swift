@@ -54,7 +54,8 @@ struct Course {
       ? nil
       : FrameFusion(
         options, networks.makeFusion(height: height, width: width),
-        frameCount: tiling.canvas.frameCount)
+        frameCount: tiling.canvas.frameCount,
+        keepsFramesAsTheyCame: networks.seesFramesAsTheyCame)
     // A tile's passes follow those of the tile before.
     cache = try window.map {
       try networks.makeFeatureCache(

@@ -17,14 +17,23 @@ final class FrameFusion {
   private var next = 0
   /// What ``advance()`` gave last, as the frames that are taken.
   private(set) var fused: [Float]
+  /// The same as it was taken, where it is kept; else empty.
+  private(set) var came: [Float]
 
-  init(_ options: RestorationOptions, _ fusion: any MotionFusion, frameCount: Int) {
+  /// - Parameters:
+  ///   - frameCount: elements of a frame.
+  ///   - keepsFramesAsTheyCame: whether ``advance()`` gives those, too.
+  init(
+    _ options: RestorationOptions, _ fusion: any MotionFusion, frameCount: Int,
+    keepsFramesAsTheyCame: Bool
+  ) {
     self.fusion = fusion
     behind = options.fusion
     ahead = options.fusionAhead
     noise = Float(options.fusionNoise)
     keepsDetail = !options.task.fusesFineDetail
     fused = Array(repeating: 0, count: frameCount)
+    came = keepsFramesAsTheyCame ? fused : []
   }
 
   /// Frames that were taken and not yet given.
@@ -47,6 +56,7 @@ final class FrameFusion {
     precondition(heldCount <= ahead + 1)
     fusion.fuse(
       pictures, at: next, noise: noise, keepsDetail: keepsDetail, into: &fused)
+    if !came.isEmpty { fusion.store(pictures[next], into: &came) }
     if next == behind { free.append(pictures.removeFirst()) } else { next += 1 }
   }
 

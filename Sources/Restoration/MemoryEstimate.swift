@@ -40,9 +40,9 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     if options.colorFix != .none { arrived += frameBytes }
     let sampled = (options.isGuided ? 3 : 2) * networks.latent
     let restored = isTiled ? (options.chunk == 0 ? 1 : options.chunk) : 1
-    // The network's output in inversion, and a latent here; a tile's picture, here and on the
-    // device.
-    var once = 2 * networks.latent + 2 * tiling.pictureCount * valueBytes
+    // The network's output in inversion, and a latent here; a tile's picture, on the device and
+    // here.
+    var once = 2 * networks.latent + networks.pictures + tiling.pictureCount * valueBytes
     if options.colorFix != .none { once += 2 * frameBytes }
 
     weights = networks.weights

@@ -48,6 +48,7 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   var latentShape: Shape { encoder.latentShape }
+  var seesFramesAsTheyCame: Bool { conditionEmbedding?.seesFramesAsTheyCame ?? false }
 
   func makeFusion(height: Int, width: Int) -> any MotionFusion {
     device.makeMotionFusion(height: height, width: width)
@@ -66,7 +67,8 @@ final class ModelNetworks: PipelineNetworks {
       features: denoiser.featureByteCount(passes: 1, slots: 1),
       latent: latentShape.count * MemoryLayout<Float>.size,
       condition: (conditionEmbedding?.shape.count ?? 0)
-        * device.precision.byteCount)
+        * device.precision.byteCount,
+      pictures: (seesFramesAsTheyCame ? 2 : 1) * pictureShape.count * MemoryLayout<Float>.size)
   }
 
   func discardLeftovers() { device.discardUnusedWeights() }
@@ -112,8 +114,10 @@ final class ModelNetworks: PipelineNetworks {
     onEvaluation?()
   }
 
-  func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws {
-    try conditionEmbedding?.embed(picture, into: condition)
+  func embed(
+    _ picture: any DeviceTensor, came: (any DeviceTensor)?, into condition: any DeviceTensor
+  ) throws {
+    try conditionEmbedding?.embed(picture, came: came, into: condition)
     onEvaluation?()
   }
 

@@ -10,6 +10,8 @@ struct NetworkMemory: Sendable, Equatable {
   var latent: Int
   /// One frame's embedded condition.
   var condition: Int
+  /// A frame's picture, or two, as it goes in and comes out.
+  var pictures: Int
 
   /// About the same for pictures of another size: all but the weights grows with the area. How a
   /// convolution is computed depends on the size, too, which this does not know.
@@ -17,6 +19,6 @@ struct NetworkMemory: Sendable, Equatable {
     func scaled(_ bytes: Int) -> Int { Int((Double(bytes) * ratio).rounded(.up)) }
     return NetworkMemory(
       weights: weights, activations: scaled(activations), features: scaled(features),
-      latent: scaled(latent), condition: scaled(condition))
+      latent: scaled(latent), condition: scaled(condition), pictures: scaled(pictures))
   }
 }

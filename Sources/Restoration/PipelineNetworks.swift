@@ -8,6 +8,8 @@ import TensorCore
 protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
+  /// Whether the ControlNet sees a frame as it came beside the frame that the U-Net sees.
+  var seesFramesAsTheyCame: Bool { get }
   /// Called after each evaluation of a network.
   var onEvaluation: (() -> Void)? { get set }
 
@@ -24,7 +26,7 @@ protocol PipelineNetworks: AnyObject {
   /// [height, width, 3]
   func makePicture() -> any DeviceTensor
   func makeLatent() -> any DeviceTensor
-  /// For what ``embed(_:into:)`` makes.
+  /// For what ``embed(_:came:into:)`` makes.
   func makeCondition() -> any DeviceTensor
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
@@ -49,7 +51,10 @@ protocol PipelineNetworks: AnyObject {
   func decode(_ latent: any DeviceTensor, into picture: any DeviceTensor) throws
 
   /// A degraded picture, RGB in [-1, 1], to what the ControlNet adds to its first layer.
-  func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws
+  /// - Parameter came: likewise, as it came: where ``seesFramesAsTheyCame``, and nowhere else.
+  func embed(
+    _ picture: any DeviceTensor, came: (any DeviceTensor)?, into condition: any DeviceTensor
+  ) throws
 
   /// Evaluates the U-Net, and before it the ControlNet unless `controlScale` is 0.
   /// - Parameters:

@@ -20,7 +20,7 @@ struct PlannedMemory {
       ? 0
       : networks.fusionByteCount(
         height: canvas.height, width: canvas.width, pictures: others + 1, others: others)
-        + canvas.frameCount * MemoryLayout<Float>.size
+        + (networks.seesFramesAsTheyCame ? 2 : 1) * canvas.frameCount * MemoryLayout<Float>.size
   }
 
   /// Exact for the tiling that was planned, a guess for others.

@@ -61,6 +61,7 @@ extension TDMPipeline {
     defer { for frame in frames { queue.putBack(frame) } }
     group.reserve(count, guided: options.isGuided, from: networks)
     picture.load(Array(repeating: 0, count: tiling.pictureCount))
+    came?.load(Array(repeating: 0, count: tiling.pictureCount))
     try body(frames)
   }
 
@@ -76,7 +77,9 @@ extension TDMPipeline {
   }
 
   private func take(_ frame: HeldFrame) throws {
-    if options.usesControl { try networks.embed(picture, into: frame.conditions[0]) }
+    if options.usesControl {
+      try networks.embed(picture, came: came, into: frame.conditions[0])
+    }
     if options.start == .inversion { try networks.encode(picture, into: frame.latents[0]) }
   }
 

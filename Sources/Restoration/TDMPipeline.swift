@@ -40,6 +40,8 @@ final class TDMPipeline {
   private var arrived = 0
   /// What enters and leaves the networks, on the device and here.
   let picture: any DeviceTensor
+  /// A frame as it came, where the ControlNet sees it.
+  let came: (any DeviceTensor)?
   private var pixels: [Float]
   private var latentValues: [Float]
   /// Restored frames, of which tiles may be missing yet.
@@ -126,6 +128,7 @@ final class TDMPipeline {
     queue = FrameQueue(tileCount: tiling.count, usesControl: options.usesControl)
     output = networks.makeLatent()
     picture = networks.makePicture()
+    came = networks.seesFramesAsTheyCame ? networks.makePicture() : nil
     pixels = Array(repeating: 0, count: tiling.pictureCount)
     latentValues = Array(repeating: 0, count: networks.latentShape.count)
   }
@@ -161,7 +164,7 @@ final class TDMPipeline {
       fusion.take(rgb)
       try enter(from: fusion, ending: false, emit)
     } else {
-      try enter(rgb, emit)
+      try enter(rgb, came: rgb, emit)
     }
   }
 
@@ -170,13 +173,15 @@ final class TDMPipeline {
   ) throws {
     while fusion.canAdvance(ending: ending) {
       statistics.fuse.measure { fusion.advance() }
-      try enter(fusion.fused, emit)
+      try enter(fusion.fused, came: fusion.came, emit)
     }
   }
 
-  /// Takes a frame as the networks are to see it.
-  private func enter(_ rgb: [Float], _ emit: ([Float]) throws -> Void) throws {
-    try receive(rgb)
+  /// Takes a frame as the networks are to see it, and as it came.
+  private func enter(
+    _ rgb: [Float], came: [Float], _ emit: ([Float]) throws -> Void
+  ) throws {
+    try receive(rgb, came: came)
     if options.chunk > 0, queue.frames.count == options.heldCount {
       try sample(core: options.chunk, emit)
     }
@@ -270,14 +275,20 @@ final class TDMPipeline {
 
   // MARK: A frame's way in
 
-  private func receive(_ rgb: [Float]) throws {
+  private func receive(_ rgb: [Float], came rgbAsItCame: [Float]) throws {
     let held = queue.takeFree(from: networks)
     if options.colorFix != .none { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
+        if let came {
+          tiling.cut(tile, from: rgbAsItCame, into: &pixels)
+          came.load(pixels)
+        }
         tiling.cut(tile, from: rgb, into: &pixels)
         picture.load(pixels)
-        if options.usesControl { try networks.embed(picture, into: held.conditions[tile]) }
+        if options.usesControl {
+          try networks.embed(picture, came: came, into: held.conditions[tile])
+        }
         if options.start == .inversion { try networks.encode(picture, into: held.latents[tile]) }
       }
     }

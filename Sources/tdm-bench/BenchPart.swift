@@ -19,17 +19,15 @@ enum BenchPart: String, CaseIterable {
     switch self {
     case .text: try .text(folder, on: device)
     case .encode:
-      try .image(["picture": geometry.picture], "latent", "encode", on: device) {
+      try .image(("picture", geometry.picture), "latent", "encode", on: device) {
         try folder.autoencoder().encode($0, in: $1)
       }
     case .decode:
-      try .image(["latent": geometry.latent], "picture", "decode", on: device) {
+      try .image(("latent", geometry.latent), "picture", "decode", on: device) {
         try folder.autoencoder().decode($0, in: $1)
       }
     case .condition:
-      try .image(["picture": geometry.picture], "condition", "condition", on: device) {
-        try ControlNetModel(folder).conditioningEmbedding($0, in: $1)
-      }
+      try .condition(folder, geometry, on: device)
     case .unet: try .unet(folder, geometry, on: device)
     case .controlnet: try .controlNet(folder, geometry, on: device)
     }
@@ -60,6 +58,11 @@ struct Geometry {
 
   /// Uniform in [-1, 1].
   var picture: Tensor { noise([height, width, 3], amplitude: 1, seed: 1) }
+  /// What a condition is made of: a picture, and where it is seen another as the frame as it came.
+  func pictures(_ seesFramesAsTheyCame: Bool) -> [(name: String, tensor: Tensor)] {
+    let came = noise([height, width, 3], amplitude: 1, seed: 4)
+    return [("picture", picture)] + (seesFramesAsTheyCame ? [("came", came)] : [])
+  }
   /// Of deviation 1, as noisy latents are.
   var latent: Tensor { noise(latentShape, amplitude: 3.0.squareRoot(), seed: 2) }
   /// The same for a window; of one frame it is that frame's latent.

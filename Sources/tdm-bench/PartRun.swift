@@ -26,15 +26,26 @@ struct PartRun {
 
   /// A network from one image to another.
   static func image(
-    _ inputs: [String: Tensor], _ result: String, _ name: String, on device: any Device,
-    _ describe: (Value, Graph) throws -> Value
+    _ input: (name: String, tensor: Tensor), _ result: String, _ name: String,
+    on device: any Device, _ describe: (Value, Graph) throws -> Value
   ) throws -> PartRun {
     let graph = Graph(name: name)
-    let (inputName, picture) = inputs.first!
-    let input = graph.input(picture.shape)
-    let output = try describe(input, graph)
+    let value = graph.input(input.tensor.shape)
+    let output = try describe(value, graph)
     return try PartRun(
-      graph, on: device, inputs: [(inputName, input, picture)], outputs: [(result, output)])
+      graph, on: device, inputs: [(input.name, value, input.tensor)], outputs: [(result, output)])
+  }
+
+  static func condition(
+    _ folder: ModelFolder, _ geometry: Geometry, on device: any Device
+  ) throws -> PartRun {
+    let embedding = try ControlNetModel(folder).conditioningEmbedding
+    let graph = Graph(name: "condition")
+    let inputs = geometry.pictures(embedding.seesFramesAsTheyCame).map {
+      ($0.name, graph.input($0.tensor.shape), $0.tensor)
+    }
+    let output = embedding(inputs[0].1, came: inputs.dropFirst().first?.1, in: graph)
+    return try PartRun(graph, on: device, inputs: inputs, outputs: [("condition", output)])
   }
 
   static func unet(
@@ -60,10 +71,14 @@ struct PartRun {
     let text = try geometry.context(folder.textConfig())
     let embedding = try ConditionEmbedding(
       model, height: geometry.height, width: geometry.width, on: device)
-    let picture = device.makeTensor(geometry.picture.shape, storage: .exact)
-    picture.load(geometry.picture.elements)
+    let pictures = geometry.pictures(embedding.seesFramesAsTheyCame)
+    let loaded = pictures.map { picture in
+      let tensor = device.makeTensor(picture.tensor.shape, storage: .exact)
+      tensor.load(picture.tensor.elements)
+      return tensor
+    }
     let embedded = device.makeTensor(embedding.shape, storage: .activation)
-    try embedding.embed(picture, into: embedded)
+    try embedding.embed(loaded[0], came: loaded.dropFirst().first, into: embedded)
 
     let graph = Graph(name: "controlnet")
     let latent = graph.input(geometry.windowShape)
@@ -79,7 +94,7 @@ struct PartRun {
       outputs: skips + [("mid", output.middle)], timestep: (timestep, geometry.timestep),
       context: (context, text), bound: [(condition, embedded)])
     return PartRun(compute: run.compute) {
-      run.tensors().merging(["picture": geometry.picture]) { $1 }
+      run.tensors().merging(pictures.map { ($0.name, $0.tensor) }) { $1 }
     }
   }
 

@@ -41,6 +41,45 @@ import Testing
     }
   }
 
+  @Test func `a ControlNet of six channels sees the frame as it came behind the other`() throws {
+    let (height, width) = (model.golden["picture"]!.shape[0], model.golden["picture"]!.shape[1])
+    let other = Tensor(
+      [height, width, 3], seededNormals(seed: 7, count: height * width * 3).map { $0 / 3 })
+    for readsSecond in [false, true] {
+      try Fixture.small.withCopy { path in
+        let part = path.appending(path: "controlnet")
+        let config = part.appending(path: "config.json")
+        try String(contentsOf: config, encoding: .utf8)
+          .replacingOccurrences(
+            of: "\"conditioning_channels\": 3", with: "\"conditioning_channels\": 6"
+          )
+          .write(to: config, atomically: true, encoding: .utf8)
+        try SafetensorsData.rewrite(part.appending(path: "diffusion_pytorch_model.safetensors")) {
+          let name = "controlnet_cond_embedding.conv_in.weight"
+          let weight = $0[name]!
+          let zeros = [Float](repeating: 0, count: 27)
+          $0[name] = Tensor(
+            [weight.shape[0], 6, 3, 3],
+            stride(from: 0, to: weight.elements.count, by: 27).flatMap {
+              let read = Array(weight.elements[$0..<$0 + 27])
+              return readsSecond ? zeros + read : read + zeros
+            })
+        }
+        let embedding = try ConditionEmbedding(
+          ControlNetModel(ModelFolder(path: path.path)), height: height, width: width,
+          on: model.device)
+        #expect(embedding.seesFramesAsTheyCame)
+        let condition = model.device.makeTensor(embedding.shape, storage: .activation)
+        let (first, second) = (model.golden["picture"]!, other)
+        try embedding.embed(
+          model.tensor(readsSecond ? second : first),
+          came: model.tensor(readsSecond ? first : second),
+          into: condition)
+        expectEqual([model.read(condition)], [model.read(try model.condition())])
+      }
+    }
+  }
+
   @Test func `frames side by side come out as one by one`() throws {
     let denoiser = try model.denoiser()
     let context = denoiser.prepare(model.golden["text"]!)

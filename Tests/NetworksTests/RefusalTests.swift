@@ -47,6 +47,24 @@ import Testing
     }
   }
 
+  @Test func `pictures in the order blue, green, red are refused where there are two`() throws {
+    try Fixture.small.withCopy { path in
+      let file = path.appending(path: "controlnet/config.json")
+      try replace("\"conditioning_channels\": 3", by: "\"conditioning_channels\": 6", in: file)
+      try ModelFolder(path: path.path).requireFit(withControlNet: true)
+      try replace(
+        "\"controlnet_conditioning_channel_order\": \"rgb\"",
+        by: "\"controlnet_conditioning_channel_order\": \"bgr\"", in: file)
+      let found = message {
+        try ModelFolder(path: path.path).requireFit(withControlNet: true)
+      }
+      #expect(
+        found.contains(
+          "expected rgb with 6 conditioning_channels, found bgr: such models cannot be run"),
+        "\(found)")
+    }
+  }
+
   @Test func `a condition that ends at another size than the latent is refused`() throws {
     try Fixture.small.withCopy { path in
       let file = path.appending(path: "controlnet/config.json")

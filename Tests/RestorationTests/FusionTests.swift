@@ -61,6 +61,30 @@ struct FusionTests {
     }
   }
 
+  @Test("shows the ControlNet the frame that it fused as it came, where it sees both")
+  func asTheyCame() throws {
+    for (fusion, chunk, lookahead) in [(0, 1, 2), (2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
+      let frames = StreamingTests.frames(7)
+      let networks = PlainNetworks(Tiling(canvas), seesFramesAsTheyCame: true)
+      let restorer = try TDMPipeline(
+        schedule: StreamingTests.schedule(),
+        options: options(fusion, chunk: chunk, lookahead: lookahead), canvas: canvas
+      ) { _ in networks }
+      _ = try restorer.restore(frames)
+      let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
+      let seen = fused(frames, behind: fusion, ahead: ahead)
+      #expect(networks.embedded.map(\.came) == frames.map(asPicture))
+      #expect(largestDifference(networks.embedded.map(\.picture), seen.map(asPicture)) < 1e-5)
+    }
+  }
+
+  private func asPicture(_ frame: [Float]) -> [Float] {
+    let tiling = Tiling(canvas)
+    var picture = [Float](repeating: 0, count: tiling.pictureCount)
+    tiling.cut(0, from: frame, into: &picture)
+    return picture
+  }
+
   @Test("has a frame wait for as many more frames as it reads ahead")
   func latency() throws {
     for (fusion, chunk, lookahead) in [(2, 1, 2), (2, 1, 0), (4, 3, 1)] {
@@ -123,6 +147,13 @@ struct FusionTests {
     let with = try makeRestorer(options(2, chunk: 1, lookahead: 2))
     // Five frames, and the one that is given.
     #expect(with.memory.frames - without.memory.frames == 6 * canvas.frameCount * 4)
+    let seeing = try TDMPipeline(
+      schedule: StreamingTests.schedule(), options: with.options, canvas: canvas
+    ) { PlainNetworks($0, seesFramesAsTheyCame: true) }
+    // As it came, before the networks and as a picture of theirs.
+    #expect(
+      seeing.memory.frames - with.memory.frames
+        == (canvas.frameCount + Tiling(canvas).pictureCount) * 4)
     _ = try with.restore(StreamingTests.frames(7))
     #expect(with.statistics.fuse.count == 7 && without.statistics.fuse.count == 0)
     try with.warmUp()

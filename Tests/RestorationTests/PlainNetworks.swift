@@ -11,19 +11,23 @@ final class PlainNetworks: PipelineNetworks {
   static let multiple = 4
 
   let latentShape: Shape
+  let seesFramesAsTheyCame: Bool
   var onEvaluation: (() -> Void)?
   /// Of the pictures; they are not padded.
   private let canvas: Canvas
   /// Evaluations: the frames of each run.
   private(set) var groupSizes: [Int] = []
   private(set) var encodeCount = 0
+  /// What conditions were made of.
+  private(set) var embedded: [(picture: [Float], came: [Float]?)] = []
   private(set) var tensorCount = 0
   private var latents: [() -> PlainTensor?] = []
   private(set) var releaseCount = 0
   private(set) var prompts: [String] = []
 
   /// For the tiles of a tiling.
-  init(_ tiling: Tiling) {
+  init(_ tiling: Tiling, seesFramesAsTheyCame: Bool = false) {
+    self.seesFramesAsTheyCame = seesFramesAsTheyCame
     canvas = Canvas(height: tiling.height, width: tiling.width, multiple: Self.multiple)
     latentShape = [canvas.height / Self.multiple, canvas.width / Self.multiple, 3]
   }
@@ -31,7 +35,8 @@ final class PlainNetworks: PipelineNetworks {
   func memory(sideBySide frames: Int) -> NetworkMemory {
     NetworkMemory(
       weights: 1000, activations: frames * canvas.frameCount * 20, features: latentShape.count,
-      latent: latentShape.count * 4, condition: latentShape.count * 4)
+      latent: latentShape.count * 4, condition: latentShape.count * 4,
+      pictures: (seesFramesAsTheyCame ? 2 : 1) * canvas.frameCount * 4)
   }
 
   func discardLeftovers() {}
@@ -84,8 +89,13 @@ final class PlainNetworks: PipelineNetworks {
     picture.load(Self.enlarged(latent.elements, canvas))
   }
 
-  func embed(_ picture: any DeviceTensor, into condition: any DeviceTensor) throws {
-    condition.load(Self.reduced(picture.elements.map { ($0 + 1) / 2 }, canvas))
+  /// Of what came alone, where that is seen: else nothing would tell it from the picture.
+  func embed(
+    _ picture: any DeviceTensor, came: (any DeviceTensor)?, into condition: any DeviceTensor
+  ) throws {
+    precondition((came != nil) == seesFramesAsTheyCame)
+    embedded.append((picture.elements, came?.elements))
+    condition.load(Self.reduced((came ?? picture).elements.map { ($0 + 1) / 2 }, canvas))
   }
 
   func predict(
@@ -220,6 +230,10 @@ final class PlainFusion: MotionFusion {
 
   func makePicture() -> any FusionPicture { Picture() }
   func load(_ rgb: [Float], into picture: any FusionPicture) { (picture as! Picture).pixels = rgb }
+
+  func store(_ picture: any FusionPicture, into rgb: inout [Float]) {
+    rgb = (picture as! Picture).pixels
+  }
 
   func fuse(
     _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,

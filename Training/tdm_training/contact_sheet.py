@@ -35,7 +35,7 @@ def source_of(recipe: dict, pictures: Path, side: int, seed: int) -> Source:
     crops, _ = recipes.crop_source(data | {"procedural_count": 12}, pictures)
 
     def drawn(task: str, n: int):
-        clean, degraded = Examples(crops, seed).one(np.random.default_rng((seed, n, list(PROMPTS).index(task))), task, side, 1)
+        clean, _, degraded = Examples(crops, seed).one(np.random.default_rng((seed, n, list(PROMPTS).index(task))), task, side, 1)
         return clean[0], degraded[0]
 
     return drawn

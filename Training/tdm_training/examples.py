@@ -26,8 +26,8 @@ class Examples:
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0)
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(clean, degraded), each [frames, side, side, 3]."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(clean, as the networks see it, as it came), each [frames, side, side, 3]."""
         before, after = around if task in FUSED else (0, 0)
         length = before + frames + after
         made = max(length, CONTEXT_FRAMES.get(task, 1))
@@ -36,12 +36,13 @@ class Examples:
         first = int(rng.integers(made - length + 1))
         clean, degraded = (clip[first : first + length] for clip in (clean, degraded))
         places = range(before, before + frames)
-        return clean[before : places.stop], as_seen(task, degraded, self.fusion_radius, places)
+        here = slice(places.start, places.stop)
+        return clean[here], as_seen(task, degraded, self.fusion_radius, places), degraded[here]
 
     def at(
         self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1, around: tuple[int, int] = (0, 0)
-    ) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
-        """Clean and degraded, each [count * frames, 3, side, side] in [0, 1], a clip's frames side by side; and the
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]:
+        """Clean, as the networks see them and as they came, each [count * frames, 3, side, side] in [0, 1], a clip's frames side by side; and the
         task of each clip. `around`: how many more there are before and after them, for what is fused to be fused with."""
         rng = np.random.default_rng((self.seed, step, self.process))
         shares = np.array(list(task_shares.values()))

@@ -33,13 +33,14 @@ class HeldOut:
         degraded = {
             task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in tasks
         }
-        self.own = {task: [tensor(c[middle : middle + 1]) for c in d] for task, d in degraded.items()}
         seen = lambda task, c: as_seen(task, c, fusion, window) if task in windowed else as_seen(task, c[: own.stop + ahead], fusion, own)
         self.seen = {task: [tensor(seen(task, c)) for c in d] for task, d in degraded.items()}
+        places = lambda task: window if task in windowed else own
+        self.came = {task: [tensor(c[places(task).start : places(task).stop]) for c in d] for task, d in degraded.items()}
 
     def untouched(self) -> dict[str, float]:
         """By task."""
-        return {t: self.mean(torch.cat(frames)) for t, frames in self.own.items()}
+        return {t: self.mean(torch.stack([c[len(c) // 2] for c in clips])) for t, clips in self.came.items()}
 
     def mean(self, pictures: torch.Tensor) -> float:
         """PSNR in dB, the mean over the pictures."""
@@ -53,7 +54,8 @@ class HeldOut:
             text = pipeline.contexts(model, ["", *self.seen])
             for task, clips in self.seen.items():
                 out = [
-                    pipeline.restore_one(model, schedule, c, len(c), len(c) // 2, text[""], text[task], preset) for c in clips
+                    pipeline.restore_one(model, schedule, c, came, len(c), len(c) // 2, text[""], text[task], preset)
+                    for c, came in zip(clips, self.came[task])
                 ]
                 figures[task] = self.mean(torch.cat(out).float().clamp(0, 1))
         return figures

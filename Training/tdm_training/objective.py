@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from . import pipeline, window
+from . import condition, pipeline, window
 from .networks import Model
 from .schedule import Schedule
 
@@ -18,7 +18,8 @@ class Batch:
     """Clips of `frames` frames, of which one is to be restored: frame `here`."""
 
     clean: torch.Tensor  # [N * frames, 3, H, W] in [0, 1]
-    degraded: torch.Tensor
+    seen: torch.Tensor  # degraded, as the networks see them: noisy and compressed ones fused
+    came: torch.Tensor  # and as they came
     tasks: list[str]
     frames: int
     here: int
@@ -34,7 +35,7 @@ class Batch:
 
     @property
     def own(self) -> torch.Tensor:
-        return self.at_here(self.degraded)
+        return self.at_here(self.seen)
 
 
 class Objective:
@@ -94,7 +95,8 @@ class Objective:
         timesteps = self.draw(len(batch.tasks), 0.3, generator)
         x, v = self.noisy(self.model.encode(batch.clean), timesteps.repeat_interleave(batch.frames), generator)
         windows = window.stacked(x, batch.frames, window.radius_of(self.model.unet), batch.here)
-        output = self.model.predict(batch.at_here(x), timesteps, context, batch.own, windows).float()
+        seen = condition.of(self.model.controlnet, batch.own, batch.at_here(batch.came))
+        output = self.model.predict(batch.at_here(x), timesteps, context, seen, windows).float()
         return self.latent_weight * (output - batch.at_here(v)).square().mean()
 
     def path(self, batch: Batch, generator) -> torch.Tensor:
@@ -106,5 +108,5 @@ class Objective:
     def followed(self, batch: Batch, preset: dict) -> torch.Tensor:
         empty, context = self.texts(batch.tasks)
         picture = pipeline.restore_one(
-            self.model, self.schedule, batch.degraded, batch.frames, batch.here, empty, context, preset)
+            self.model, self.schedule, batch.seen, batch.came, batch.frames, batch.here, empty, context, preset)
         return self.distance(picture, batch)

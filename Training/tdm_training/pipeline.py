@@ -2,7 +2,7 @@
 
 import torch
 
-from . import window
+from . import condition, window
 from .networks import Model
 from .schedule import Schedule
 
@@ -33,19 +33,19 @@ def sample(model: Model, schedule: Schedule, x, context, condition, steps: int, 
 
 
 def restore_one(
-    model: Model, schedule: Schedule, degraded: torch.Tensor, frames: int, here: int, empty, context, preset: dict
+    model: Model, schedule: Schedule, seen: torch.Tensor, came: torch.Tensor, frames: int, here: int, empty, context, preset: dict
 ) -> torch.Tensor:
     """Frame `here` of each of N clips, [N, 3, H, W] in [0, 1] but not clipped, by one step of sampling: what is left of `restore` where nothing else
-    is wanted. `degraded` is [N * frames, 3, H, W]; `empty` and `context` are [N, 77, C]."""
+    is wanted. `seen`, as the U-Net sees them, and `came`, as they came, are [N * frames, 3, H, W]; `empty` and `context` are [N, 77, C]."""
     if preset["steps"] != 1:
         raise ValueError(f"preset: steps {preset['steps']}; expected 1: with more, every frame of a clip takes part in each")
     with torch.no_grad():
-        z = model.encode(degraded)
+        z = model.encode(seen)
         z = invert(model, schedule, z, empty.repeat_interleave(frames, 0), preset["inversion_steps"], preset["strength"])
         windows = window.stacked(z, frames, window.radius_of(model.unet), here)
     own = lambda x: x.unflatten(0, (-1, frames))[:, here]
     start, end = schedule.descent(1, preset["strength"])
-    output = model.predict(own(z), start, context, own(degraded), windows)
+    output = model.predict(own(z), start, context, condition.of(model.controlnet, own(seen), own(came)), windows)
     return model.decode(schedule.move(own(z), output, start, end))
 
 
@@ -68,4 +68,5 @@ def restore(
         x = invert(model, schedule, model.encode(degraded), many(text[""]), inversion_steps, strength)
     else:
         x = noise
-    return model.decode(sample(model, schedule, x, many(text[task]), degraded, steps, strength, frames)).clamp(0, 1)
+    seen = condition.of(model.controlnet, degraded, degraded)
+    return model.decode(sample(model, schedule, x, many(text[task]), seen, steps, strength, frames)).clamp(0, 1)

@@ -233,8 +233,8 @@ void tdm_motion(float *flow, const float *own, const float *other, size_t width,
 size_t tdm_fusion_scratch_count(size_t width, int threads);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
-/// differ by no more than its noise, as tdm_noise_levels gives it, makes them. With keeps_detail what that
-/// changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
+/// differ by no more than its noise, as tdm_noise_levels gives it, makes them, in what is coarse and in
+/// what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
 /// picture's own.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,

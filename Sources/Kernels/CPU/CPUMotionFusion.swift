@@ -73,6 +73,14 @@ final class CPUMotionFusion: MotionFusion {
     picture.isReady = false
   }
 
+  func store(_ picture: any FusionPicture, into rgb: inout [Float]) {
+    let picture = own(picture)
+    precondition(rgb.count == height * width * 3, "\(rgb.count) values for \(width)x\(height)")
+    rgb.withUnsafeMutableBytes {
+      $0.baseAddress!.copyMemory(from: picture.pixels.pointer, byteCount: $0.count)
+    }
+  }
+
   private func makeReady(_ picture: Picture) {
     if picture.isReady { return }
     tdm_noise_levels(&picture.noise, floats(picture.pixels), width, height)

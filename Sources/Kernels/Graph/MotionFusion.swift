@@ -5,12 +5,16 @@
 /// arXiv 1603.03590, patches of 8 x 8 from a 32nd of the size up to half); along it the neighbour
 /// is interpolated. Its difference from the picture in light and colours, blurred, squared and
 /// blurred again, is held against what noise makes of it, and what is beyond counts less and less:
-/// `exp(-(d / e - 1) / 1.5)`.
+/// `exp(-(d / e - 1) / 1.5)`. So does what the first blur takes of the difference, where fine
+/// texture would be averaged away: `exp(-2 (d / e - 1 - (noise / 7)^2))`.
 public protocol MotionFusion: AnyObject {
   func makePicture() -> any FusionPicture
 
   /// Takes a picture's pixels, [height, width, 3], 0...255.
   func load(_ rgb: [Float], into picture: any FusionPicture)
+
+  /// Gives a picture's pixels as they were taken.
+  func store(_ picture: any FusionPicture, into rgb: inout [Float])
 
   /// Averages one of the pictures with all others.
   /// - Parameters:

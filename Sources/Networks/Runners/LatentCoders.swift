@@ -21,8 +21,8 @@ public final class LatentEncoder {
   ) throws {
     precondition(height % autoencoder.factor == 0 && width % autoencoder.factor == 0)
     network = try ImageNetwork(
-      name: "encode", input: [height, width, 3], output: .exact, on: device,
-      autoencoder.encode(_:in:))
+      name: "encode", input: [height, width, 3], output: .exact, on: device
+    ) { picture, _, graph in autoencoder.encode(picture, in: graph) }
   }
 
   /// - Parameters:
@@ -54,7 +54,8 @@ public final class LatentDecoder {
     precondition(height % factor == 0 && width % factor == 0)
     network = try ImageNetwork(
       name: "decode", input: [height / factor, width / factor, autoencoder.latentChannels],
-      output: .exact, on: device, autoencoder.decode(_:in:))
+      output: .exact, on: device
+    ) { latent, _, graph in autoencoder.decode(latent, in: graph) }
   }
 
   /// - Parameters:

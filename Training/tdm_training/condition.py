@@ -1,0 +1,50 @@
+"""What a ControlNet sees: the frame as the U-Net sees it, and beside it, where it has six channels, the frame as it came.
+
+Frames that were fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is
+left looks like fine texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was.
+"""
+
+import torch
+from diffusers import ControlNetModel
+from torch import nn
+
+BOTH = 6  # channels
+
+
+def of(controlnet: ControlNetModel | None, seen: torch.Tensor, came: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, 3, H, W], as fused and as they came, to what `controlnet` reads."""
+    if controlnet is None or controlnet.config.conditioning_channels != BOTH:
+        return seen
+    return torch.cat([seen, came], 1)
+
+
+@torch.no_grad()
+def widen(controlnet: ControlNetModel, widths: tuple[int, int]) -> None:
+    """Lets a trained ControlNet whose condition is one picture see both, without a change to what it gives: the channels that come to those
+    of `conditioning_embedding_out_channels` read the difference of the two, and nothing reads them yet."""
+    embedding = controlnet.controlnet_cond_embedding
+    narrow = controlnet.config.conditioning_embedding_out_channels
+    if controlnet.config.conditioning_channels != 3 or len(narrow) != 2 or len(widths) != 2:
+        raise ValueError(f"a condition of {controlnet.config.conditioning_channels} channels through {narrow} cannot be widened to {widths}; "
+                         "expected 3 through two widths")
+    first = embedding.conv_in
+    embedding.conv_in = wider(first, BOTH, widths[0])
+    fresh = embedding.conv_in.weight[first.out_channels :]
+    fresh[:, 3:] *= 4  # noise is small beside a picture
+    fresh[:, :3] = -fresh[:, 3:]
+    embedding.blocks[0] = wider(embedding.blocks[0], widths[0], widths[0])
+    embedding.blocks[1] = wider(embedding.blocks[1], widths[0], widths[1])
+    embedding.conv_out = wider(embedding.conv_out, widths[1], embedding.conv_out.out_channels)
+    controlnet.register_to_config(conditioning_channels=BOTH, conditioning_embedding_out_channels=tuple(widths))
+
+
+def wider(old: nn.Conv2d, inputs: int, outputs: int) -> nn.Conv2d:
+    """`old` among more channels: its outputs read nothing of the new inputs; the new outputs read nothing else, where there are any."""
+    new = nn.Conv2d(inputs, outputs, old.kernel_size, old.stride, old.padding)
+    nn.init.kaiming_normal_(new.weight, nonlinearity="linear")
+    new.bias.zero_()
+    new.weight[: old.out_channels] = 0
+    new.weight[:, : old.in_channels] = 0
+    new.weight[: old.out_channels, : old.in_channels] = old.weight
+    new.bias[: old.out_channels] = old.bias
+    return new

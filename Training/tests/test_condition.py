@@ -1,0 +1,98 @@
+"""Frames as they came, beside the fused ones: from training to the program."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+
+from tdm_training import condition, networks, pipeline, recipe
+from tdm_training.examples import Examples, as_seen, tensor
+from tdm_training.pictures import CropSource
+from tdm_training.schedule import Schedule
+
+from conftest import RECIPES
+from test_fusion import scene
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory, embedded_recipe) -> tuple[networks.Model, dict]:
+    """A small model with random weights whose ControlNet sees both, and the preset that it is run by."""
+    own = recipe.read(RECIPES / "denoise.toml")
+    controlnet = own["controlnet"] | {"conditioning_embedding_out_channels": [8, 16]}
+    folder = tmp_path_factory.mktemp("seeing")
+    torch.manual_seed(5)
+    model = networks.build(embedded_recipe | {"controlnet": controlnet}, folder)
+    with torch.no_grad():
+        # Untrained it is hardly heard.
+        model.controlnet.controlnet_cond_embedding.conv_in.weight[:, 3:] *= 100
+    return model, own["preset"]
+
+
+def clip() -> np.ndarray:
+    """Five noisy frames of 8 bits, in [0, 1]."""
+    noisy = scene(5, 64, 80) + np.random.default_rng(1).standard_normal((5, 64, 80, 3), dtype=np.float32) * np.float32(15 / 255)
+    return np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255
+
+
+def test_an_example_comes_as_fused_and_as_it_came():
+    source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
+    drawn = lambda radius: Examples(source, 1, fusion_radius=radius).one(np.random.default_rng(5), "denoise", 64, 1, around=(2, 2))
+    (clean, fused, came), (_, alone, same) = drawn(2), drawn(0)
+    assert np.array_equal(came, same) and np.array_equal(alone, came) and not np.array_equal(fused, came)
+    assert clean.shape == fused.shape == came.shape == (1, 64, 64, 3)
+
+
+def test_a_controlnet_of_six_channels_sees_both(seeing):
+    model, _ = seeing
+    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    both = condition.of(model.controlnet, seen, came)
+    assert torch.equal(both, torch.cat([seen, came], 1))
+    z, text = model.encode(seen), pipeline.contexts(model, ["denoise"])["denoise"]
+    with torch.no_grad():
+        plain = model.predict(z, 99, text, both)
+        assert not torch.allclose(plain, model.predict(z, 99, text, condition.of(model.controlnet, seen, seen)), atol=1e-4)
+
+
+def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe, tmp_path):
+    torch.manual_seed(2)
+    model = networks.build(embedded_recipe, tmp_path)
+    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    given = lambda: model.predict(
+        model.encode(seen), 99, pipeline.contexts(model, ["denoise"])["denoise"], condition.of(model.controlnet, seen, came)
+    )
+    assert condition.of(model.controlnet, seen, came) is seen
+    with torch.no_grad():
+        before = given()
+        condition.widen(model.controlnet, (24, 32))
+        assert torch.allclose(before, given(), atol=1e-4)
+    given().square().mean().backward()
+    # What comes first is learned by what reads it, and the difference is there to be read.
+    assert float(model.controlnet.controlnet_cond_embedding.conv_out.weight.grad[:, 16:].abs().max()) > 0
+    model.save(tmp_path / "wide")
+    with torch.no_grad():
+        before, model = given(), networks.load(tmp_path / "wide")
+        assert torch.allclose(before, given(), atol=1e-5)
+    with pytest.raises(ValueError, match="6 channels"):
+        condition.widen(model.controlnet, (24, 32))
+
+
+def test_tdm_filter_shows_it_what_training_shows_it(seeing, program, tmp_path):
+    model, preset = seeing
+    frames = clip()
+    seen, came = tensor(as_seen("denoise", frames, 2, range(2, 3))), tensor(frames[2:3])
+    with torch.no_grad():
+        text = pipeline.contexts(model, ["", "denoise"])
+        restore = lambda came: pipeline.restore_one(
+            model, Schedule(model.scheduler), seen, came, 1, 0, text[""], text["denoise"], preset)
+        expected, without = (restore(c).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255 for c in (came, seen))
+    assert np.abs(expected - without).max() > 4
+    model.save(tmp_path / "model")
+    form = ["--input-format", "raw", "--size", "80x64", "--pixel-format", "rgb24", "--precision", "f32"]
+    how = ["--fusion", "2", "--lookahead", "2", "--radius", "0", "--steps", "1", "--inversion-steps", "0", "--strength", "0.1"]
+    data = np.round(frames * 255).astype(np.uint8).tobytes()
+    done = subprocess.run(
+        [program, "--model", tmp_path / "model", "--task", "denoise", "--scene-cut", "off", *form, *how], input=data, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    out = np.frombuffer(done.stdout, np.uint8).reshape(frames.shape)
+    assert np.abs(out[2] - expected).max() < 1
