@@ -86,7 +86,12 @@ let package = Package(
     .testTarget(name: "StrictJSONTests", dependencies: ["StrictJSON"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore"]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TensorCore"]),
+    // Compiled from the kernel's own source, which is no header of CKernels' interface.
+    .target(
+      name: "CAMXEmulation", dependencies: ["CKernels"], path: "Tests/CAMXEmulation",
+      cSettings: [.headerSearchPath("../../Sources/CKernels")]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "CAMXEmulation", "TensorCore"]),
     .testTarget(
       name: "ModelFilesTests", dependencies: ["ModelFiles", "StrictJSON", "TensorCore", "CZstd"],
       exclude: ["Fixtures"]),

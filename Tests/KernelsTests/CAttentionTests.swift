@@ -1,5 +1,5 @@
+import CAMXEmulation
 import CKernels
-import CKernels.Testing
 import Foundation
 import Testing
 

@@ -1,5 +1,5 @@
 // The AMX tile kernel on emulated tile registers, for testing its logic on any processor.
-#include "CKernelsTesting.h"
+#include "CAMXEmulation.h"
 #include "attention_softmax.h"
 
 static _Thread_local char registers[8][1024];

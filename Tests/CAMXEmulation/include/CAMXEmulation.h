@@ -1,7 +1,7 @@
-// What only the tests call.
+// Attention by the AMX kernel of CKernels without a processor that has AMX.
 #pragma once
 
-#include "CKernels.h"
+#include <stddef.h>
 
 /// tdm_attention_scratch for tdm_emulated_amx_attention.
 size_t tdm_emulated_amx_attention_scratch(
