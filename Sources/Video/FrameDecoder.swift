@@ -31,11 +31,11 @@ public final class FrameDecoder: @unchecked Sendable {
   /// Decodes a frame.
   ///
   /// 8-bit RGB is given exactly as it is; deeper samples and colour differences give fractions.
-  /// Colours outside the RGB cube are clamped to it. Alpha is left out: the encoder takes it from
-  /// the frame.
+  /// Alpha is left out: the encoder takes it from the frame.
   /// - Parameters:
   ///   - frame: of the stream's layout.
-  ///   - rgb: [height, width, 3], 0...255; made as large as that if it is not.
+  ///   - rgb: [height, width, 3], 0...255; made as large as that if it is not. Of YUV and gray in
+  ///     whole numbers also what lies beyond: see ``RangeExcess``.
   public func decode(_ frame: Frame, into rgb: inout [Float]) {
     if rgb.count != 3 * size.pixelCount { rgb = [Float](repeating: 0, count: 3 * size.pixelCount) }
     rgb.withUnsafeMutableBufferPointer { rgb in
@@ -63,11 +63,12 @@ public final class FrameDecoder: @unchecked Sendable {
         for x in 3 * y * size.width..<3 * (y + 1) * size.width { rgb[x] = clamped(rgb[x]) }
       }
     case .gray:
+      let isFloat = rows[0].component.depth > 16
       for y in 0..<size.height {
         let output = rgb + 3 * y * size.width
         rows[0].read(frame, line: y, into: output, stride: 3)
         for x in 0..<size.width {
-          let value = clamped(output[3 * x])
+          let value = isFloat ? clamped(output[3 * x]) : output[3 * x]
           (output[3 * x], output[3 * x + 1], output[3 * x + 2]) = (value, value, value)
         }
       }
@@ -110,10 +111,10 @@ public final class FrameDecoder: @unchecked Sendable {
       down.combineLines(differences[0], lineCount: width, at: y, into: cb)
       down.combineLines(differences[1], lineCount: width, at: y, into: cr)
       for x in 0..<width {
-        rgb[3 * x] = clamped(luma[x] + arithmetic.redFromCr * cr[x])
-        rgb[3 * x + 1] = clamped(
-          luma[x] - arithmetic.greenFromCb * cb[x] - arithmetic.greenFromCr * cr[x])
-        rgb[3 * x + 2] = clamped(luma[x] + arithmetic.blueFromCb * cb[x])
+        rgb[3 * x] = luma[x] + arithmetic.redFromCr * cr[x]
+        rgb[3 * x + 1] =
+          luma[x] - arithmetic.greenFromCb * cb[x] - arithmetic.greenFromCr * cr[x]
+        rgb[3 * x + 2] = luma[x] + arithmetic.blueFromCb * cb[x]
       }
     }
   }

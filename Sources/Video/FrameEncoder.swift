@@ -46,7 +46,7 @@ public final class FrameEncoder: @unchecked Sendable {
   /// 8-bit RGB is floor(value + 0.5), clamped to 0...255; all else is rounded in the same way to
   /// its own codes.
   /// - Parameters:
-  ///   - rgb: [height, width, 3], 0...255.
+  ///   - rgb: [height, width, 3], 0...255, and beyond where the format's codes reach there.
   ///   - source: the frame that the picture was made of, which gives number, parameters and alpha.
   ///     Alpha is copied; where the picture is larger than the frame, it is enlarged bicubically.
   /// - Throws: ``VideoError`` of kind `fault` where there is no memory for the frame.
@@ -97,7 +97,7 @@ public final class FrameEncoder: @unchecked Sendable {
       let luma = lines.baseAddress!
       let (cb, cr) = (luma + width, luma + 2 * width)
       for x in 0..<width {
-        let (r, g, b) = (clamped(rgb[3 * x]), clamped(rgb[3 * x + 1]), clamped(rgb[3 * x + 2]))
+        let (r, g, b) = (rgb[3 * x], rgb[3 * x + 1], rgb[3 * x + 2])
         let y = arithmetic.red * r + arithmetic.green * g + arithmetic.blue * b
         luma[x] = y
         cb[x] = (b - y) / arithmetic.blueFromCb

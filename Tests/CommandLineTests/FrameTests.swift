@@ -23,6 +23,18 @@ struct FrameTests {
     #expect(result.errors.contains("\(frames) frame"))
   }
 
+  @Test("come out code by code as they came where nothing is to be changed, beyond RGB's too")
+  func unchanged() throws {
+    // Each pixel with colours of its own.
+    let header = "YUV4MPEG2 W\(Tiny.width) H\(Tiny.height) F25:1 Ip C444\n"
+    let samples = (0..<3 * Tiny.width * Tiny.height).map { UInt8($0 * 101 % 256) }
+    let input = Array(header.utf8) + Array("FRAME\n".utf8) + samples
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + ["--amount", "0", "--scene-cut", "off"], input: input)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output == input)
+  }
+
   @Test("leave stderr empty where it is to be quiet")
   func quiet() throws {
     let result = try FilterProcess.run(

@@ -9,6 +9,7 @@ final class LinearStep: Step {
   var scratchByteCount: Int { primitive.scratchByteCount }
 
   private let primitive: WeightedPrimitive
+  private let isSmall: Bool
 
   /// - Parameters:
   ///   - rows: tokens of a frame.
@@ -19,6 +20,7 @@ final class LinearStep: Step {
   ) throws(KernelError) {
     let (outputs, inputs) = (settings.weight.shape[0], settings.weight.shape[1])
     let what = "\(settings.weight.name) on \(rows) tokens"
+    isSmall = rows < 16
     let type = device.activationType
 
     let sourceDescriptor = try MemoryDescriptor([rows, inputs], type, dnnl_ab)
@@ -50,6 +52,10 @@ final class LinearStep: Step {
   }
 
   func run(_ execution: Execution, frame: Int) throws(KernelError) {
+    // oneDNN's product of few rows cuts what is summed among the threads, so that their number would
+    // show in the last bit.
+    if isSmall { tdm_set_team_size(1) }
+    defer { if isSmall { tdm_set_team_size(execution.threads) } }
     try primitive.run(execution, frame: frame)
   }
 }

@@ -22,6 +22,8 @@ final class StreamRestoration {
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
   private let enlargement: BicubicEnlargement?
+  /// Nil where frames have nothing beyond RGB's range, or nothing to take it from.
+  private var excess: RangeExcess?
   private let restorer: any FrameRestorer
   private let statistics: StreamStatistics
   /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters
@@ -29,6 +31,10 @@ final class StreamRestoration {
   private var held: Deque<Arrival> = []
   private var decoded: [Float] = []
   private var enlarged: [Float] = []
+  /// A frame on its way out, and the one that came, decoded again: colours beyond RGB's range are
+  /// not kept as long as it is restored.
+  private var finished: [Float] = []
+  private var source: [Float] = []
   /// The same of a frame that is passed through while another is restored.
   private var passed: (decoded: [Float], enlarged: [Float]) = ([], [])
 
@@ -56,10 +62,15 @@ final class StreamRestoration {
     let pictures =
       decodedCount * 3
       * (format.size.pixelCount + (factor == 1 ? 0 : outputFormat.size.pixelCount))
+    excess =
+      factor == 1 && !format.pixelFormat.isRGB ? RangeExcess(format.size) : nil
+    let outgoing =
+      (excess == nil ? 1 : 2) * 3 * outputFormat.size.pixelCount * MemoryLayout<Float>.size
+      + (excess?.bufferByteCount ?? 0)
     frameMemory = FrameMemory(
       limits: limits, whenLate: whenLate, inputFrame: format.layout.byteCount,
       outputFrame: outputFormat.layout.byteCount,
-      pictures: pictures * MemoryLayout<Float>.size + decoder.bufferByteCount
+      pictures: pictures * MemoryLayout<Float>.size + outgoing + decoder.bufferByteCount
         + encoder.bufferByteCount)
     restorer = try options.makeRestorer(
       model: model, width: outputFormat.size.width, height: outputFormat.size.height,
@@ -129,6 +140,7 @@ final class StreamRestoration {
     held.append(arrival)
     if arrival.isLate { return try passThrough(emit) }
     decoder.decode(arrival.frame, into: &decoded)
+    RangeExcess.cut(&decoded)
     enlargement?(decoded, into: &enlarged)
     try restorer.push(enlargement == nil ? decoded : enlarged) { try encode($0, emit) }
     statistics.update { $0.restoration = restorer.statistics }
@@ -142,8 +154,17 @@ final class StreamRestoration {
 
   private func encode(_ rgb: [Float], _ emit: (Departure) -> Void) throws {
     let arrival = held.removeFirst()
+    finished.removeAll(keepingCapacity: true)
+    finished.append(contentsOf: rgb)
+    if excess == nil {
+      RangeExcess.cut(&finished)
+    } else {
+      decoder.decode(arrival.frame, into: &source)
+      excess?.giveBack(source, to: &finished)
+    }
     emit(
-      Departure(frame: try encoder.encode(rgb, from: arrival.frame), arrival: arrival.instant))
+      Departure(
+        frame: try encoder.encode(finished, from: arrival.frame), arrival: arrival.instant))
     try passThrough(emit)
   }
 
@@ -160,6 +181,7 @@ final class StreamRestoration {
   private func unrestored(_ frame: Frame) throws -> Frame {
     guard let enlargement else { return frame }
     decoder.decode(frame, into: &passed.decoded)
+    RangeExcess.cut(&passed.decoded)
     enlargement(passed.decoded, into: &passed.enlarged)
     return try encoder.encode(passed.enlarged, from: frame)
   }
