@@ -243,9 +243,9 @@ TDM_INLINE void add_band(const job *j, const band *b) {
   for (ptrdiff_t row = b->first; row < b->last; row++) {
     const float *at[2 * FAR + 1], *fine[2 * FAR + 1];
     for (ptrdiff_t t = -FAR; t <= FAR; t++) {
-      size_t line_of = (tdm_clamped(row + t, j->height) - (size_t)b->low) * w;
-      at[t + FAR] = b->square + line_of;
-      fine[t + FAR] = b->fine + line_of;
+      size_t start = (tdm_clamped(row + t, j->height) - (size_t)b->low) * w;
+      at[t + FAR] = b->square + start;
+      fine[t + FAR] = b->fine + start;
     }
     const float *warped = b->warped + (size_t)(row - b->top) * line;
     size_t index = (size_t)(row - b->first);

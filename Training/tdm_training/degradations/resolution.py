@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import torch
 
+from ..chroma import subsampled
 from .common import as_bytes, blur, quantize
 from .compression import jpeg
 
@@ -33,12 +34,14 @@ def low_resolution(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Sides multiples of 4.
 
     filter   bicubic in 70% of the draws, area in 10%, else a Gaussian of 1.0...2.2 pixels before Lanczos or bilinear
-    on top   at the small size: noise of up to 5 levels in 15%, JPEG of quality 40...90 in 10%
+    on top   at the small size: noise of up to 5 levels in 15%, colours at half the size, as video has them, in 60%, JPEG of quality 40...90 in 10%
     """
     height, width = clip.shape[1:3]
     small = reduced(clip, rng)
     if rng.random() < 0.15:
         small = small + rng.standard_normal(small.shape, dtype=np.float32) * np.float32(rng.uniform(0, 5 / 255))
+    if rng.random() < 0.6:
+        small = subsampled(np.clip(small, 0, 1))
     if rng.random() < 0.1:
         small = jpeg(as_bytes(small), int(rng.uniform(40, 90))).astype(np.float32) / np.float32(255)
     return quantize(resized(quantize(small), height, width))
