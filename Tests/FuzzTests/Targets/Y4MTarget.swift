@@ -39,9 +39,14 @@ func fuzzY4M(_ bytes: UnsafeRawBufferPointer) {
   // More cannot be told from fewer, and takes long.
   while frames.count < 8, let frame = try? reader.next() { frames.append(frame) }
   if format.size.pixelCount < 4096, let frame = frames.first {
-    var rgb: [Float] = []
-    try! FrameDecoder(format).decode(frame, into: &rgb)
+    var source: [Float] = []
+    try! FrameDecoder(format).decode(frame, into: &source)
+    precondition(source.allSatisfy(\.isFinite))
+    var rgb = source
+    RangeExcess.cut(&rgb)
     precondition(rgb.allSatisfy { (0...255).contains($0) })
+    var excess = RangeExcess(format.size)
+    excess.giveBack(source, to: &rgb)
     let encoder = try! FrameEncoder(format, from: format)
     precondition(try! encoder.encode(rgb, from: frame).parameters == frame.parameters)
   }
