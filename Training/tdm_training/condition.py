@@ -18,6 +18,12 @@ def of(controlnet: ControlNetModel | None, seen: torch.Tensor, came: torch.Tenso
     return torch.cat([seen, came], 1)
 
 
+def fit(controlnet: ControlNetModel | None, settings: dict) -> None:
+    """Widens a trained ControlNet that sees one picture where a recipe's section [controlnet] wants both."""
+    if controlnet is not None and settings.get("conditioning_channels") == BOTH != controlnet.config.conditioning_channels:
+        widen(controlnet, tuple(settings["conditioning_embedding_out_channels"]))
+
+
 @torch.no_grad()
 def widen(controlnet: ControlNetModel, widths: tuple[int, int]) -> None:
     """Lets a trained ControlNet whose condition is one picture see both, without a change to what it gives: the channels that come to those

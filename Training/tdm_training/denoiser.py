@@ -67,9 +67,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-        widths = recipe.get("controlnet", {}).get("conditioning_embedding_out_channels")
-        if widths and recipe["controlnet"].get("conditioning_channels") == condition.BOTH != model.controlnet.config.conditioning_channels:
-            condition.widen(model.controlnet, tuple(widths))
+        condition.fit(model.controlnet, recipe.get("controlnet", {}))
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():

@@ -64,8 +64,13 @@ def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe
     assert condition.of(model.controlnet, seen, came) is seen
     with torch.no_grad():
         before = given()
-        condition.widen(model.controlnet, (24, 32))
+        condition.fit(model.controlnet, {})
+        assert model.controlnet.config.conditioning_channels == 3
+        settings = {"conditioning_channels": 6, "conditioning_embedding_out_channels": [24, 32]}
+        condition.fit(model.controlnet, settings)
         assert torch.allclose(before, given(), atol=1e-4)
+        condition.fit(model.controlnet, settings)  # it does already
+        condition.fit(None, settings)
     given().square().mean().backward()
     # What comes first is learned by what reads it, and the difference is there to be read.
     assert float(model.controlnet.controlnet_cond_embedding.conv_out.weight.grad[:, 16:].abs().max()) > 0

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tdm_training.degradations import TASKS, degrade, sensor_noise
+from tdm_training.degradations import TASKS, degrade, resolution, sensor_noise
 from tdm_training.degradations.compression import ENCODERS, encoded
 from tdm_training.degradations.haze import haze
 from tdm_training.degradations.noise import video_grain
@@ -71,6 +71,14 @@ def test_nothing_is_changed_where_nothing_is_to_be_repaired():
 def test_haze_lifts_the_dark_and_keeps_within_range():
     out = haze(grey(level=0.05), np.random.default_rng(0))
     assert out.mean() > 0.1 and out.max() <= 1
+
+
+def test_most_small_pictures_have_colours_at_half_their_size(monkeypatch):
+    halved = []
+    monkeypatch.setattr(resolution, "subsampled", lambda small: halved.append(small.shape) or small)
+    for seed in range(200):
+        low_resolution(moving(1, 32), np.random.default_rng(seed))
+    assert set(halved) == {(1, 8, 8, 3)} and 100 < len(halved) < 140
 
 
 def test_low_resolution_loses_fine_detail_and_keeps_the_coarse():

@@ -22,7 +22,7 @@ final class StreamRestoration {
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
   private let enlargement: BicubicEnlargement?
-  /// Nil where frames have nothing beyond RGB's range, or nothing to take it from.
+  /// Nil where frames have nothing beyond RGB's range, and where they are enlarged.
   private var excess: RangeExcess?
   private let restorer: any FrameRestorer
   private let statistics: StreamStatistics
