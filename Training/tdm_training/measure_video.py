@@ -3,7 +3,8 @@
     python -m tdm_training.measure_video clip.mp4 ... --program PATH --run "live: --preset live" --out table.md
 
 From footage that is nearly clean to bad: a filter that helps bad footage and harms good is of no use where nobody knows which it is. PSNR is of all
-samples of the three planes, as ffmpeg's `psnr` gives it. `testsrc2` in place of a clip is ffmpeg's test pattern.
+samples of the three planes, as ffmpeg's `psnr` gives it. `testsrc2` in place of a clip is ffmpeg's test pattern, `still:photo.jpg` a photograph that
+stands still.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from .measure import run_of, version_of
 from .measuring.clips import ffmpeg
 from .measuring.report import number, table
 
-TEST_PATTERN = "testsrc2"
+TEST_PATTERN, STILL = "testsrc2", "still:"
 Y4M = ["-pix_fmt", "yuv420p", "-f", "yuv4mpegpipe"]
 
 
@@ -52,9 +53,17 @@ FILTERS = {
         *(f"fftdnoiz=sigma={s}:block=16:prev=1:next=1" for s in (2, 4, 8, 15, 30, 50)),
         *(f"hqdn3d={s}" for s in (1, 2, 4, 8, 16)),
         "atadenoise=s=5",
+        *(f"hqdn3d=0:0:{s}:{s}" for s in (15, 40, 100)),
     ],
     "deartifact": ["deblock=filter=weak", "deblock=filter=strong", "pp7=qp=2", "pp7=qp=4", "spp=4:2", "spp=4:4", "spp=4:10", "hqdn3d=1", "hqdn3d=2"],
 }
+# Reads 16 frames on either side; of shorter clips ffmpeg 5.1 never ends.
+LONG_FRAMES = 17
+LONG = [f"atadenoise=s=33:0a={a}:1a={a}:2a={a}:0b={b}:1b={b}:2b={b}" for a, b in ((0.1, 0.4), (0.2, 1), (0.3, 2))]
+
+
+def filters(task: str, frames: int) -> list[str]:
+    return FILTERS[task] + (LONG if task == "denoise" and frames >= LONG_FRAMES else [])
 
 
 def psnr(clip: Path, clean: Path) -> float:
@@ -68,15 +77,16 @@ def clean_clip(source: str, width: int, frames: int, out: Path) -> None:
     if source == TEST_PATTERN:
         ffmpeg(["-y", "-f", "lavfi", "-i", f"testsrc2=s={width}x{width * 9 // 32 * 2}:r=25", "-frames:v", str(frames), *Y4M, str(out)])
     else:
+        picture = source.removeprefix(STILL)
         scale = f"scale='min({width},iw)':-2:flags=area"
-        ffmpeg(["-y", "-i", source, "-vf", scale, "-frames:v", str(frames), *Y4M, str(out)])
+        ffmpeg(["-y", *(["-loop", "1"] if picture != source else []), "-i", picture, "-vf", scale, "-frames:v", str(frames), *Y4M, str(out)])
 
 
-def line(input: Input, clean: Path, folder: Path, program: str, runs: list[tuple[str, list[str]]]) -> list[str]:
+def line(input: Input, clean: Path, frames: int, folder: Path, program: str, runs: list[tuple[str, list[str]]]) -> list[str]:
     worse, out = folder / "worse.y4m", folder / "out.y4m"
     input.made(clean, worse)
     best = (-1.0, "")
-    for filter in FILTERS[input.task]:
+    for filter in filters(input.task, frames):
         ffmpeg(["-y", "-i", str(worse), "-vf", filter, *Y4M, str(out)])
         best = max(best, (psnr(out, clean), filter))
     figures = [psnr(worse, clean)]
@@ -90,7 +100,7 @@ def line(input: Input, clean: Path, folder: Path, program: str, runs: list[tuple
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("clips", nargs="+", help=f"clean clips that ffmpeg reads, or {TEST_PATTERN}")
+    p.add_argument("clips", nargs="+", help=f"clean clips that ffmpeg reads, {TEST_PATTERN}, or {STILL}PICTURE")
     p.add_argument("--program", required=True, help="tdm-filter's path")
     p.add_argument("--run", action="append", type=run_of, metavar="NAME: OPTIONS", help="a run with these options; may repeat; without: one with none")
     p.add_argument("--input", action="append", choices=[i.name for i in INPUTS], help="only this one; may repeat")
@@ -107,7 +117,7 @@ def main() -> None:
         for clip in o.clips:
             clean_clip(clip, o.width, o.frames, folder / "clean.y4m")
             for input in (i for i in INPUTS if not o.input or i.name in o.input):
-                lines.append([f"{Path(clip).stem}, {input.name}", *line(input, folder / "clean.y4m", folder, o.program, runs)])
+                lines.append([f"{Path(clip).stem}, {input.name}", *line(input, folder / "clean.y4m", o.frames, folder, o.program, runs)])
                 print(*lines[-1], sep=" | ", flush=True)
     o.out.write_text(table(head, lines) + "\n", encoding="utf-8")
 
