@@ -1,23 +1,17 @@
 // A frame averaged with its neighbours along the motion, where they show the same but for noise.
 //
-// Two differences are held against what noise makes of them. That of what is coarse, blurred, shows
-// what has changed, and is nearly free of noise. That of what is finer shows where the motion is not
-// found to a fraction of a pixel, or interpolation has blurred the neighbour: fine texture would be
-// averaged away, which costs more than the noise where there is little.
-#include "light.h"
-#include "scalar.h"
+// Fine texture counts, too: where the motion is not found to a fraction of a pixel, or interpolation
+// has blurred the neighbour, it would be averaged away, which costs more than the noise where there
+// is little.
+#include "differences.h"
 
 enum {
   BAND = 48,  // rows that are worked on at a time
-  NEAR = 3,   // reach of the blur before the square, deviation 1
-  FAR = 5,    // reach of the one after it, deviation 1.5
-  EDGE = 1,   // reach of the one of what the average changes
+  EDGE = 1,   // reach of the blur of what the average changes
   WIDE = BAND + 2 * EDGE,
   TALL = WIDE + 2 * (NEAR + FAR),
 };
 
-// The share of white noise's variance that the first blur, of deviation 1, takes away.
-static const float fine_share = 0.7612f;
 // Of how many levels in the light noise hides what averaging would blur: the fine difference may
 // then be twice what noise makes of it, and with other noise 1 + (noise / hiding)^2 times. Noise may
 // also be stronger where it is bright than where it was measured.
@@ -25,12 +19,6 @@ static const float hiding = 7;
 // How fast counts less what differs by more.
 static const float coarse_slope = 1 / 1.5f, fine_slope = 2;
 
-// Of the light's noise: colours are taken to have no less, because they are rounded all the same.
-static const float least_colour = 0.3f;
-
-static const float near_taps[NEAR + 1] = {0.39905028f, 0.24203623f, 0.05400558f, 0.00443305f};
-static const float far_taps[FAR + 1] = {0.26617176f, 0.21314003f, 0.10943096f,
-                                        0.03602543f, 0.00760432f, 0.00102905f};
 static const float edge_taps[EDGE + 1] = {0.5f, 0.25f};
 
 typedef struct {
@@ -38,11 +26,10 @@ typedef struct {
   const float *own;
   const float *const *others, *const *flows;
   size_t count, width, height, bands;
-  float shares[3];     // of the squares of the differences in light and colours
-  float floor;         // what noise makes of their sum
-  float fine_shares[3];  // likewise of what is finer
-  float fine_floor;
+  tdm_noise_shares shares;
+  float fine_floor;  // what noise may make of what is finer
   int keeps_detail;
+  float *weights;
   float *scratch;
   size_t threads;
 } job;
@@ -131,28 +118,6 @@ TDM_INLINE void warp_row(
   }
 }
 
-/// A row blurred along itself; borders repeat.
-TDM_INLINE void
-blur_row(float *out, const float *x, size_t width, size_t channels, const float *taps, int reach) {
-  ptrdiff_t w = (ptrdiff_t)width, k = (ptrdiff_t)channels;
-  ptrdiff_t edge = reach < w ? reach : w;
-  for (ptrdiff_t i = 0; i < w; i = i + 1 == edge && w - edge > edge ? w - edge : i + 1)
-    for (ptrdiff_t c = 0; c < k; c++) {
-      float sum = taps[0] * x[i * k + c];
-      for (ptrdiff_t t = 1; t <= reach; t++) {
-        const float *before = x + tdm_clamped(i - t, width) * channels;
-        const float *behind = x + tdm_clamped(i + t, width) * channels;
-        sum += taps[t] * (before[c] + behind[c]);
-      }
-      out[i * k + c] = sum;
-    }
-  for (ptrdiff_t i = edge * k; i < (w - edge) * k; i++) {
-    float sum = taps[0] * x[i];
-    for (ptrdiff_t t = 1; t <= reach; t++) sum += taps[t] * (x[i - t * k] + x[i + t * k]);
-    out[i] = sum;
-  }
-}
-
 /// Rows that are worked on together, and what is made of them for one neighbour after the other.
 /// Rows outside of the picture repeat its border.
 typedef struct {
@@ -201,15 +166,8 @@ TDM_INLINE void warp_band(const job *j, const band *b, size_t other) {
     float *left = b->left + (size_t)(row - b->top) * j->width;
     warp_row(warped, left, j->others[other], j->flows[other], j->width, j->height, (size_t)row);
     for (size_t i = 0; i < line; i++) b->row[i] = warped[i] - own[i];
-    blur_row(b->blurred + (size_t)(row - b->top) * line, b->row, j->width, 3, near_taps, NEAR);
+    tdm_blur_row(b->blurred + (size_t)(row - b->top) * line, b->row, j->width, 3, near_taps, NEAR);
   }
-}
-
-/// The squares of a difference in light and in colours, by their shares.
-TDM_INLINE float weighed(const float *difference, const float *shares) {
-  float d[3];
-  tdm_light_and_colours(d, difference);
-  return d[0] * d[0] * shares[0] + d[1] * d[1] * shares[1] + d[2] * d[2] * shares[2];
 }
 
 /// The rest of the blur, the squares of what it leaves and of what it takes away, and both blurred
@@ -220,20 +178,17 @@ TDM_INLINE void square_band(const job *j, const band *b) {
     const float *at[2 * NEAR + 1];
     for (ptrdiff_t t = -NEAR; t <= NEAR; t++)
       at[t + NEAR] = b->blurred + (tdm_clamped(row + t, j->height) - (size_t)b->top) * line;
-    for (size_t i = 0; i < line; i++) {
-      float value = near_taps[0] * at[NEAR][i];
-      for (int t = 1; t <= NEAR; t++) value += near_taps[t] * (at[NEAR - t][i] + at[NEAR + t][i]);
-      b->row[i] = value;
-    }
-    for (size_t i = 0; i < w; i++) b->single[i] = weighed(b->row + 3 * i, j->shares);
-    blur_row(b->square + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
+    for (size_t i = 0; i < line; i++) b->row[i] = tdm_blurred(at, i, near_taps, NEAR);
+    for (size_t i = 0; i < w; i++)
+      b->single[i] = tdm_weighed(b->row + 3 * i, j->shares.coarse);
+    tdm_blur_row(b->square + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
     const float *warped = b->warped + (size_t)(row - b->top) * line;
     const float *own = j->own + (size_t)row * line;
     const float *left = b->left + (size_t)(row - b->top) * w;
     for (size_t i = 0; i < line; i++) b->row[i] = warped[i] - own[i] - b->row[i];
     for (size_t i = 0; i < w; i++)
-      b->single[i] = weighed(b->row + 3 * i, j->fine_shares) / (1 + left[i]);
-    blur_row(b->fine + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
+      b->single[i] = tdm_weighed(b->row + 3 * i, j->shares.fine) / (1 + left[i]);
+    tdm_blur_row(b->fine + (size_t)(row - b->low) * w, b->single, w, 1, far_taps, FAR);
   }
 }
 
@@ -252,12 +207,9 @@ TDM_INLINE void add_band(const job *j, const band *b) {
     float *sum = b->sum + index * line, *weights = b->weights + index * w;
     TDM_LANES
     for (size_t i = 0; i < w; i++) {
-      float d = far_taps[0] * at[FAR][i], f = far_taps[0] * fine[FAR][i];
-      for (int t = 1; t <= FAR; t++) {
-        d += far_taps[t] * (at[FAR - t][i] + at[FAR + t][i]);
-        f += far_taps[t] * (fine[FAR - t][i] + fine[FAR + t][i]);
-      }
-      float over = (d / j->floor - 1) * coarse_slope, finer = (f - j->fine_floor) * fine_slope;
+      float d = tdm_blurred(at, i, far_taps, FAR), f = tdm_blurred(fine, i, far_taps, FAR);
+      float over = (d / j->shares.coarse_floor - 1) * coarse_slope;
+      float finer = (f - j->fine_floor) * fine_slope;
       float weight = tdm_exp((over > 0 ? -over : 0) - (finer > 0 ? finer : 0));
       weights[i] += weight;
       sum[3 * i] += weight * warped[3 * i];
@@ -269,6 +221,12 @@ TDM_INLINE void add_band(const job *j, const band *b) {
 
 /// Makes the sums the average.
 TDM_INLINE void average_band(const job *j, const band *b) {
+  size_t own = (size_t)(b->from - b->first) * j->width;
+  size_t rows = (size_t)(b->to - b->from);
+  if (j->weights)
+    memcpy(
+        j->weights + (size_t)b->from * j->width, b->weights + own,
+        rows * j->width * sizeof(float));
   size_t count = (size_t)(b->last - b->first) * j->width;
   for (size_t i = 0; i < count; i++) {
     float share = 1 / b->weights[i];
@@ -292,7 +250,7 @@ TDM_INLINE void give_coarse(const job *j, const band *b) {
       b->row[i] = edge_taps[0] * here[i] + edge_taps[1] * (above[i] + below[i]);
     float *out = j->out + (size_t)row * line;
     const float *given = j->own + (size_t)row * line;
-    blur_row(out, b->row, j->width, 3, edge_taps, EDGE);
+    tdm_blur_row(out, b->row, j->width, 3, edge_taps, EDGE);
     for (size_t i = 0; i < line; i++) out[i] += given[i];
   }
 }
@@ -322,29 +280,14 @@ static void fuse_share(void *context, size_t index) {
   for (size_t i = from; i < to; i++) fuse(j, i, scratch);
 }
 
-/// The variance that the first blur, of deviation 1, leaves of the difference of two frames' noise.
-static float left_of(float noise) {
-  const float pi = 3.14159265f;
-  return 2 * noise * noise / (4 * pi) + 1e-4f;
-}
-
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows,
     size_t count, size_t width, size_t height, const float *noise, int keeps_detail,
-    float *scratch, int threads) {
+    float *weights, float *scratch, int threads) {
   job j = {
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
-      .height = height, .bands = (height + BAND - 1) / BAND, .keeps_detail = keeps_detail,
-      .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
-  float mean = 0;  // of the noise's variances, each as a share of what it is taken to be
-  for (int k = 0; k < 3; k++) {
-    float least = least_colour * noise[0], taken = noise[k] > least ? noise[k] : least;
-    j.shares[k] = 1 / (3 * left_of(taken));
-    j.floor += left_of(noise[k]) * j.shares[k];
-    j.fine_shares[k] = 1 / (3 * fine_share * (taken * taken + 1e-4f));
-    mean += (noise[k] * noise[k] + 1e-4f) / (3 * (taken * taken + 1e-4f));
-  }
-  for (int k = 0; k < 3; k++) j.fine_shares[k] /= mean;
-  j.fine_floor = 1 + noise[0] * noise[0] / (hiding * hiding);
+      .height = height, .bands = (height + BAND - 1) / BAND, .shares = tdm_shares_of(noise),
+      .fine_floor = 1 + noise[0] * noise[0] / (hiding * hiding), .keeps_detail = keeps_detail,
+      .weights = weights, .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }

@@ -26,7 +26,8 @@ extension RestorationOptions {
     .object([
       "task": .string(task.rawValue), "prompt": .string(taskPrompt),
       "negative_prompt": .string(negativePrompt), "radius": .integer(radius),
-      "fusion": .integer(fusion), "fusion_noise": .number(fusionNoise),
+      "fusion": .integer(fusion), "history": .integer(history),
+      "fusion_noise": .number(fusionNoise),
       "chunk": .integer(chunk), "lookahead": .integer(lookahead),
       "inversion_steps": .integer(inversionSteps), "steps": .integer(steps),
       "strength": .number(strength), "guidance": .number(guidance),

@@ -8,9 +8,18 @@ extension ModelFolder {
     let autoencoder = try autoencoderConfig()
     let text = try textConfig()
     try requireEqual(
-      .unet, "in_channels", unet.inChannels, .vae, "latent_channels", autoencoder.latentChannels)
-    try requireEqual(
       .unet, "out_channels", unet.outChannels, .vae, "latent_channels", autoencoder.latentChannels)
+    if unet.readsFramesAsTheyCame {
+      guard unet.windowInput == 0 else {
+        throw ModelError(
+          "\(place(of: .unet)): window_input: expected 0 with in_channels \(unet.inChannels), "
+            + "found \(unet.windowInput): such models cannot be run")
+      }
+    } else {
+      try requireEqual(
+        .unet, "in_channels", unet.inChannels, "latent_channels of vae, or twice as many",
+        autoencoder.latentChannels)
+    }
     try requireEqual(.vae, "in_channels", autoencoder.pictureChannels.in, "a picture's", 3)
     try requireEqual(.vae, "out_channels", autoencoder.pictureChannels.out, "a picture's", 3)
     for width in unet.crossAttentionDimensions {

@@ -5,7 +5,7 @@ import StrictJSON
 /// Values that were found by measuring this model; what is not given is the program's own.
 public struct PresetConfig: Sendable, Equatable {
   public var inversionSteps, steps: Int?
-  public var radius, fusion, chunk, lookahead: Int?
+  public var radius, fusion, history, chunk, lookahead: Int?
   /// The longest side, in pixels, at which frames are restored; 0: their own.
   public var workSize: Int?
   /// The radius of tasks that have another, by their names.
@@ -21,8 +21,8 @@ public struct PresetConfig: Sendable, Equatable {
 
   static let fileName = "presets.json"
   private static let keys: Set = [
-    "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "chunk",
-    "lookahead", "work_size", "task_work_size", "task_model", "control_scale",
+    "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "history",
+    "chunk", "lookahead", "work_size", "task_work_size", "task_model", "control_scale",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -67,6 +67,7 @@ public struct PresetConfig: Sendable, Equatable {
       taskModel[task] = folder
     }
     fusion = try number("fusion", in: 0...16)
+    history = try number("history", in: 0...1000)
     chunk = try number("chunk", in: 0...4096)
     lookahead = try number("lookahead", in: 0...4096)
     if reader.members["strength"] != nil {

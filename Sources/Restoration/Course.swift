@@ -50,7 +50,7 @@ struct Course {
     mixing = Mixing(amount: options.amount)
     colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
     fusion =
-      options.fusion == 0
+      !options.usesFusion
       ? nil
       : FrameFusion(
         options, networks.makeFusion(height: height, width: width),

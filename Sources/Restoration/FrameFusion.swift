@@ -1,7 +1,8 @@
 import Kernels
 
 /// The window before the networks: each frame averaged along the motion with those on either side,
-/// so that less noise is left for the networks than any single frame has.
+/// and where it stands still with what has left the window, so that less noise is left for the
+/// networks than any single frame has.
 ///
 /// Frames leave in their order, each when the later ones that it reads have come.
 final class FrameFusion {
@@ -10,6 +11,9 @@ final class FrameFusion {
   private let behind, ahead: Int
   private let noise: Float
   private let keepsDetail: Bool
+  /// Of what no frame reads any more, worth ``historyCount`` frames at most.
+  private let history: (any FusionHistory)?
+  private let historyCount: Int
   /// Oldest first: those that were given and are still read, and those that are still to be given.
   private var pictures: [any FusionPicture] = []
   private var free: [any FusionPicture] = []
@@ -32,6 +36,8 @@ final class FrameFusion {
     ahead = options.fusionAhead
     noise = Float(options.fusionNoise)
     keepsDetail = !options.task.fusesFineDetail
+    historyCount = options.history
+    history = historyCount > 0 ? fusion.makeHistory() : nil
     fused = Array(repeating: 0, count: frameCount)
     came = keepsFramesAsTheyCame ? fused : []
   }
@@ -55,9 +61,16 @@ final class FrameFusion {
   func advance() {
     precondition(heldCount <= ahead + 1)
     fusion.fuse(
-      pictures, at: next, noise: noise, keepsDetail: keepsDetail, into: &fused)
+      pictures, at: next, noise: noise, keepsDetail: keepsDetail, history: history, into: &fused)
     if !came.isEmpty { fusion.store(pictures[next], into: &came) }
-    if next == behind { free.append(pictures.removeFirst()) } else { next += 1 }
+    if next == behind { release() } else { next += 1 }
+  }
+
+  /// No frame reads the oldest picture any more.
+  private func release() {
+    let picture = pictures.removeFirst()
+    if let history { fusion.take(picture, into: history, most: historyCount) }
+    free.append(picture)
   }
 
   /// What comes afterwards reads nothing of what came before.
@@ -66,6 +79,7 @@ final class FrameFusion {
     precondition(heldCount == 0)
     free += pictures
     pictures.removeAll(keepingCapacity: true)
+    if let history { fusion.clear(history) }
     next = 0
   }
 }

@@ -6,14 +6,14 @@ final class HeldFrame {
   fileprivate(set) var number = 0
   /// What sampling starts from, tile by tile.
   let latents: [any DeviceTensor]
-  /// The embedded degraded frame, tile by tile; none where the ControlNet is left out.
-  let conditions: [any DeviceTensor]
+  /// What it is steered by, tile by tile.
+  let guides: [FrameGuide]
   /// The degraded frame, 0...255, where something at the end needs it.
   private(set) var input: [Float] = []
 
-  fileprivate init(latents: [any DeviceTensor], conditions: [any DeviceTensor]) {
+  fileprivate init(latents: [any DeviceTensor], guides: [FrameGuide]) {
     self.latents = latents
-    self.conditions = conditions
+    self.guides = guides
   }
 
   /// Copies the degraded frame. Were the caller's memory shared instead, the caller would copy it
@@ -32,19 +32,15 @@ struct FrameQueue {
   private(set) var frames: [HeldFrame] = []
   private var free: [HeldFrame] = []
   private let tileCount: Int
-  private let usesControl: Bool
 
-  init(tileCount: Int, usesControl: Bool) {
-    self.tileCount = tileCount
-    self.usesControl = usesControl
-  }
+  init(tileCount: Int) { self.tileCount = tileCount }
 
   /// A frame to fill; it joins the others by ``append(_:number:)``.
   mutating func takeFree(from networks: any PipelineNetworks) -> HeldFrame {
     free.popLast()
       ?? HeldFrame(
         latents: (0..<tileCount).map { _ in networks.makeLatent() },
-        conditions: usesControl ? (0..<tileCount).map { _ in networks.makeCondition() } : [])
+        guides: (0..<tileCount).map { _ in networks.makeGuide() })
   }
 
   mutating func append(_ frame: HeldFrame, number: Int) {

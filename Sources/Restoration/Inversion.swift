@@ -25,34 +25,33 @@ struct Inversion {
 
   /// Takes `latent` to the noisiest level, in place.
   /// - Parameters:
-  ///   - condition: nil where the ControlNet is left out.
+  ///   - guide: the frame's.
   ///   - output: scratch, shaped as `latent`.
   func run(
-    _ networks: any PipelineNetworks, latent: any DeviceTensor, condition: (any DeviceTensor)?,
+    _ networks: any PipelineNetworks, latent: any DeviceTensor, guide: FrameGuide,
     output: any DeviceTensor
   ) throws {
     for (timestep, move) in moves {
-      try predict(networks, latent, timestep, condition, into: output)
+      try predict(networks, latent, timestep, guide, into: output)
       networks.combine(into: latent, move.latentFactor, latent, move.outputFactor, output)
     }
   }
 
   /// Evaluates the network once, which changes `output` only; without moves not even that.
   func evaluate(
-    _ networks: any PipelineNetworks, _ latent: any DeviceTensor, condition: (any DeviceTensor)?,
+    _ networks: any PipelineNetworks, _ latent: any DeviceTensor, guide: FrameGuide,
     into output: any DeviceTensor
   ) throws {
     guard let first = moves.first else { return }
-    try predict(networks, latent, first.timestep, condition, into: output)
+    try predict(networks, latent, first.timestep, guide, into: output)
   }
 
   private func predict(
     _ networks: any PipelineNetworks, _ latent: any DeviceTensor, _ timestep: Int,
-    _ condition: (any DeviceTensor)?, into output: any DeviceTensor
+    _ guide: FrameGuide, into output: any DeviceTensor
   ) throws {
     try networks.predict(
-      [latent], conditions: controlScale == 0 ? [] : [condition].compactMap { $0 },
-      timestep: timestep, context: context, controlScale: controlScale, window: nil,
-      into: [output])
+      [latent], guides: [guide], timestep: timestep, context: context,
+      controlScale: controlScale, window: nil, into: [output])
   }
 }

@@ -11,7 +11,7 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
   public let activations: Int
   /// Keys and values that windows read later.
   public let features: Int
-  /// Frames between arrival and departure: latents, conditions, pictures.
+  /// Frames between arrival and departure: latents, guides, pictures.
   public private(set) var frames: Int
   /// With a chunk of 0, what another frame adds; else 0.
   public private(set) var furtherFrame: Int
@@ -35,8 +35,7 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
 
     // What each frame holds from its arrival on, and what is there once for each frame of a tile's
     // group.
-    var arrived = tiling.count * networks.latent
-    if options.usesControl { arrived += tiling.count * networks.condition }
+    var arrived = tiling.count * (networks.latent + networks.guide)
     if options.colorFix != .none { arrived += frameBytes }
     let sampled = (options.isGuided ? 3 : 2) * networks.latent
     let restored = isTiled ? (options.chunk == 0 ? 1 : options.chunk) : 1

@@ -11,6 +11,7 @@ final class ModelNetworks: PipelineNetworks {
   private let encoder: LatentEncoder
   private let decoder: LatentDecoder
   private let denoiser: Denoiser
+  private let scalingFactor: Float
   /// Nil where the options leave the ControlNet out.
   private let conditionEmbedding: ConditionEmbedding?
   var onEvaluation: (() -> Void)?
@@ -34,6 +35,7 @@ final class ModelNetworks: PipelineNetworks {
     tokenizer = try model.tokenizer(length: tokenCount)
     textEncoder = try TextEncoder(CLIPTextModel(model), on: device)
     let autoencoder = try model.autoencoder()
+    scalingFactor = try model.autoencoderConfig().scalingFactor
     encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
     decoder = try LatentDecoder(autoencoder, height: height, width: width, on: device)
 
@@ -48,26 +50,32 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   var latentShape: Shape { encoder.latentShape }
-  var seesFramesAsTheyCame: Bool { conditionEmbedding?.seesFramesAsTheyCame ?? false }
+  var seesFramesAsTheyCame: Bool {
+    denoiser.readsFramesAsTheyCame || conditionEmbedding?.seesFramesAsTheyCame ?? false
+  }
 
   func makeFusion(height: Int, width: Int) -> any MotionFusion {
     device.makeMotionFusion(height: height, width: width)
   }
 
-  func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int {
-    device.motionFusionByteCount(height: height, width: width, pictures: pictures, others: others)
+  func fusionByteCount(
+    height: Int, width: Int, pictures: Int, others: Int, histories: Int
+  ) -> Int {
+    device.motionFusionByteCount(
+      height: height, width: width, pictures: pictures, others: others, histories: histories)
   }
 
   func memory(sideBySide frames: Int) -> NetworkMemory {
-    NetworkMemory(
+    let latentBytes = latentShape.count * MemoryLayout<Float>.size
+    return NetworkMemory(
       weights: device.weightByteCount - replacedWeights,
       activations: max(
         denoiser.workspaceByteCount(frames: frames), encoder.workspaceByteCount,
         decoder.workspaceByteCount, conditionEmbedding?.workspaceByteCount ?? 0),
       features: denoiser.featureByteCount(passes: 1, slots: 1),
-      latent: latentShape.count * MemoryLayout<Float>.size,
-      condition: (conditionEmbedding?.shape.count ?? 0)
-        * device.precision.byteCount,
+      latent: latentBytes,
+      guide: (conditionEmbedding?.shape.count ?? 0) * device.precision.byteCount
+        + (denoiser.readsFramesAsTheyCame ? latentBytes : 0),
       pictures: (seesFramesAsTheyCame ? 2 : 1) * pictureShape.count * MemoryLayout<Float>.size)
   }
 
@@ -84,9 +92,10 @@ final class ModelNetworks: PipelineNetworks {
   func makePicture() -> any DeviceTensor { device.makeTensor(pictureShape, storage: .exact) }
   func makeLatent() -> any DeviceTensor { device.makeTensor(latentShape, storage: .exact) }
 
-  func makeCondition() -> any DeviceTensor {
-    guard let conditionEmbedding else { preconditionFailure("no ControlNet was asked for") }
-    return device.makeTensor(conditionEmbedding.shape, storage: .activation)
+  func makeGuide() -> FrameGuide {
+    FrameGuide(
+      condition: conditionEmbedding.map { device.makeTensor($0.shape, storage: .activation) },
+      came: denoiser.readsFramesAsTheyCame ? makeLatent() : nil)
   }
 
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
@@ -114,20 +123,31 @@ final class ModelNetworks: PipelineNetworks {
     onEvaluation?()
   }
 
-  func embed(
-    _ picture: any DeviceTensor, came: (any DeviceTensor)?, into condition: any DeviceTensor
+  func guide(
+    by picture: any DeviceTensor, latent: any DeviceTensor, came: (any DeviceTensor)?,
+    into guide: FrameGuide
   ) throws {
-    try conditionEmbedding?.embed(picture, came: came, into: condition)
-    onEvaluation?()
+    if let conditionEmbedding, let condition = guide.condition {
+      let seen = conditionEmbedding.seesFramesAsTheyCame ? came ?? picture : nil
+      try conditionEmbedding.embed(picture, came: seen, into: condition)
+      onEvaluation?()
+    }
+    if let latentAsItCame = guide.came {
+      if let came { try encode(came, into: latentAsItCame) }
+      let own = came == nil ? latent : latentAsItCame
+      // Without the factor, as InstructPix2Pix has it.
+      device.combine(into: latentAsItCame, 1 / scalingFactor, own, 0, own)
+    }
   }
 
   func predict(
-    _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
+    _ latents: [any DeviceTensor], guides: [FrameGuide], timestep: Int,
     context: any PromptContext, controlScale: Float, window: WindowPass?,
     into outputs: [any DeviceTensor]
   ) throws {
     try denoiser.predict(
-      latents, conditions: controlScale == 0 ? nil : conditions, timestep: timestep,
+      latents, came: guides.compactMap(\.came),
+      conditions: controlScale == 0 ? nil : guides.compactMap(\.condition), timestep: timestep,
       context: context as! Denoiser.Context, controlScale: controlScale, window: window,
       into: outputs)
     onEvaluation?()

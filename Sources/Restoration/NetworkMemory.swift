@@ -8,8 +8,8 @@ struct NetworkMemory: Sendable, Equatable {
   var features: Int
   /// One frame's latent.
   var latent: Int
-  /// One frame's embedded condition.
-  var condition: Int
+  /// What one frame is steered by: ``FrameGuide``.
+  var guide: Int
   /// A frame's picture, or two, as it goes in and comes out.
   var pictures: Int
 
@@ -19,6 +19,6 @@ struct NetworkMemory: Sendable, Equatable {
     func scaled(_ bytes: Int) -> Int { Int((Double(bytes) * ratio).rounded(.up)) }
     return NetworkMemory(
       weights: weights, activations: scaled(activations), features: scaled(features),
-      latent: scaled(latent), condition: scaled(condition), pictures: scaled(pictures))
+      latent: scaled(latent), guide: scaled(guide), pictures: scaled(pictures))
   }
 }

@@ -8,7 +8,7 @@ import TensorCore
 protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
-  /// Whether the ControlNet sees a frame as it came beside the frame that the U-Net sees.
+  /// Whether a network sees a frame as it came beside the frame that is restored.
   var seesFramesAsTheyCame: Bool { get }
   /// Called after each evaluation of a network.
   var onEvaluation: (() -> Void)? { get set }
@@ -26,15 +26,18 @@ protocol PipelineNetworks: AnyObject {
   /// [height, width, 3]
   func makePicture() -> any DeviceTensor
   func makeLatent() -> any DeviceTensor
-  /// For what ``embed(_:came:into:)`` makes.
-  func makeCondition() -> any DeviceTensor
+  /// For what ``guide(by:latent:came:into:)`` makes.
+  func makeGuide() -> FrameGuide
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
 
   /// For whole frames of this size, in pixels.
   func makeFusion(height: Int, width: Int) -> any MotionFusion
-  /// Bytes that it takes with so many pictures, one of which is fused with so many others.
-  func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int
+  /// Bytes that it takes with so many pictures, one of which is fused with so many others, and with
+  /// so many histories.
+  func fusionByteCount(
+    height: Int, width: Int, pictures: Int, others: Int, histories: Int
+  ) -> Int
 
   /// out = a · x + b · y
   func combine(
@@ -50,23 +53,36 @@ protocol PipelineNetworks: AnyObject {
   /// A latent times the scaling factor to a picture, RGB about [-1, 1].
   func decode(_ latent: any DeviceTensor, into picture: any DeviceTensor) throws
 
-  /// A degraded picture, RGB in [-1, 1], to what the ControlNet adds to its first layer.
-  /// - Parameter came: likewise, as it came: where ``seesFramesAsTheyCame``, and nowhere else.
-  func embed(
-    _ picture: any DeviceTensor, came: (any DeviceTensor)?, into condition: any DeviceTensor
+  /// Computes what a frame is steered by.
+  /// - Parameters:
+  ///   - picture: the degraded frame, RGB in [-1, 1].
+  ///   - latent: of it, as ``encode(_:into:)`` gives it.
+  ///   - came: the frame as it came, where ``seesFramesAsTheyCame`` and it is another picture.
+  func guide(
+    by picture: any DeviceTensor, latent: any DeviceTensor, came: (any DeviceTensor)?,
+    into guide: FrameGuide
   ) throws
 
   /// Evaluates the U-Net, and before it the ControlNet unless `controlScale` is 0.
   /// - Parameters:
   ///   - latents: of the frames side by side.
-  ///   - conditions: as many, or none where `controlScale` is 0.
+  ///   - guides: as many.
   ///   - timestep: training timestep, 0..<trainStepCount of the noise schedule.
   ///   - window: nil has every frame read itself alone.
   ///   - outputs: of the first frames; those without one are there for the others' windows.
   func predict(
-    _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
+    _ latents: [any DeviceTensor], guides: [FrameGuide], timestep: Int,
     context: any PromptContext, controlScale: Float, window: WindowPass?,
     into outputs: [any DeviceTensor]) throws
+}
+
+/// What a frame, or a tile of it, is steered by in every evaluation of the networks: computed once,
+/// when it arrives.
+struct FrameGuide {
+  /// What the ControlNet adds to its first layer; nil where it is left out.
+  let condition: (any DeviceTensor)?
+  /// The latent of the frame as it came; nil where the U-Net does not read it.
+  let came: (any DeviceTensor)?
 }
 
 /// What networks computed from a prompt.

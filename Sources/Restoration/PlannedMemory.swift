@@ -16,10 +16,11 @@ struct PlannedMemory {
     let canvas = tiling.canvas
     let others = options.fusion + options.fusionAhead
     fusion =
-      options.fusion == 0
+      !options.usesFusion
       ? 0
       : networks.fusionByteCount(
-        height: canvas.height, width: canvas.width, pictures: others + 1, others: others)
+        height: canvas.height, width: canvas.width, pictures: others + 1, others: others,
+        histories: options.history > 0 ? 1 : 0)
         + (networks.seesFramesAsTheyCame ? 2 : 1) * canvas.frameCount * MemoryLayout<Float>.size
   }
 

@@ -63,6 +63,7 @@ public enum Preset: String, CaseIterable, Sendable {
       values.taskWorkSize[try task(name, of: "task_work_size", model)] = size
     }
     values.fusion = own?.fusion ?? values.fusion
+    values.history = own?.history ?? values.history
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
     values.controlScale = own?.controlScale ?? values.controlScale
@@ -98,6 +99,9 @@ public struct PresetValues: Sendable, Equatable {
   /// Frames on either side that a frame is averaged with before the networks see it, for tasks that
   /// gain by it (``RestorationTask/gainsByFusion``).
   public var fusion = 0
+  /// As how many earlier frames their mean counts at most where a frame stands still, for tasks that
+  /// gain by it (``RestorationTask/gainsByHistory``).
+  public var history = 0
   /// Frames emitted together.
   public var chunk: Int
   /// Frames sampled beyond the chunk.
@@ -109,9 +113,9 @@ public struct PresetValues: Sendable, Equatable {
   /// Factor of the ControlNet's residuals; 0 leaves the network out.
   public var controlScale = 1.0
 
-  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --chunk 4
-  /// --lookahead 3`, and a work size and the ControlNet's scale where they are not as usual; behind
-  /// radius and work size those of tasks that have another.
+  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --history 0
+  /// --chunk 4 --lookahead 3`, and a work size and the ControlNet's scale where they are not as
+  /// usual; behind radius and work size those of tasks that have another.
   public var summary: String {
     let share = strength.shortest
     func others(_ values: [RestorationTask: Int]) -> String {
@@ -125,7 +129,8 @@ public struct PresetValues: Sendable, Equatable {
       workSize == 0 && taskWorkSize.isEmpty
       ? "" : " --work-size \(workSize)\(others(taskWorkSize))"
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
-      + " --radius \(radius)\(others(taskRadius)) --fusion \(fusion) --chunk \(chunk) --lookahead \(lookahead)"
+      + " --radius \(radius)\(others(taskRadius)) --fusion \(fusion) --history \(history)"
+      + " --chunk \(chunk) --lookahead \(lookahead)"
       + size + (controlScale == 1 ? "" : " --control-scale \(controlScale.shortest)")
   }
 }

@@ -43,8 +43,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  /// Set by itself it leaves ``fusion``, ``fusionNoise``, ``innerModel``, ``radius`` and
-  /// ``workSize`` as they were, which tasks differ in: see ``init(_:task:)``.
+  /// Set by itself it leaves ``fusion``, ``fusionNoise``, ``history``, ``innerModel``, ``radius``
+  /// and ``workSize`` as they were, which tasks differ in: see ``init(_:task:)``.
   public var task: RestorationTask
   /// The folder, within the model's, of the one that restores in its place. The preset's and the
   /// task's to say, not the command line's.
@@ -59,6 +59,9 @@ public struct RestorationOptions: Sendable, Equatable {
   /// Frames on either side that a frame is averaged with along the motion before the networks see
   /// it, 0...16; of later ones no more than ``lookahead``.
   public var fusion = 0
+  /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
+  /// stands still, 0...1000; 0 with tasks whose finest detail fusion leaves as it is.
+  public var history = 0
   /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that
   /// where less is measured, 0...255.
   public var fusionNoise = 0.0
@@ -100,14 +103,15 @@ public struct RestorationOptions: Sendable, Equatable {
   public var amount = 1.0
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
-  /// by it alone (``RestorationTask/gainsByFusion``), and taken to have the noise that the task
-  /// says (``RestorationTask/fusionNoise``).
+  /// by it alone (``RestorationTask/gainsByFusion``, ``RestorationTask/gainsByHistory``), and taken
+  /// to have the noise that the task says (``RestorationTask/fusionNoise``).
   public init(
     _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {
     self.task = task
     innerModel = values.innerModel
     fusion = task.gainsByFusion ? values.fusion : 0
+    history = task.gainsByHistory ? values.history : 0
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
     lookahead = values.lookahead
@@ -136,8 +140,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var presetValues: PresetValues {
     PresetValues(
       innerModel: innerModel, inversionSteps: inversionSteps, steps: steps, strength: strength,
-      radius: radius,
-      fusion: fusion, chunk: chunk, lookahead: lookahead, workSize: workSize,
+      radius: radius, fusion: fusion, history: history, chunk: chunk, lookahead: lookahead,
+      workSize: workSize,
       controlScale: controlScale)
   }
 
@@ -165,6 +169,9 @@ public struct RestorationOptions: Sendable, Equatable {
 
   var isGuided: Bool { guidance != 1 }
 
+  /// Whether the networks see other frames than those that come.
+  var usesFusion: Bool { fusion > 0 || history > 0 }
+
   var usesControl: Bool {
     controlScale != 0
       || (inversionControlScale != 0 && start == .inversion && inversionSteps > 0)
@@ -190,6 +197,12 @@ extension RestorationOptions {
   public func validate() throws(OptionError) {
     try check("--radius", radius, in: 0...64, note: "frames on either side")
     try check("--fusion", fusion, in: 0...16, note: "frames on either side")
+    try check("--history", history, in: 0...1000, note: "frames that came before")
+    guard history == 0 || task.fusesFineDetail else {
+      throw OptionError(
+        "--history", history,
+        expected: "0 with --task \(task.rawValue), whose finest detail fusion leaves as it is")
+    }
     try check("--fusion-noise", fusionNoise, in: 0...255, note: "of 255 levels")
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
     try check("--lookahead", lookahead, in: 0...4096, note: "frames")

@@ -32,6 +32,10 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   /// less of it.
   public var gainsByFusion: Bool { self == .denoise || self == .deartifact }
 
+  /// Whether it is also new where nothing moves, so that the mean of many frames is free of it. Not
+  /// after compression: what stands still is not encoded again.
+  public var gainsByHistory: Bool { self == .denoise }
+
   /// The deviation of what is wrong where it can't be measured, of 255 levels: compression takes
   /// away the fine noise that the measurement goes by. Chosen by measuring: more harms what is
   /// hardly compressed, less leaves more flicker.

@@ -37,16 +37,15 @@ struct Sampling {
   /// - Parameters:
   ///   - start: the frames' latents at the noisiest level; left as they are.
   ///   - core: how many of them, the first, are wanted.
-  ///   - conditions: the frames' embedded conditions; none where the ControlNet is left out.
+  ///   - guides: the frames'.
   ///   - window: what the frames read and keep, with the first of its passes; nil has each read
   ///     itself alone.
   ///   - group: takes the core's clean latents in `samples`.
   func run(
     _ networks: any PipelineNetworks, from start: [any DeviceTensor], core: Int,
-    conditions: [any DeviceTensor], window: WindowPass?, in group: SamplingTensors
+    guides: [FrameGuide], window: WindowPass?, in group: SamplingTensors
   ) throws {
     let samples = Array(group.samples.prefix(start.count))
-    let conditions = controlScale == 0 ? [] : conditions
     let firstPass = window?.pass ?? 0
     var window = window
     for (step, (timestep, move)) in moves.enumerated() {
@@ -55,13 +54,13 @@ struct Sampling {
       let outputs = Array(group.outputs.prefix(count))
       window?.pass = firstPass + (negative == nil ? step : 2 * step)
       try networks.predict(
-        latents, conditions: conditions, timestep: timestep, context: positive,
+        latents, guides: guides, timestep: timestep, context: positive,
         controlScale: controlScale, window: window, into: outputs)
       if let negative {
         let bases = Array(group.bases.prefix(count))
         window?.pass = firstPass + 2 * step + 1
         try networks.predict(
-          latents, conditions: conditions, timestep: timestep, context: negative,
+          latents, guides: guides, timestep: timestep, context: negative,
           controlScale: controlScale, window: window, into: bases)
         // base + guidance · (output - base); Ho, Salimans 2022, eq. 6
         for (output, base) in zip(outputs, bases) {
@@ -79,12 +78,12 @@ struct Sampling {
   /// only.
   func evaluate(
     step: Int, _ networks: any PipelineNetworks, _ latents: [any DeviceTensor], core: Int,
-    conditions: [any DeviceTensor], window: WindowPass?, in group: SamplingTensors
+    guides: [FrameGuide], window: WindowPass?, in group: SamplingTensors
   ) throws {
     let count = outputCount(latents.count, core: core, step: step, window)
     for context in [positive, negative].compactMap({ $0 }) {
       try networks.predict(
-        latents, conditions: controlScale == 0 ? [] : conditions, timestep: moves[step].timestep,
+        latents, guides: guides, timestep: moves[step].timestep,
         context: context, controlScale: controlScale, window: window,
         into: Array(group.outputs.prefix(count)))
     }

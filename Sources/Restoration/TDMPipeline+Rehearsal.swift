@@ -5,9 +5,9 @@ extension TDMPipeline {
   /// and everything computed that depends on prompts only. No result depends on it.
   /// - Precondition: no frame is held.
   func warmUp() throws {
-    try fuseBlankFrames()
+    _ = try fuseBlankFrames()
     try onBlankFrames(1) { blank in
-      try take(blank[0])
+      try encode(0, of: blank[0])
       try invertOnce(blank[0])
       try sampleOnce(step: 0, blank, core: 1, window: nil)
       try give()
@@ -30,10 +30,8 @@ extension TDMPipeline {
       // The first round finds memory that is new to the process, and computes what is needed only
       // once.
       for _ in 0..<2 {
-        rehearsal.fuse =
-          try clock.measure { try fuseBlankFrames() }
-          / (options.fusion + options.fusionAhead + 1)
-        rehearsal.encode = try clock.measure { try take(blanks[0]) } * tiling.count
+        rehearsal.fuse = try fuseBlankFrames()
+        rehearsal.encode = try clock.measure { try encode(0, of: blanks[0]) } * tiling.count
         rehearsal.invert =
           options.start == .noise
           ? .zero
@@ -65,29 +63,28 @@ extension TDMPipeline {
     try body(frames)
   }
 
-  private func fuseBlankFrames() throws {
-    guard let fusion = course.fusion else { return }
+  /// - Returns: what the last took, which had all that it reads: behind those that fill the window
+  ///   one that leaves it for the history.
+  private func fuseBlankFrames() throws -> Duration {
+    guard let fusion = course.fusion else { return .zero }
     let blank = [Float](repeating: 0, count: tiling.canvas.frameCount)
-    for _ in 0...(options.fusion + options.fusionAhead) {
-      fusion.take(blank)
-      while fusion.canAdvance(ending: false) { fusion.advance() }
+    let clock = ContinuousClock()
+    var last = Duration.zero
+    for _ in 0..<options.fusion + options.fusionAhead + 2 {
+      last = clock.measure {
+        fusion.take(blank)
+        while fusion.canAdvance(ending: false) { fusion.advance() }
+      }
     }
     while fusion.canAdvance(ending: true) { fusion.advance() }
     fusion.forget()
-  }
-
-  private func take(_ frame: HeldFrame) throws {
-    if options.usesControl {
-      try networks.embed(picture, came: came, into: frame.conditions[0])
-    }
-    if options.start == .inversion { try networks.encode(picture, into: frame.latents[0]) }
+    return last
   }
 
   private func invertOnce(_ frame: HeldFrame) throws {
     guard options.start == .inversion else { return }
     try course.inversion.evaluate(
-      networks, frame.latents[0], condition: options.usesControl ? frame.conditions[0] : nil,
-      into: output)
+      networks, frame.latents[0], guide: frame.guides[0], into: output)
   }
 
   private func sampleOnce(
@@ -95,8 +92,7 @@ extension TDMPipeline {
   ) throws {
     try course.sampling.evaluate(
       step: step, networks, frames.map { $0.latents[0] }, core: core,
-      conditions: options.usesControl ? frames.map { $0.conditions[0] } : [], window: window,
-      in: group)
+      guides: frames.map { $0.guides[0] }, window: window, in: group)
   }
 
   private func give() throws { try networks.decode(output, into: picture) }

@@ -40,7 +40,7 @@ final class TDMPipeline {
   private var arrived = 0
   /// What enters and leaves the networks, on the device and here.
   let picture: any DeviceTensor
-  /// A frame as it came, where the ControlNet sees it.
+  /// A frame as it came, where a network sees it.
   let came: (any DeviceTensor)?
   private var pixels: [Float]
   private var latentValues: [Float]
@@ -125,7 +125,7 @@ final class TDMPipeline {
       options, memory: plan.estimate, schedule: schedule, networks: plan.networks,
       tiling: plan.tiling)
 
-    queue = FrameQueue(tileCount: tiling.count, usesControl: options.usesControl)
+    queue = FrameQueue(tileCount: tiling.count)
     output = networks.makeLatent()
     picture = networks.makePicture()
     came = networks.seesFramesAsTheyCame ? networks.makePicture() : nil
@@ -280,16 +280,13 @@ final class TDMPipeline {
     if options.colorFix != .none { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
-        if let came {
+        if let came, options.usesFusion {
           tiling.cut(tile, from: rgbAsItCame, into: &pixels)
           came.load(pixels)
         }
         tiling.cut(tile, from: rgb, into: &pixels)
         picture.load(pixels)
-        if options.usesControl {
-          try networks.embed(picture, came: came, into: held.conditions[tile])
-        }
-        if options.start == .inversion { try networks.encode(picture, into: held.latents[tile]) }
+        try encode(tile, of: held)
       }
     }
     switch options.start {
@@ -297,8 +294,7 @@ final class TDMPipeline {
       try statistics.invert.measure {
         for tile in 0..<tiling.count {
           try course.inversion.run(
-            networks, latent: held.latents[tile],
-            condition: options.usesControl ? held.conditions[tile] : nil, output: output)
+            networks, latent: held.latents[tile], guide: held.guides[tile], output: output)
         }
       }
     case .noise:
@@ -308,6 +304,16 @@ final class TDMPipeline {
     }
     queue.append(held, number: arrived)
     arrived += 1
+  }
+
+  /// Takes ``picture``, a tile, to its latent and to what it is steered by.
+  func encode(_ tile: Int, of frame: HeldFrame) throws {
+    let (latent, guide) = (frame.latents[tile], frame.guides[tile])
+    let came = options.usesFusion ? came : nil
+    if options.start == .inversion || (guide.came != nil && came == nil) {
+      try networks.encode(picture, into: latent)
+    }
+    try networks.guide(by: picture, latent: latent, came: came, into: guide)
   }
 
   // MARK: Its way out
@@ -327,8 +333,7 @@ final class TDMPipeline {
       sampled += try clock.measure {
         try course.sampling.run(
           networks, from: held.map { $0.latents[tile] }, core: core,
-          conditions: options.usesControl ? held.map { $0.conditions[tile] } : [],
-          window: windowPass(tile, core: core), in: group)
+          guides: held.map { $0.guides[tile] }, window: windowPass(tile, core: core), in: group)
       }
       let isLast = tile == tiling.count - 1
       if isLast { statistics.sample.add(sampled) }

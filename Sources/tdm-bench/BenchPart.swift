@@ -40,7 +40,7 @@ struct Geometry {
   /// Of a frame's latent, [h, w, channels].
   let latentShape: Shape
   /// Of the latents that the networks' first convolution reads side by side, [h, w, (2 ·
-  /// windowInput + 1) · channels].
+  /// windowInput + 1) · inChannels].
   let windowShape: Shape
 
   init(_ folder: ModelFolder, _ size: PictureSize) throws {
@@ -52,8 +52,10 @@ struct Geometry {
     latentShape = [
       height / autoencoder.factor, width / autoencoder.factor, autoencoder.latentChannels,
     ]
-    let frames = try 2 * folder.unetConfig().trunk.windowInput + 1
-    windowShape = [latentShape[0], latentShape[1], frames * latentShape[2]]
+    let trunk = try folder.unetConfig().trunk
+    windowShape = [
+      latentShape[0], latentShape[1], (2 * trunk.windowInput + 1) * trunk.inChannels,
+    ]
   }
 
   /// Uniform in [-1, 1].
@@ -65,7 +67,7 @@ struct Geometry {
   }
   /// Of deviation 1, as noisy latents are.
   var latent: Tensor { noise(latentShape, amplitude: 3.0.squareRoot(), seed: 2) }
-  /// The same for a window; of one frame it is that frame's latent.
+  /// The same for all that is read side by side; of one latent it is that.
   var window: Tensor { noise(windowShape, amplitude: 3.0.squareRoot(), seed: 2) }
   /// The timestep of every prediction.
   var timestep: Float { 601 }

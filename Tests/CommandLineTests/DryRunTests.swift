@@ -32,7 +32,8 @@ struct DryRunTests {
     #expect(plan["input"] == "y4m, 37x21 yuv420p, 25/1 frames a second")
     #expect(plan["latency"] == "6 frames come in before the first goes out, 0.24 s of the stream")
     #expect(
-      plan["preset"]?.contains("--steps 1 --strength 1 --radius 3 --fusion 0 --chunk 4") == true)
+      plan["preset"]?.contains("--steps 1 --strength 1 --radius 3 --fusion 0 --history 0 --chunk 4")
+        == true)
     #expect(plan["preset"]?.hasSuffix(" --amount 1.5") == true)
     #expect(plan["speed"]?.contains("for 4 of 6 side by side") == true)
     #expect(plan["pictures"]?.contains(", padded to ") == true)
@@ -42,7 +43,8 @@ struct DryRunTests {
   func everyOption() throws {
     let given = [
       "--attention", "first", "--color-fix", "wavelet", "--fusion-noise", "20.5", "--guidance",
-      "2.5", "--inversion-control-scale", "0.5", "--inversion-prompt", "task", "--negative-prompt",
+      "2.5", "--inversion-control-scale", "0.5", "--inversion-prompt", "task",
+      "--negative-prompt",
       "no rain", "--scene-cut", "off", "--seed", "7", "--start", "noise",
     ]
     let preset = try plan(given + ["--window-in-controlnet"], input: Y4M().stream(frames: 1))[

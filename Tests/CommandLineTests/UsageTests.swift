@@ -203,6 +203,23 @@ struct UsageTests {
     }
   }
 
+  @Test("averages noisy frames with what came before as the preset says, others where told to")
+  func history() throws {
+    try withPresets(#"{"balanced": {"fusion": 2, "history": 30}}"#) { path in
+      for (words, expected) in [
+        ([], 30), (["--task", "mp4"], 0), (["--task", "derain", "--history", "3"], 3),
+        (["--history", "0"], 0), (["--preset", "paper"], 0),
+      ] {
+        let settings = try settings(["--model", path] + words)
+        let options = try settings.options(for: settings.openModel())
+        #expect(options.history == expected, "\(words)")
+      }
+      let own = try settings(["--model", path])
+      let summary = try own.options(for: own.openModel()).presetValues.summary
+      #expect(summary.contains(" --fusion 2 --history 30 --chunk "), "\(summary)")
+    }
+  }
+
   @Test("restores frames reduced for the task that the preset says so for, or where it is told to")
   func workSize() throws {
     try withPresets(#"{"balanced": {"task_work_size": {"dehaze": 320}}}"#) { path in

@@ -31,6 +31,8 @@ struct CMotionTests {
   /// The C functions with canaries around all that they write.
   private struct Fused {
     let picture: [Float]
+    /// How many pictures each pixel is the average of.
+    let weights: [Float]
     let flows: [[Float]]
     let isIntact: Bool
   }
@@ -68,14 +70,16 @@ struct CMotionTests {
     }
     let bands = Guarded(TDM_F32, count: tdm_fusion_scratch_count(width, threads))
     let out = Guarded(TDM_F32, count: own.count)
+    let weights = Guarded(TDM_F32, count: width * height)
     let neighbours = pictures.dropFirst().map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
     let motions = flows.map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
     tdm_fusion(
       floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, levels,
-      keepsDetail ? 1 : 0, floats(bands), threads)
-    let all = [scratch, bands, out] + pictures + pyramids + flows
+      keepsDetail ? 1 : 0, floats(weights), floats(bands), threads)
+    let all = [scratch, bands, out, weights] + pictures + pyramids + flows
     return Fused(
-      picture: out.values(TDM_F32), flows: flows.map { $0.values(TDM_F32) },
+      picture: out.values(TDM_F32), weights: weights.values(TDM_F32),
+      flows: flows.map { $0.values(TDM_F32) },
       isIntact: withExtendedLifetime(all) { all.allSatisfy(\.isIntact) })
   }
 
@@ -142,6 +146,9 @@ struct CMotionTests {
       // Five frames would give the square root of 5; at the borders a neighbour has nothing to
       // give.
       #expect(gain > (dx == 0 ? 2 : 1.6), "set \(isa): \(gain)")
+      let weights = result.weights.sorted()
+      #expect(weights.first! >= 1 && weights.last! <= 5.001, "set \(isa)")
+      #expect(weights[weights.count / 2] > 4.2, "set \(isa): \(weights[weights.count / 2])")
       #expect(result.isIntact)
     }
   }
@@ -154,6 +161,7 @@ struct CMotionTests {
     let result = fused(own, with: others, width, height, noise: noise, threads: 2)
     let clean = picture(width, height)
     #expect(deviation(result.picture, clean) < 1.02 * deviation(own, clean))
+    #expect(result.weights.sorted()[width * height / 2] < 1.5)
   }
 
   @Test("leaves alone what has no noise")
@@ -212,7 +220,7 @@ struct CMotionTests {
     }
     func brightening(_ noise: Float) -> Float {
       var fused = [Float](repeating: 0, count: width * height * 3)
-      fusion.fuse(pictures, at: 0, noise: noise, keepsDetail: false, into: &fused)
+      fusion.fuse(pictures, at: 0, noise: noise, keepsDetail: false, history: nil, into: &fused)
       return zip(fused, picture(width, height)).reduce(0) { $0 + $1.0 - $1.1 } / Float(fused.count)
     }
     #expect(brightening(0) < 0.1)

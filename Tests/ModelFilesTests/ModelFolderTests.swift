@@ -221,7 +221,9 @@ struct ModelFolderTests {
   @Test(
     "parts of different models are refused by the option in which they differ",
     arguments: [
-      ("vae", "wide", "unet/config.json: in_channels: expected 8, latent_channels of vae, found 4"),
+      (
+        "vae", "wide", "unet/config.json: out_channels: expected 8, latent_channels of vae, found 4"
+      ),
       ("text_encoder", "wide", "text_encoder/config.json: hidden_size: expected 32"),
       ("controlnet", "wide", "controlnet/config.json: in_channels: expected 4"),
       ("controlnet", "sd15", "controlnet/config.json: block_out_channels: expected [32, 64, 64]"),

@@ -16,7 +16,7 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "task_model": {"superres": "big"}, "control_scale": 0.5},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "history": 24, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "task_model": {"superres": "big"}, "control_scale": 0.5},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
@@ -29,6 +29,7 @@ struct PresetsTests {
     #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.taskRadius == ["derain": 1])
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
+        && presets["balanced"]?.history == 24
         && presets["balanced"]?.lookahead == 0)
     #expect(presets["balanced"]?.controlScale == 0.5 && presets["live"]?.controlScale == nil)
     #expect(presets["live"]?.steps == 1 && presets["live"]?.strength == nil)
@@ -51,6 +52,7 @@ struct PresetsTests {
       (#"{"live": {"inversion_steps": -1}}"#, "inversion_steps"),
       (#"{"live": {"strength": 0}}"#, "strength"), (#"{"live": {"strength": 1.5}}"#, "strength"),
       (#"{"live": {"radius": -3}}"#, "radius"),
+      (#"{"live": {"history": 1001}}"#, "history"),
       (#"{"live": {"task_radius": 2}}"#, "task_radius"),
       (#"{"live": {"task_radius": {"derain": 65}}}"#, "derain"),
       (#"{"live": {"task_work_size": 400}}"#, "task_work_size"),

@@ -25,11 +25,16 @@ struct AllocationTests {
     let pictures = (0..<3).map { _ in fusion.makePicture() }
     let pixels = (0..<height * width * 3).map { Float($0 * 31 % 200) }
     var fused = pixels
+    let history = fusion.makeHistory()
     func fuse() {
       for place in pictures.indices {
         fusion.load(pixels, into: pictures[place])
-        fusion.fuse(pictures, at: place, noise: 5, keepsDetail: place == 1, into: &fused)
+        fusion.fuse(
+          pictures, at: place, noise: 5, keepsDetail: place == 1,
+          history: place == 2 ? nil : history, into: &fused)
+        fusion.take(pictures[place], into: history, most: 9)
       }
+      fusion.clear(history)
     }
     fuse()
     tdm_begin_counting_allocations()

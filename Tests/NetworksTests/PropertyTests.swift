@@ -80,6 +80,31 @@ import Testing
     }
   }
 
+  @Test func `a UNet of twice the channels reads the latent of the frame as it came`() throws {
+    let unet = try UNet2DConditionModel(model.folder)
+    let expected = try predict(
+      Denoiser(unet, controlNet: nil, latentShape: latents[0].shape, on: model.device),
+      latents, model.denoiser().prepare(model.golden["text"]!))
+    for readsSecond in [false, true] {
+      try Fixture.small.withCopy { path in
+        try Fixture.readTwoLatents(in: path, readsSecond: readsSecond)
+        let folder = try ModelFolder(path: path.path)
+        try folder.requireFit(withControlNet: false)
+        let denoiser = try Denoiser(
+          UNet2DConditionModel(folder), controlNet: nil, latentShape: latents[0].shape,
+          on: model.device)
+        #expect(denoiser.readsFramesAsTheyCame)
+        let tensors = latents.map { model.tensor($0) }
+        let others = latents.reversed().map { model.tensor($0) }
+        let outputs = latents.map { model.device.makeTensor($0.shape, storage: .exact) }
+        try denoiser.predict(
+          readsSecond ? others : tensors, came: readsSecond ? tensors : others, timestep: 250,
+          context: denoiser.prepare(model.golden["text"]!), into: outputs)
+        expectEqual(outputs.map(model.read), expected)
+      }
+    }
+  }
+
   @Test func `frames side by side come out as one by one`() throws {
     let denoiser = try model.denoiser()
     let context = denoiser.prepare(model.golden["text"]!)

@@ -30,7 +30,11 @@ import Testing
   @Test(arguments: [
     ("unet", "\"cross_attention_dim\": 32", "\"cross_attention_dim\": 48", "hidden_size"),
     ("unet", "\"out_channels\": 4", "\"out_channels\": 8", "out_channels"),
-    ("vae", "\"latent_channels\": 4", "\"latent_channels\": 8", "unet/config.json: in_channels"),
+    ("vae", "\"latent_channels\": 4", "\"latent_channels\": 8", "unet/config.json: out_channels"),
+    (
+      "unet", "\"in_channels\": 4", "\"in_channels\": 9", "latent_channels of vae, or twice as many"
+    ),
+    ("unet", "\"in_channels\": 4", "\"in_channels\": 8", "controlnet/config.json: in_channels"),
     ("controlnet", "\"layers_per_block\": 1", "\"layers_per_block\": 2", "layers_per_block"),
     ("controlnet", "\"conditioning_channels\": 3", "\"conditioning_channels\": 1", "a picture's"),
   ])
@@ -44,6 +48,20 @@ import Testing
       }
       #expect(
         found.contains(expected) && found.contains("the parts are of different models"), "\(found)")
+    }
+  }
+
+  @Test func `a window at the input is refused where two latents are read`() throws {
+    try Fixture.haar.withCopy { path in
+      let file = path.appending(path: "unet/config.json")
+      try replace("\"in_channels\": 12", by: "\"in_channels\": 24", in: file)
+      let found = message {
+        try ModelFolder(path: path.path).requireFit(withControlNet: false)
+      }
+      #expect(
+        found.contains(
+          "unet/config.json: window_input: expected 0 with in_channels 24, found 2: such models cannot be run"
+        ), "\(found)")
     }
   }
 

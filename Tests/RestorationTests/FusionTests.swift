@@ -61,6 +61,24 @@ struct FusionTests {
     }
   }
 
+  @Test("averages with as many frames again as the history counts, of those that left the window")
+  func history() throws {
+    for (fusion, chunk, lookahead, history) in [
+      (2, 1, 2, 5), (2, 1, 0, 5), (3, 0, 0, 20), (1, 4, 3, 1), (0, 1, 0, 4), (0, 2, 1, 3),
+    ] {
+      let frames = StreamingTests.frames(12)
+      let restored = try makeRestorer(
+        options(fusion, chunk: chunk, lookahead: lookahead) { $0.history = history }
+      ).restore(frames)
+      let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
+      let expected = try makeRestorer(options(0, chunk: chunk, lookahead: lookahead))
+        .restore(fused(frames, behind: fusion + history, ahead: ahead))
+      #expect(
+        largestDifference(restored, expected) < 0.05,
+        "\(fusion), \(chunk), \(lookahead), \(history)")
+    }
+  }
+
   @Test("shows the ControlNet the frame that it fused as it came, where it sees both")
   func asTheyCame() throws {
     for (fusion, chunk, lookahead) in [(0, 1, 2), (2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
@@ -115,7 +133,7 @@ struct FusionTests {
 
   @Test("reads nothing across the end of a clip, a change of options or a cut")
   func boundaries() throws {
-    let course = options(3, chunk: 1, lookahead: 2)
+    let course = options(3, chunk: 1, lookahead: 2) { $0.history = 6 }
     let clips = [StreamingTests.frames(5), StreamingTests.frames(4, seed: 50)]
     let apart = try clips.flatMap { try makeRestorer(course).restore($0) }
     let restorer = try makeRestorer(course)
@@ -135,7 +153,10 @@ struct FusionTests {
       (0..<6).map { Scene(seed: seed).frame(large, movedBy: Float($0)) }
     }
     let cutting = try makeRestorer(
-      options(3, chunk: 1, lookahead: 2) { $0.sceneCut = .auto }, large)
+      options(3, chunk: 1, lookahead: 2) {
+        $0.history = 6
+        $0.sceneCut = .auto
+      }, large)
     let cut = try cutting.restore(scenes.joined())
     #expect(cutting.statistics.sceneCuts == 1)
     #expect(try cut == scenes.flatMap { try makeRestorer(course, large).restore($0) })
@@ -147,6 +168,8 @@ struct FusionTests {
     let with = try makeRestorer(options(2, chunk: 1, lookahead: 2))
     // Five frames, and the one that is given.
     #expect(with.memory.frames - without.memory.frames == 6 * canvas.frameCount * 4)
+    let remembering = try makeRestorer(options(2, chunk: 1, lookahead: 2) { $0.history = 9 })
+    #expect(remembering.memory.frames - with.memory.frames == canvas.frameCount * 4)
     let seeing = try TDMPipeline(
       schedule: StreamingTests.schedule(), options: with.options, canvas: canvas
     ) { PlainNetworks($0, seesFramesAsTheyCame: true) }

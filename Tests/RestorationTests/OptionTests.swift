@@ -34,6 +34,7 @@ import Testing
   func fusion() {
     var values = Preset.live.values
     values.fusion = 2
+    values.history = 30
     values.taskRadius = [.derain: 1]
     values.workSize = 500
     values.taskWorkSize = [.dehaze: 300]
@@ -42,6 +43,7 @@ import Testing
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
       #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
+      #expect(options.history == (task == .denoise ? 30 : 0), "\(task)")
       #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
       #expect(options.controlScale == 0 && !options.usesControl)
       #expect(options.workSize == (task == .dehaze ? 300 : task == .superres ? 0 : 500), "\(task)")
@@ -77,6 +79,11 @@ import Testing
     arguments: [
       OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
       OptionCase("--fusion") { $0.fusion = -1 }, OptionCase("--fusion") { $0.fusion = 17 },
+      OptionCase("--history") { $0.history = -1 }, OptionCase("--history") { $0.history = 1001 },
+      OptionCase("--history") {
+        $0.history = 1
+        $0.task = .deartifact
+      },
       OptionCase("--fusion-noise") { $0.fusionNoise = -1 },
       OptionCase("--work-size") { $0.workSize = 63 },
       OptionCase("--work-size") { $0.workSize = 16385 },

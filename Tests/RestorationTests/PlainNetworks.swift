@@ -35,7 +35,7 @@ final class PlainNetworks: PipelineNetworks {
   func memory(sideBySide frames: Int) -> NetworkMemory {
     NetworkMemory(
       weights: 1000, activations: frames * canvas.frameCount * 20, features: latentShape.count,
-      latent: latentShape.count * 4, condition: latentShape.count * 4,
+      latent: latentShape.count * 4, guide: latentShape.count * 4,
       pictures: (seesFramesAsTheyCame ? 2 : 1) * canvas.frameCount * 4)
   }
 
@@ -48,8 +48,10 @@ final class PlainNetworks: PipelineNetworks {
 
   func makeFusion(height: Int, width: Int) -> any MotionFusion { PlainFusion(height * width * 3) }
 
-  func fusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int {
-    pictures * height * width * 3 * 4
+  func fusionByteCount(
+    height: Int, width: Int, pictures: Int, others: Int, histories: Int
+  ) -> Int {
+    (pictures + histories) * height * width * 3 * 4
   }
 
   func makePicture() -> any DeviceTensor {
@@ -63,7 +65,7 @@ final class PlainNetworks: PipelineNetworks {
     return tensor
   }
 
-  func makeCondition() -> any DeviceTensor { makeLatent() }
+  func makeGuide() -> FrameGuide { FrameGuide(condition: makeLatent(), came: nil) }
 
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
     PlainCache(passes: passes, slots: slots)
@@ -90,21 +92,22 @@ final class PlainNetworks: PipelineNetworks {
   }
 
   /// Of what came alone, where that is seen: else nothing would tell it from the picture.
-  func embed(
-    _ picture: any DeviceTensor, came: (any DeviceTensor)?, into condition: any DeviceTensor
+  func guide(
+    by picture: any DeviceTensor, latent: any DeviceTensor, came: (any DeviceTensor)?,
+    into guide: FrameGuide
   ) throws {
-    precondition((came != nil) == seesFramesAsTheyCame)
-    embedded.append((picture.elements, came?.elements))
-    condition.load(Self.reduced((came ?? picture).elements.map { ($0 + 1) / 2 }, canvas))
+    let came = seesFramesAsTheyCame ? (came ?? picture).elements : nil
+    embedded.append((picture.elements, came))
+    guide.condition!.load(Self.reduced((came ?? picture.elements).map { ($0 + 1) / 2 }, canvas))
   }
 
   func predict(
-    _ latents: [any DeviceTensor], conditions: [any DeviceTensor], timestep: Int,
+    _ latents: [any DeviceTensor], guides: [FrameGuide], timestep: Int,
     context: any PromptContext, controlScale: Float, window: WindowPass?,
     into outputs: [any DeviceTensor]
   ) throws {
     precondition(outputs.count <= latents.count)
-    precondition(conditions.count == (controlScale == 0 ? 0 : latents.count))
+    precondition(guides.count == latents.count)
     groupSizes.append(latents.count)
     onEvaluation?()
     let model = PlainModel(timestep: timestep, prompt: (context as! PlainContext).prompt)
@@ -122,7 +125,7 @@ final class PlainNetworks: PipelineNetworks {
       outputs[place].load(
         model.output(
           latents[place], window: read,
-          condition: conditions.isEmpty ? nil : conditions[place].elements,
+          condition: controlScale == 0 ? nil : guides[place].condition!.elements,
           controlScale: controlScale))
     }
     for (member, slot) in window?.stores ?? [] {
@@ -221,14 +224,23 @@ final class PlainContext: PromptContext {
   init(_ prompt: String) { self.prompt = prompt }
 }
 
-/// The plain mean of a picture and the others.
+/// The plain mean of a picture, the others and those of the history.
 final class PlainFusion: MotionFusion {
   private final class Picture: FusionPicture { var pixels: [Float] = [] }
+  private final class History: FusionHistory { var pictures: [[Float]] = [] }
   private let count: Int
 
   init(_ count: Int) { self.count = count }
 
   func makePicture() -> any FusionPicture { Picture() }
+  func makeHistory() -> any FusionHistory { History() }
+  func clear(_ history: any FusionHistory) { (history as! History).pictures = [] }
+
+  func take(_ picture: any FusionPicture, into history: any FusionHistory, most: Int) {
+    let history = history as! History
+    history.pictures = (history.pictures + [(picture as! Picture).pixels]).suffix(most)
+  }
+
   func load(_ rgb: [Float], into picture: any FusionPicture) { (picture as! Picture).pixels = rgb }
 
   func store(_ picture: any FusionPicture, into rgb: inout [Float]) {
@@ -237,9 +249,9 @@ final class PlainFusion: MotionFusion {
 
   func fuse(
     _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    into fused: inout [Float]
+    history: (any FusionHistory)?, into fused: inout [Float]
   ) {
-    let all = pictures.map { ($0 as! Picture).pixels }
+    let all = pictures.map { ($0 as! Picture).pixels } + ((history as! History?)?.pictures ?? [])
     fused = (0..<count).map { index in all.reduce(0) { $0 + $1[index] } / Float(all.count) }
   }
 }

@@ -48,6 +48,36 @@ struct TDMRestorerTests {
     return restored
   }
 
+  @Test("A UNet of two latents reads that of the frame as it came, without the scaling factor")
+  func twoLatents() throws {
+    let frames = frames(3)
+    for fusion in [0, 2] {
+      let course = options(workSize: 0) {
+        $0.controlScale = 0
+        $0.fusion = fusion
+        $0.radius = 0
+        $0.fusionNoise = 255
+      }
+      let restorer = { (folder: String) throws in
+        try TDMRestorer(
+          model: ModelFolder(path: folder), options: course, width: Self.width,
+          height: Self.height, device: device(), limits: MemoryLimits())
+      }
+      let one = try restored(frames, by: restorer(Fixture.thin.modelFolder()))
+      var two: [[Float]] = []
+      try Fixture.thin.withCopy { path in
+        // As the fixture's autoencoder scales its latents.
+        try Fixture.readTwoLatents(in: path, readsSecond: true, times: 0.9)
+        let reading = try restorer(path.path)
+        #expect(reading.memory.frames > (try restorer(Fixture.thin.modelFolder())).memory.frames)
+        two = try restored(frames, by: reading)
+      }
+      let furthest = zip(one.joined(), two.joined()).map { abs($0 - $1) }.max() ?? 255
+      // Where frames are fused it reads others than they are.
+      #expect(fusion == 0 ? furthest < 0.05 : furthest > 1, "fusion \(fusion): \(furthest)")
+    }
+  }
+
   @Test("The longer side is what is asked for, and nothing is enlarged")
   func sizes() {
     for (workSize, width, height, expected) in [

@@ -1,12 +1,15 @@
-"""What a ControlNet sees: the frame as the U-Net sees it, and beside it, where it has six channels, the frame as it came.
+"""The frame as it came, for networks that see frames fused along the motion: a ControlNet of six channels sees both pictures, a U-Net of twice
+the latent's channels, where there is no ControlNet, both latents.
 
 Frames that were fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is
 left looks like fine texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was.
 """
 
 import torch
-from diffusers import ControlNetModel
+from diffusers import ControlNetModel, UNet2DConditionModel
 from torch import nn
+
+from . import window
 
 BOTH = 6  # channels
 
@@ -18,10 +21,26 @@ def of(controlnet: ControlNetModel | None, seen: torch.Tensor, came: torch.Tenso
     return torch.cat([seen, came], 1)
 
 
-def fit(controlnet: ControlNetModel | None, settings: dict) -> None:
-    """Widens a trained ControlNet that sees one picture where a recipe's section [controlnet] wants both."""
+def fit(unet: UNet2DConditionModel, controlnet: ControlNetModel | None, recipe: dict) -> None:
+    """Widens trained networks that see one picture where a recipe's sections [unet] and [controlnet] want both."""
+    if recipe["unet"]["in_channels"] == 2 * unet.config.in_channels:
+        if controlnet is not None or window.radius_of(unet):
+            raise ValueError("[unet] in_channels: a U-Net reads both latents where it has neither a ControlNet nor a window at the input")
+        see_beside(unet)
+    settings = recipe.get("controlnet", {})
     if controlnet is not None and settings.get("conditioning_channels") == BOTH != controlnet.config.conditioning_channels:
         widen(controlnet, tuple(settings["conditioning_embedding_out_channels"]))
+
+
+@torch.no_grad()
+def see_beside(unet: UNet2DConditionModel) -> None:
+    """Lets a trained U-Net read the latent of the frame as it came beside its own, without a change to what it gives: nothing is read of it yet."""
+    old = unet.conv_in
+    unet.conv_in = nn.Conv2d(2 * old.in_channels, old.out_channels, old.kernel_size, padding=old.padding)
+    unet.conv_in.weight.zero_()
+    unet.conv_in.weight[:, : old.in_channels] = old.weight
+    unet.conv_in.bias.copy_(old.bias)
+    unet.register_to_config(in_channels=2 * old.in_channels)
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ KEYS = {
 }
 OPTIONAL_KEYS = {
     "fusion_ahead",  # frames behind one that it is fused with; else as many as before it
+    "history",  # frames at most in which a noisy clip stood still before it began; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
@@ -34,7 +35,7 @@ def settings_of(recipe: dict) -> dict:
     for name in sorted(settings.keys() ^ KEYS):
         if name not in OPTIONAL_KEYS:
             raise ValueError(f"recipe: [denoiser] {name}: {'unknown' if name in settings else 'missing'}; expected {', '.join(sorted(KEYS | OPTIONAL_KEYS))}")
-    return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
+    return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "history": 0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -67,12 +68,12 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
-        condition.fit(model.controlnet, recipe.get("controlnet", {}))
+        condition.fit(model.unet, model.controlnet, recipe)
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
-    examples = Examples(source, settings["seed"], accelerator.process_index, fusion)
+    examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"])
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
     judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style) if accelerator.is_main_process else None

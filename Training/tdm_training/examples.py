@@ -12,7 +12,7 @@ CONTEXT_FRAMES = {"deartifact": 9}
 
 
 # What the program fuses along the motion before its networks see it, and how.
-FUSED = {"denoise": {}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
+FUSED = {"denoise": {"history": True}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
 
 
 def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:
@@ -21,8 +21,11 @@ def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarr
 
 
 class Examples:
-    def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0):
-        self.source, self.seed, self.process, self.fusion_radius = source, seed, process, fusion_radius
+    """`history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
+    the clip stood still until then, in the others, which have half as many, it did not."""
+
+    def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0):
+        self.source, self.seed, self.process, self.fusion_radius, self.history = source, seed, process, fusion_radius, history
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0)
@@ -31,11 +34,19 @@ class Examples:
         before, after = around if task in FUSED else (0, 0)
         length = before + frames + after
         made = max(length, CONTEXT_FRAMES.get(task, 1))
-        clean = self.source.clip(rng, side, made)
+        still = moving = 0
+        if self.history and FUSED.get(task, {}).get("history") and before == self.fusion_radius and rng.random() < 0.5:
+            if rng.random() < 0.5:
+                still = int(rng.integers(1, self.history + 1))
+            else:
+                moving = int(rng.integers(1, max(self.history // 2, 1) + 1))
+        clean = self.source.clip(rng, side, made + moving)
+        clean = np.concatenate([clean[:1].repeat(still, 0), clean])
         degraded = degrade(task, clean, rng)
         first = int(rng.integers(made - length + 1))
-        clean, degraded = (clip[first : first + length] for clip in (clean, degraded))
-        places = range(before, before + frames)
+        earlier = still + moving
+        clean, degraded = (clip[first : first + earlier + length] for clip in (clean, degraded))
+        places = range(earlier + before, earlier + before + frames)
         here = slice(places.start, places.stop)
         return clean[here], as_seen(task, degraded, self.fusion_radius, places), degraded[here]
 

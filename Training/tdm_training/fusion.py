@@ -1,4 +1,4 @@
-"""The program's fusion of frames along the motion, by its own kernels: motion, noise_level and fusion of Sources/CKernels, compiled here."""
+"""The program's fusion of frames along the motion and with what stood still, by its own kernels: those of Sources/CKernels, compiled here."""
 
 import ctypes
 import subprocess
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 KERNELS = Path(__file__).resolve().parents[2] / "Sources" / "CKernels"
-SOURCES = ["motion.c", "motion_refinement.c", "noise_level.c", "fusion.c", "parallel.c", "isa.c"]
+SOURCES = ["motion.c", "motion_refinement.c", "noise_level.c", "fusion.c", "history.c", "parallel.c", "isa.c"]
+MOST = 32  # frames that a history counts as: recipes/presets.json
 
 
 @cache
@@ -22,14 +23,15 @@ def library() -> ctypes.CDLL:
         if made.returncode:
             raise RuntimeError(f"the kernels of {KERNELS} do not compile: {made.stderr.strip()}; clang comes with Swift")
         loaded = ctypes.CDLL(str(path))
-    for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count"):
+    for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count", "tdm_history_scratch_count"):
         getattr(loaded, name).restype = ctypes.c_size_t
     return loaded
 
 
-def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, keeps_detail: bool = False) -> np.ndarray:
+def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, keeps_detail: bool = False, history: bool = False) -> np.ndarray:
     """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, as far as the clip has them.
-    `least_noise`, of 255 levels, is what is taken for noise where less is found."""
+    `least_noise`, of 255 levels, is what is taken for noise where less is found. With `history` the frames before those are averaged, too, where
+    they show the same at the same place: as in the program, but that each is judged by itself before it is taken, not by what it is fused to."""
     if radius == 0 or len(clip) == 1:
         return clip[places.start : places.stop]
     frames = [np.ascontiguousarray(f, np.float32) * np.float32(255) for f in clip]
@@ -39,9 +41,11 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
     room = lambda count: np.empty(max(count, 1), np.float32)
     soft, steps = room((width // 2) * (height // 2)), room(kernels.tdm_motion_scratch_count(*size))
     bands = room(kernels.tdm_fusion_scratch_count(size[0], 1))
-    pyramids = [room(kernels.tdm_motion_pyramid_count(*size)) for _ in frames]
-    for frame, pyramid in zip(frames, pyramids):
-        kernels.tdm_motion_pyramid(at(pyramid), at(frame), *size, at(soft), 1)
+    weights, judged = room(height * width), room(kernels.tdm_history_scratch_count(size[0], 1))
+    pyramids = {}
+    for i in range(max(places.start - radius, 0), min(places.stop + radius, len(frames))):
+        pyramids[i] = room(kernels.tdm_motion_pyramid_count(*size))
+        kernels.tdm_motion_pyramid(at(pyramids[i]), at(frames[i]), *size, at(soft), 1)
     out = np.empty((len(places), height, width, 3), np.float32)
     for i in places:
         own = frames[i]
@@ -55,5 +59,14 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
         np.maximum(noise, np.float32(least_noise), out=noise)
         kernels.tdm_fusion(
             at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, at(noise),
-            ctypes.c_int(keeps_detail), at(bands), 1)
+            ctypes.c_int(keeps_detail), at(weights), at(bands), 1)
+        if history and i > radius:
+            mean, counts, alone = frames[0].copy(), np.ones((height, width), np.float32), np.empty((height, width), np.float32)
+            blend = lambda frame, weights: kernels.tdm_history_blend(
+                at(frame), at(weights), at(mean), at(counts), *size, at(noise), at(judged), 1)
+            for earlier in frames[1 : i - radius]:
+                alone.fill(1)
+                blend(earlier.copy(), alone)
+                kernels.tdm_history_take(at(mean), at(counts), at(earlier), ctypes.c_size_t(height * width), ctypes.c_float(MOST), 1)
+            blend(out[i - places.start], weights)
     return out / np.float32(255)

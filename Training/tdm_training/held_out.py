@@ -33,7 +33,7 @@ class HeldOut:
         degraded = {
             task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in tasks
         }
-        seen = lambda task, c: as_seen(task, c, fusion, window) if task in windowed else as_seen(task, c[: own.stop + ahead], fusion, own)
+        seen = lambda task, c: as_seen(task, c, fusion, window) if task in windowed else as_seen(task, c[own.start - fusion : own.stop + ahead], fusion, range(fusion, fusion + 1))
         self.seen = {task: [tensor(seen(task, c)) for c in d] for task, d in degraded.items()}
         places = lambda task: window if task in windowed else own
         self.came = {task: [tensor(c[places(task).start : places(task).stop]) for c in d] for task, d in degraded.items()}

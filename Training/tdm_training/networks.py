@@ -57,13 +57,28 @@ class Model:
         decoded = self.vae.decode(z / self.vae.config.scaling_factor)
         return ((decoded if isinstance(decoded, torch.Tensor) else decoded.sample) + 1) / 2
 
-    def predict(self, x, timesteps, context, condition=None, windows=None):
+    @property
+    def reads_both(self) -> bool:
+        """Whether the UNet reads two latents."""
+        return self.unet.config.in_channels == 2 * self.vae.config.latent_channels
+
+    def beside(self, came: torch.Tensor) -> torch.Tensor | None:
+        """What a UNet of twice the latent's channels reads beside the latent, as InstructPix2Pix's (arXiv 2211.09800) does: the latents, without
+        the scaling factor, of pictures in [0, 1], as they came. None for other UNets."""
+        if not self.reads_both:
+            return None
+        with torch.no_grad():
+            return self.encode(came) / self.vae.config.scaling_factor
+
+    def predict(self, x, timesteps, context, condition=None, windows=None, beside=None):
         """The output (v, of our own models), from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet.
 
-        `windows`: what window.stacked makes of x and its neighbours; without them every frame is alone.
+        `windows`: what window.stacked makes of x and its neighbours; without them every frame is alone. `beside`: as `beside` gives it.
         """
         if radius := window.radius_of(self.unet):
             x = window.stacked(x, 1, radius) if windows is None else windows
+        if beside is not None:
+            x = torch.cat([x, beside], 1)
         if condition is None or self.controlnet is None:
             return self.unet(x, timesteps, context).sample
         down, mid = self.controlnet(
@@ -85,7 +100,7 @@ class Model:
             part.float()
         self.scheduler.save_pretrained(folder / "scheduler")
         tokenizer.write(folder / "tokenizer")
-        pipeline = "StableDiffusionControlNetPipeline" if steered else "StableDiffusionPipeline"
+        pipeline = f"StableDiffusion{'ControlNet' if steered else 'InstructPix2Pix' if self.reads_both else ''}Pipeline"
         libraries = {name: ["diffusers", type(part).__name__] for name, part in {"vae": self.vae, **steered}.items()}
         index = {"_class_name": pipeline, **MODEL_INDEX, **libraries}
         (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")

@@ -82,21 +82,23 @@ class Objective:
 
     def alone(self, batch: Batch, generator) -> torch.Tensor:
         empty, _ = self.texts(batch.tasks)
-        z = self.model.encode(torch.cat([batch.target[::2], batch.own[1::2]]))
+        pictures = torch.cat([batch.target[::2], batch.own[1::2]])
+        z = self.model.encode(pictures)
         timesteps = self.draw(len(z), 0.2, generator)
         # Inversion of the preset's strength happens near the clean level.
         near = torch.rand(len(z), generator=generator) < 0.5
         timesteps = torch.where(near, (timesteps * self.preset["strength"]).long(), timesteps)
         x, v = self.noisy(z, timesteps, generator)
-        return self.latent_weight * (self.model.predict(x, timesteps, empty).float() - v).square().mean()
+        return self.latent_weight * (self.model.predict(x, timesteps, empty, beside=self.model.beside(pictures)).float() - v).square().mean()
 
     def noise(self, batch: Batch, generator) -> torch.Tensor:
         _, context = self.texts(batch.tasks)
         timesteps = self.draw(len(batch.tasks), 0.3, generator)
         x, v = self.noisy(self.model.encode(batch.clean), timesteps.repeat_interleave(batch.frames), generator)
         windows = window.stacked(x, batch.frames, window.radius_of(self.model.unet), batch.here)
-        seen = condition.of(self.model.controlnet, batch.own, batch.at_here(batch.came))
-        output = self.model.predict(batch.at_here(x), timesteps, context, seen, windows).float()
+        came = batch.at_here(batch.came)
+        seen = condition.of(self.model.controlnet, batch.own, came)
+        output = self.model.predict(batch.at_here(x), timesteps, context, seen, windows, self.model.beside(came)).float()
         return self.latent_weight * (output - batch.at_here(v)).square().mean()
 
     def path(self, batch: Batch, generator) -> torch.Tensor:

@@ -14,21 +14,21 @@ def contexts(model: Model, names: list[str]) -> dict[str, torch.Tensor]:
     return {n: features[i : i + 1] for i, n in enumerate(names)}
 
 
-def invert(model: Model, schedule: Schedule, z, empty, steps: int, strength: float = 1) -> torch.Tensor:
+def invert(model: Model, schedule: Schedule, z, empty, steps: int, strength: float = 1, beside=None) -> torch.Tensor:
     """From clean latents z up to the noisiest level, the UNet alone with the empty prompt."""
     rungs, x = schedule.ascent(steps, strength), z
     for start, end in zip(rungs, rungs[1:]):
-        x = schedule.move(x, model.predict(x, end, empty), start, end)
+        x = schedule.move(x, model.predict(x, end, empty, beside=beside), start, end)
     return x
 
 
-def sample(model: Model, schedule: Schedule, x, context, condition, steps: int, strength: float = 1, frames: int = 1):
+def sample(model: Model, schedule: Schedule, x, context, condition, steps: int, strength: float = 1, frames: int = 1, beside=None):
     """From the noisiest level down to a clean latent, guided by the degraded pictures. `frames` of them in a row are a clip
     and go in lockstep, each with its window."""
     rungs, radius = schedule.descent(steps, strength), window.radius_of(model.unet)
     for start, end in zip(rungs, rungs[1:]):
         windows = window.stacked(x, frames, radius)
-        x = schedule.move(x, model.predict(x, start, context, condition, windows), start, end)
+        x = schedule.move(x, model.predict(x, start, context, condition, windows, beside), start, end)
     return x
 
 
@@ -39,13 +39,15 @@ def restore_one(
     is wanted. `seen`, as the U-Net sees them, and `came`, as they came, are [N * frames, 3, H, W]; `empty` and `context` are [N, 77, C]."""
     if preset["steps"] != 1:
         raise ValueError(f"preset: steps {preset['steps']}; expected 1: with more, every frame of a clip takes part in each")
+    beside = model.beside(came)
     with torch.no_grad():
         z = model.encode(seen)
-        z = invert(model, schedule, z, empty.repeat_interleave(frames, 0), preset["inversion_steps"], preset["strength"])
+        z = invert(model, schedule, z, empty.repeat_interleave(frames, 0), preset["inversion_steps"], preset["strength"], beside)
         windows = window.stacked(z, frames, window.radius_of(model.unet), here)
     own = lambda x: x.unflatten(0, (-1, frames))[:, here]
     start, end = schedule.descent(1, preset["strength"])
-    output = model.predict(own(z), start, context, condition.of(model.controlnet, own(seen), own(came)), windows)
+    read = condition.of(model.controlnet, own(seen), own(came))
+    output = model.predict(own(z), start, context, read, windows, None if beside is None else own(beside))
     return model.decode(schedule.move(own(z), output, start, end))
 
 
@@ -63,10 +65,10 @@ def restore(
     """Pictures [N, 3, H, W] in [0, 1], sides multiples of 16, `frames` in a row being a clip; `noise` replaces the inverted latents."""
     schedule = Schedule(model.scheduler)
     text = contexts(model, ["", task])
-    many = lambda c: c.expand(len(degraded), -1, -1)
+    many, beside = lambda c: c.expand(len(degraded), -1, -1), model.beside(degraded)
     if noise is None:
-        x = invert(model, schedule, model.encode(degraded), many(text[""]), inversion_steps, strength)
+        x = invert(model, schedule, model.encode(degraded), many(text[""]), inversion_steps, strength, beside)
     else:
         x = noise
     seen = condition.of(model.controlnet, degraded, degraded)
-    return model.decode(sample(model, schedule, x, many(text[task]), seen, steps, strength, frames)).clamp(0, 1)
+    return model.decode(sample(model, schedule, x, many(text[task]), seen, steps, strength, frames, beside)).clamp(0, 1)

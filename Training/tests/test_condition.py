@@ -16,6 +16,20 @@ from test_fusion import scene
 
 
 @pytest.fixture(scope="module")
+def reading(tmp_path_factory) -> tuple[networks.Model, dict]:
+    """A small model with random weights whose U-Net reads both latents, and the preset that it is run by."""
+    own = recipe.read(RECIPES / "live.toml")
+    own["unet"] |= {"block_out_channels": [16, 24, 32]}
+    own["vae"] |= {"scaling_factor": 0.7}
+    torch.manual_seed(6)
+    model = networks.build(own, tmp_path_factory.mktemp("reading"))
+    with torch.no_grad():
+        # Untrained it changes little.
+        model.unet.conv_out.weight.mul_(30)
+    return model, own["preset"]
+
+
+@pytest.fixture(scope="module")
 def seeing(tmp_path_factory, embedded_recipe) -> tuple[networks.Model, dict]:
     """A small model with random weights whose ControlNet sees both, and the preset that it is run by."""
     own = recipe.read(RECIPES / "denoise.toml")
@@ -54,6 +68,41 @@ def test_a_controlnet_of_six_channels_sees_both(seeing):
         assert not torch.allclose(plain, model.predict(z, 99, text, condition.of(model.controlnet, seen, seen)), atol=1e-4)
 
 
+def test_a_unet_of_twice_the_channels_reads_both(reading):
+    model, _ = reading
+    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    assert torch.allclose(0.7 * model.beside(came), model.encode(came), atol=1e-5)
+    z, text = model.encode(seen), pipeline.contexts(model, ["denoise"])["denoise"]
+    with torch.no_grad():
+        plain = model.predict(z, 99, text, beside=model.beside(came))
+        assert not torch.allclose(plain, model.predict(z, 99, text, beside=model.beside(seen)), atol=1e-4)
+
+
+def test_a_trained_unet_that_is_shown_both_gives_what_it_gave(tmp_path):
+    own = recipe.read(RECIPES / "live.toml")
+    own["unet"] |= {"block_out_channels": [16, 24, 32], "in_channels": 48}
+    torch.manual_seed(2)
+    model = networks.build(own, tmp_path)
+    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    given = lambda: model.predict(
+        model.encode(seen), 99, pipeline.contexts(model, ["denoise"])["denoise"], beside=model.beside(came))
+    with torch.no_grad():
+        assert model.beside(came) is None
+        before = given()
+        condition.fit(model.unet, None, own)
+        assert model.unet.config.in_channels == 48
+        own["unet"] |= {"in_channels": 96}
+        condition.fit(model.unet, None, own)
+        condition.fit(model.unet, None, own)  # it does already
+        assert model.unet.config.in_channels == 96 and torch.allclose(before, given(), atol=1e-5)
+    given().square().mean().backward()
+    assert float(model.unet.conv_in.weight.grad[:, 48:].abs().max()) > 0
+    model.save(tmp_path / "both")
+    with torch.no_grad():
+        before, model = given(), networks.load(tmp_path / "both")
+        assert torch.allclose(before, given(), atol=1e-5)
+
+
 def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe, tmp_path):
     torch.manual_seed(2)
     model = networks.build(embedded_recipe, tmp_path)
@@ -64,13 +113,14 @@ def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe
     assert condition.of(model.controlnet, seen, came) is seen
     with torch.no_grad():
         before = given()
-        condition.fit(model.controlnet, {})
+        condition.fit(model.unet, model.controlnet, embedded_recipe)
         assert model.controlnet.config.conditioning_channels == 3
         settings = {"conditioning_channels": 6, "conditioning_embedding_out_channels": [24, 32]}
-        condition.fit(model.controlnet, settings)
+        wide = embedded_recipe | {"controlnet": settings}
+        condition.fit(model.unet, model.controlnet, wide)
         assert torch.allclose(before, given(), atol=1e-4)
-        condition.fit(model.controlnet, settings)  # it does already
-        condition.fit(None, settings)
+        condition.fit(model.unet, model.controlnet, wide)  # it does already
+        condition.fit(model.unet, None, wide)
     given().square().mean().backward()
     # What comes first is learned by what reads it, and the difference is there to be read.
     assert float(model.controlnet.controlnet_cond_embedding.conv_out.weight.grad[:, 16:].abs().max()) > 0
@@ -82,8 +132,9 @@ def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe
         condition.widen(model.controlnet, (24, 32))
 
 
-def test_tdm_filter_shows_it_what_training_shows_it(seeing, program, tmp_path):
-    model, preset = seeing
+@pytest.mark.parametrize("kind", ["seeing", "reading"])
+def test_tdm_filter_shows_it_what_training_shows_it(kind, request, program, tmp_path):
+    model, preset = request.getfixturevalue(kind)
     frames = clip()
     seen, came = tensor(as_seen("denoise", frames, 2, range(2, 3))), tensor(frames[2:3])
     with torch.no_grad():
@@ -94,7 +145,8 @@ def test_tdm_filter_shows_it_what_training_shows_it(seeing, program, tmp_path):
     assert np.abs(expected - without).max() > 4
     model.save(tmp_path / "model")
     form = ["--input-format", "raw", "--size", "80x64", "--pixel-format", "rgb24", "--precision", "f32"]
-    how = ["--fusion", "2", "--lookahead", "2", "--radius", "0", "--steps", "1", "--inversion-steps", "0", "--strength", "0.1"]
+    control = [] if model.controlnet else ["--control-scale", "0"]
+    how = [*control, "--fusion", "2", "--lookahead", "2", "--radius", "0", "--steps", "1", "--inversion-steps", "0", "--strength", "0.1"]
     data = np.round(frames * 255).astype(np.uint8).tobytes()
     done = subprocess.run(
         [program, "--model", tmp_path / "model", "--task", "denoise", "--scene-cut", "off", *form, *how], input=data, capture_output=True)

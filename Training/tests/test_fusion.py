@@ -1,5 +1,6 @@
 import numpy as np
 
+from tdm_training import examples
 from tdm_training.examples import Examples
 from tdm_training.fusion import fused
 from tdm_training.pictures import CropSource
@@ -23,6 +24,38 @@ def test_frames_that_show_the_same_lose_their_noise():
     assert out.shape == (5, *clean.shape[1:])
     # Five frames instead of one: 7 dB at most.
     assert psnr(out[2], clean[3]) > psnr(noisy[3], clean[3]) + 5.5
+
+
+def test_what_stood_still_before_counts_with_its_history_and_what_moved_does_not():
+    clean = scene(14)
+    noisy = clean + np.random.default_rng(1).standard_normal(clean.shape, dtype=np.float32) * np.float32(20 / 255)
+    alone, still = (fused(noisy, 2, range(11, 12), history=h)[0] for h in (False, True))
+    # Five frames, then fourteen: 4.5 dB at most.
+    assert psnr(still, clean[11]) > psnr(alone, clean[11]) + 2.5
+    other = noisy.copy()
+    other[:9] = other[:9, :, ::-1]
+    moved = fused(other, 2, range(11, 12), history=True)[0]
+    assert psnr(moved, clean[11]) > psnr(alone, clean[11]) - 0.3
+
+
+def test_some_examples_have_a_history(monkeypatch):
+    source = CropSource([(scene(1, 160, 160)[0] * 255).astype(np.uint8)], [], 0)
+    def lengths(task, around):
+        """Of clips that are fused, and whether with a history."""
+        seen = set()
+        def watched(clip, radius, places, **how):
+            assert places == range(len(clip) - 1 - around[1], len(clip) - around[1])
+            seen.add((len(clip), how.get("history", False)))
+            return fused(clip, radius, places, **how)
+        monkeypatch.setattr(examples, "fused", watched)
+        drawn = Examples(source, 1, fusion_radius=2, history=16)
+        for seed in range(40):
+            assert all(part.shape == (1, 64, 64, 3) for part in drawn.one(np.random.default_rng(seed), task, 64, 1, around=around))
+        return seen
+    made = lengths("denoise", (2, 2))
+    assert all(h for _, h in made) and min(made)[0] == 5 and 5 + 8 < max(made)[0] <= 5 + 16
+    # Near a clip's beginning there is none, and compressed frames have none.
+    assert lengths("denoise", (1, 2)) == {(4, True)} and lengths("deartifact", (2, 2)) == {(5, False)}
 
 
 def test_nothing_is_fused_where_nothing_is_to_be():

@@ -235,10 +235,23 @@ size_t tdm_fusion_scratch_count(size_t width, int threads);
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
 /// differ by no more than its noise, as tdm_noise_levels gives it, makes them, in what is coarse and in
 /// what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
-/// picture's own.
+/// picture's own. weights: takes how many pictures each pixel has become the average of, [height, width]; or null.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
-    const float *noise, int keeps_detail, float *scratch, int threads);
+    const float *noise, int keeps_detail, float *weights, float *scratch, int threads);
+
+/// Floats in the scratch of `tdm_history_blend`.
+size_t tdm_history_scratch_count(size_t width, int threads);
+
+/// A fused picture [height, width, 3] averaged with the mean of earlier pictures, not fused, at the same place, worth as many as counts says of each pixel
+/// ([height, width]; 0 where there are none), as far as nothing has changed there. noise and weights: as tdm_fusion was given the one and has
+/// given the other; they become the mean's share. counts becomes what the mean is still worth.
+void tdm_history_blend(
+    float *fused, float *weights, const float *mean, float *counts, size_t width, size_t height, const float *noise,
+    float *scratch, int threads);
+
+/// Takes a picture of so many pixels into the mean, beside what counts says that it is worth; that grows by one, and never above `most`.
+void tdm_history_take(float *mean, float *counts, const float *picture, size_t pixels, float most, int threads);
 
 /// The standard deviations of the noise in a picture [height, width, 3] of 0...255, of white noise
 /// that makes neighbourhoods differ as much: of the light (r + g + b) / sqrt 3, and of the colours

@@ -15,18 +15,37 @@ final class CPUMotionFusion: MotionFusion {
     }
   }
 
+  private final class History: FusionHistory {
+    let mean: AlignedMemory
+    /// As many pictures is it worth, at each pixel.
+    let counts: AlignedMemory
+    /// How many pictures each pixel of a fused one is the average of.
+    let weights: AlignedMemory
+    var isEmpty = true
+
+    init(_ sizes: Sizes) {
+      mean = AlignedMemory(byteCount: sizes.pixels)
+      counts = AlignedMemory(byteCount: sizes.plane)
+      weights = AlignedMemory(byteCount: sizes.plane)
+    }
+  }
+
   /// In bytes.
   private struct Sizes {
-    let pixels, pyramid, flow, search, bands: Int
+    let pixels, plane, pyramid, flow, search, bands: Int
 
     init(height: Int, width: Int, threads: Int32) {
       let value = MemoryLayout<Float>.size
       pixels = height * width * 3 * value
+      plane = height * width * value
       pyramid = tdm_motion_pyramid_count(width, height) * value
       flow = 2 * (height / 2) * (width / 2) * value
       // A search's own, and half a picture for the pyramid, which needs less.
       search = max(tdm_motion_scratch_count(width, height) * value, flow / 2)
-      bands = tdm_fusion_scratch_count(width, threads) * value
+      // Of one after the other.
+      bands =
+        max(tdm_fusion_scratch_count(width, threads), tdm_history_scratch_count(width, threads))
+        * value
     }
   }
 
@@ -54,15 +73,19 @@ final class CPUMotionFusion: MotionFusion {
   /// - Parameters:
   ///   - pictures: that are kept.
   ///   - others: that one of them is fused with.
+  ///   - histories: that are kept.
   static func byteCount(
-    height: Int, width: Int, threads: Int32, pictures: Int, others: Int
+    height: Int, width: Int, threads: Int32, pictures: Int, others: Int, histories: Int
   ) -> Int {
     let sizes = Sizes(height: height, width: width, threads: threads)
     return sizes.search + sizes.bands + others * sizes.flow
       + pictures * (sizes.pixels + sizes.pyramid)
+      + histories * (sizes.pixels + 2 * sizes.plane)
   }
 
   func makePicture() -> any FusionPicture { Picture(sizes) }
+
+  func makeHistory() -> any FusionHistory { History(sizes) }
 
   func load(_ rgb: [Float], into picture: any FusionPicture) {
     let picture = own(picture)
@@ -91,7 +114,7 @@ final class CPUMotionFusion: MotionFusion {
 
   func fuse(
     _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    into fused: inout [Float]
+    history: (any FusionHistory)?, into fused: inout [Float]
   ) {
     precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
     let picture = own(pictures[place])
@@ -110,11 +133,37 @@ final class CPUMotionFusion: MotionFusion {
       motions.append(UnsafePointer(flow))
     }
     for index in levels.indices { levels[index] = max(picture.noise[index], noise) }
+    let still = history.map(own).flatMap { $0.isEmpty ? nil : $0 }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        levels, keepsDetail ? 1 : 0, floats(bands), threads)
+        levels, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
+      guard let still else { return }
+      tdm_history_blend(
+        fused.baseAddress, floats(still.weights), floats(still.mean), floats(still.counts), width,
+        height, levels, floats(bands), threads)
     }
+  }
+
+  func take(_ picture: any FusionPicture, into history: any FusionHistory, most: Int) {
+    let history = own(history)
+    tdm_history_take(
+      floats(history.mean), floats(history.counts), floats(own(picture).pixels), width * height,
+      Float(most), threads)
+    history.isEmpty = false
+  }
+
+  func clear(_ history: any FusionHistory) {
+    let history = own(history)
+    for memory in [history.mean, history.counts] {
+      memory.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: memory.byteCount)
+    }
+    history.isEmpty = true
+  }
+
+  private func own(_ history: any FusionHistory) -> History {
+    guard let own = history as? History else { preconditionFailure("a history of another device") }
+    return own
   }
 
   private func own(_ picture: any FusionPicture) -> Picture {
@@ -133,9 +182,10 @@ extension CPUDevice {
   }
 
   public func motionFusionByteCount(
-    height: Int, width: Int, pictures: Int, others: Int
+    height: Int, width: Int, pictures: Int, others: Int, histories: Int
   ) -> Int {
     CPUMotionFusion.byteCount(
-      height: height, width: width, threads: threads, pictures: pictures, others: others)
+      height: height, width: width, threads: threads, pictures: pictures, others: others,
+      histories: histories)
   }
 }

@@ -45,7 +45,10 @@ public protocol Device: AnyObject {
   /// - Parameters:
   ///   - pictures: that are kept.
   ///   - others: that one of them is fused with.
-  func motionFusionByteCount(height: Int, width: Int, pictures: Int, others: Int) -> Int
+  ///   - histories: that are kept.
+  func motionFusionByteCount(
+    height: Int, width: Int, pictures: Int, others: Int, histories: Int
+  ) -> Int
 
   /// Between pictures of one size, in pixels, and such as are no larger.
   func makeGuidedTransfer(

@@ -7,8 +7,14 @@
 /// blurred again, is held against what noise makes of it, and what is beyond counts less and less:
 /// `exp(-(d / e - 1) / 1.5)`. So does what the first blur takes of the difference, where fine
 /// texture would be averaged away: `exp(-2 (d / e - 1 - (noise / 7)^2))`.
+///
+/// What stands still has more neighbours than motion can be followed through: their mean at the same
+/// place, a ``FusionHistory``, counts as much as it can be believed.
 public protocol MotionFusion: AnyObject {
   func makePicture() -> any FusionPicture
+
+  /// Makes a history of nothing.
+  func makeHistory() -> any FusionHistory
 
   /// Takes a picture's pixels, [height, width, 3], 0...255.
   func load(_ rgb: [Float], into picture: any FusionPicture)
@@ -24,11 +30,24 @@ public protocol MotionFusion: AnyObject {
   ///     to have less.
   ///   - keepsDetail: whether what the average changes is blurred by 1 2 1 both ways, so that what
   ///     is finer stays as it is.
+  ///   - history: of this object's making, and of pictures that come before these; it loses what it
+  ///     does not share with them.
   ///   - fused: takes [height, width, 3].
   func fuse(
     _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    into fused: inout [Float])
+    history: (any FusionHistory)?, into fused: inout [Float])
+
+  /// Takes a picture of this object's making into a history.
+  /// - Parameter most: pictures that the history counts as, at most.
+  func take(_ picture: any FusionPicture, into history: any FusionHistory, most: Int)
+
+  /// Makes it a history of nothing.
+  func clear(_ history: any FusionHistory)
 }
 
 /// A picture as a ``MotionFusion`` keeps it.
 public protocol FusionPicture: AnyObject {}
+
+/// The mean of earlier pictures, and how many it is worth at each pixel, as a ``MotionFusion`` keeps
+/// it.
+public protocol FusionHistory: AnyObject {}

@@ -5,6 +5,8 @@ import TensorCore
 final class DenoiserGraph {
   let plan: any Plan
   let latent, timestep, context, output: Value
+  /// nil for a UNet that does not read it.
+  let came: Value?
   /// nil for the UNet alone.
   let condition: Value?
   let controlScale: Parameter?
@@ -16,7 +18,9 @@ final class DenoiserGraph {
     let graph = Graph(name: controlNet == nil ? "unet" : "unet+controlnet")
     latent = graph.input(latentShape)
     // Of both networks: their configurations agree.
-    let window = UNetTrunk.window(latent, unet.config.trunk, in: graph)
+    var window = UNetTrunk.window(latent, unet.config.trunk, in: graph)
+    came = unet.config.readsFramesAsTheyCame ? graph.input(latentShape) : nil
+    if let came { window = graph.concatenation(window, came) }
     timestep = graph.stepScalar()
     context = graph.input(contextShape, scope: .context)
     var control: ControlNetModel.Output?

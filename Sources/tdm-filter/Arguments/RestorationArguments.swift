@@ -35,6 +35,14 @@ struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
+      "Averages what stands still with the mean of the frames before those of --fusion, which counts as N frames at most; 0: off. "
+        + "(default: the preset's for denoise, 0 for other tasks; deartifact takes only 0)",
+      valueName: "N"), transform: wholeNumber)
+  var history: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
       "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
         + "blur. (default: 0, for deartifact 6)", valueName: "X"), transform: number)
   var fusionNoise: Double?
@@ -151,7 +159,8 @@ extension RestorationArguments {
   var givenForTDM: [String] {
     [
       ("--radius", radius != nil), ("--fusion", fusion != nil),
-      ("--fusion-noise", fusionNoise != nil), ("--chunk", chunk != nil),
+      ("--history", history != nil), ("--fusion-noise", fusionNoise != nil),
+      ("--chunk", chunk != nil),
       ("--lookahead", lookahead != nil), ("--inversion-steps", inversionSteps != nil),
       ("--strength", strength != nil), ("--prompt", prompt != nil),
       ("--control-scale", controlScale != nil), ("--color-fix", colorFix != nil),

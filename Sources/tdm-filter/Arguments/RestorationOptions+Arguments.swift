@@ -21,6 +21,7 @@ extension RestorationOptions {
     }
     self.init(values, task: arguments.task.task ?? .denoise)
     fusion = given.fusion ?? fusion
+    history = given.history ?? history
     radius = given.radius ?? radius
     fusionNoise = given.fusionNoise ?? fusionNoise
     chunk = given.chunk ?? chunk
