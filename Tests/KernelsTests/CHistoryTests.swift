@@ -87,6 +87,25 @@ struct CHistoryTests {
     #expect(deviation(history.blend(brighter), brighter) < 0.01)
   }
 
+  @Test("weighs the mean and the frame by how many frames each is worth")
+  func weighing() {
+    let flat = { (level: Float) in [Float](repeating: level, count: Self.width * Self.height * 3) }
+    // Beside so much noise there is no difference.
+    let history = History(Self.width, Self.height, noise: 200)
+    for _ in 0..<9 { _ = history.blend(flat(100), most: 4) }
+    let out = history.blend(flat(110), worth: 12, most: 4)
+    #expect(out.allSatisfy { abs($0 - 107.5) < 0.01 })
+  }
+
+  @Test("notices over many pixels what is far fainter than the noise")
+  func faint() {
+    let history = History(Self.width, Self.height, noise: 10)
+    for frame in 0..<20 { _ = history.blend(noisy(scene(), 10, seed: UInt64(frame + 1))) }
+    let out = history.blend(noisy(scene().map { $0 + 3 }, 10, seed: 50))
+    let brighter = zip(out, scene()).reduce(0) { $0 + $1.0 - $1.1 } / Float(out.count)
+    #expect(brighter > 1.6, "\(brighter) of 3")
+  }
+
   @Test("counts as no more frames than it may")
   func most() {
     let history = History(Self.width, Self.height, noise: 12)
@@ -199,7 +218,10 @@ struct CHistoryTests {
       let history = fusion.makeHistory()
       var fused = scene()
       if isUsed {
-        for picture in pictures[2...] { fusion.take(picture, into: history, most: 32) }
+        // So far away that rounding would tell.
+        let far = fusion.makePicture()
+        fusion.load(scene().map { 1e6 * $0 }, into: far)
+        fusion.take(far, into: history, most: 32)
         fusion.clear(history)
         fusion.fuse(
           [pictures[4]], at: 0, noise: 0, keepsDetail: false, history: history, into: &fused)
