@@ -23,7 +23,7 @@ KEYS = {
 }
 OPTIONAL_KEYS = {
     "fusion_ahead",  # frames behind one that it is fused with; else as many as before it
-    "history",  # frames at most in which a noisy clip stood still before it began; else none: examples.py
+    "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
