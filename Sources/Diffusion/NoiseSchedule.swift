@@ -48,11 +48,6 @@ public struct NoiseSchedule: Sendable {
         "scheduler/scheduler_config.json: the betas give alphaBar outside 0...1;"
           + " expected 0 <= beta_start <= beta_end < 1")
     }
-    guard prediction != .epsilon || alphaBars.allSatisfy({ $0 > 0 }) else {
-      throw ModelError(
-        "scheduler/scheduler_config.json: no signal is left at the noisiest level, where"
-          + " prediction_type \"epsilon\" means nothing; expected \"v_prediction\" or \"sample\"")
-    }
     guard prediction != .sample || alphaBars[0] < 1 else {
       throw ModelError(
         "scheduler/scheduler_config.json: no noise is there at the cleanest level, where"
@@ -65,6 +60,12 @@ public struct NoiseSchedule: Sendable {
   /// alphaBar of a timestep; a negative one is the clean end.
   public func alphaBar(at timestep: Int) -> Double {
     timestep < 0 ? cleanAlphaBar : alphaBars[timestep]
+  }
+
+  /// Whether a network's output tells the clean latent at a timestep: noise alone does not, where no
+  /// signal is left.
+  public func tellsTheCleanLatent(at timestep: Int) -> Bool {
+    prediction != .epsilon || alphaBar(at: timestep) > 0
   }
 
   /// The timesteps of `count` noise levels with trailing spacing, rising: whatever their count,

@@ -11,10 +11,12 @@ public struct CLIPTextConfig: Sendable, Equatable {
   public var intermediateSize: Int
   public var layerCount: Int
   public var headCount: Int
-  /// The number of tokens of a prompt.
   public var maxPositionCount: Int
   public var activation: Activation
   public var layerNormEpsilon: Float
+
+  /// The number of tokens of every prompt: CLIP's, or as many as there are places for.
+  public var promptLength: Int { min(77, maxPositionCount) }
 
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.require("model_type", oneOf: .string("clip_text_model"))

@@ -160,7 +160,7 @@ public struct ModelFolder: Sendable {
   }
 
   /// The tokenizer of a model whose text encoder is CLIP's.
-  /// - Parameter length: the number of tokens of every prompt, ``CLIPTextConfig/maxPositionCount``.
+  /// - Parameter length: the number of tokens of every prompt, ``CLIPTextConfig/promptLength``.
   public func tokenizer(length: Int) throws(ModelError) -> CLIPTokenizer {
     try requireClass(.tokenizer)
     return try CLIPTokenizer(CLIPTokenizerFiles(folder(of: .tokenizer)), length: length)
@@ -199,6 +199,6 @@ public struct ModelFolder: Sendable {
     for part in ModelPart.allCases {
       if hasPart(part), part.weightsStem != nil { _ = try? weights(of: part) }
     }
-    if let text = try? textConfig() { _ = try? tokenizer(length: text.maxPositionCount) }
+    if let text = try? textConfig() { _ = try? tokenizer(length: text.promptLength) }
   }
 }

@@ -11,9 +11,6 @@ struct Cut: Sendable, Equatable {
   let length: Int
   /// Where pieces begin.
   let starts: [Int]
-  /// What each piece counts at each of its places. At any place of the whole the pieces' weights
-  /// add up to 1.
-  let weights: [[Float]]
 
   /// Cuts a side into so many pieces.
   /// - Parameter multiple: of the side, of the pieces' length and of their starts.
@@ -22,7 +19,6 @@ struct Cut: Sendable, Equatable {
     guard pieces > 1 else {
       length = side
       starts = [0]
-      weights = [Array(repeating: 1, count: side)]
       return
     }
     let overlap = Self.leastOverlap.roundedUp(to: multiple)
@@ -34,15 +30,17 @@ struct Cut: Sendable, Equatable {
     guard zip(starts, starts.dropFirst(2)).allSatisfy({ $0 + length <= $1 }) else { return nil }
     self.length = length
     self.starts = starts
-    weights = Self.weights(starts, length)
   }
 
+  /// What each piece counts at each of its places. At any place of the whole the pieces' weights
+  /// add up to 1.
+  ///
   /// Weights rise from 0 to 1 along the middle half of an overlap, as half a wave of a cosine. What
   /// lies nearer to an end of a piece, where the networks saw zeros instead of a neighbourhood,
   /// does not count.
-  private static func weights(_ starts: [Int], _ length: Int) -> [[Float]] {
+  func weights() -> [[Float]] {
     var weights = starts.map { _ in [Float](repeating: 1, count: length) }
-    for piece in 1..<starts.count {
+    for piece in starts.indices.dropFirst() {
       let distance = starts[piece] - starts[piece - 1]
       let overlap = length - distance
       let margin = overlap / 4

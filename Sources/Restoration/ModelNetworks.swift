@@ -31,7 +31,7 @@ final class ModelNetworks: PipelineNetworks {
     pictureShape = [height, width, 3]
 
     try model.requireFit(withControlNet: options.usesControl)
-    let tokenCount = try model.textConfig().maxPositionCount
+    let tokenCount = try model.textConfig().promptLength
     tokenizer = try model.tokenizer(length: tokenCount)
     textEncoder = try TextEncoder(CLIPTextModel(model), on: device)
     let autoencoder = try model.autoencoder()

@@ -1,3 +1,4 @@
+import Diffusion
 import ModelFiles
 
 /// How frames are restored: everything that the pipeline can be told.
@@ -274,13 +275,20 @@ extension RestorationOptions {
     }
   }
 
-  /// Checks the numbers of moves against the levels that a model's noise schedule has.
-  func validate(trainStepCount: Int) throws(OptionError) {
-    let available = Int(strength * Double(trainStepCount) + 0.5)
+  /// Checks strength and the numbers of moves against the levels that a model's noise schedule has.
+  func validate(for schedule: NoiseSchedule) throws(OptionError) {
+    let available = Int(strength * Double(schedule.trainStepCount) + 0.5)
     guard available >= 1 else {
       throw OptionError(
         "--strength", strength,
-        expected: "\(0.5 / Double(trainStepCount)) or more, the model's first noise level")
+        expected: "\(0.5 / Double(schedule.trainStepCount)) or more, the model's first noise level")
+    }
+    guard schedule.tellsTheCleanLatent(at: schedule.levels(1, strength: strength)[0]) else {
+      throw OptionError(
+        "--strength", strength,
+        expected:
+          "less: no signal is left at that noise level of the model's, where prediction_type \"epsilon\" means nothing"
+      )
     }
     let note = "noise levels that the model has at --strength \(strength)"
     try check("--inversion-steps", inversionSteps, in: 0...available, note: note)

@@ -27,6 +27,7 @@ final class TDMPipeline {
 
   let networks: any PipelineNetworks
   let tiling: Tiling
+  private let tileWeights: Tiling.Weights
   /// What the options come to.
   private(set) var course: Course
   private let schedule: NoiseSchedule
@@ -67,7 +68,7 @@ final class TDMPipeline {
     try options.validate()
     try model.require(.stableDiffusion)
     let schedule = try NoiseSchedule(model.schedulerConfig())
-    try options.validate(trainStepCount: schedule.trainStepCount)
+    try options.validate(for: schedule)
     return (
       schedule, Canvas(height: height, width: width, multiple: try model.pictureMultiple())
     )
@@ -114,10 +115,11 @@ final class TDMPipeline {
     makeNetworks: (Tiling) throws -> any PipelineNetworks
   ) throws {
     try options.validate()
-    try options.validate(trainStepCount: schedule.trainStepCount)
+    try options.validate(for: schedule)
     let plan = try MemoryPlan(options, canvas, limits, makeNetworks: makeNetworks)
     networks = plan.networks
     tiling = plan.tiling
+    tileWeights = plan.tiling.weights()
     self.schedule = schedule
     width = canvas.width
     height = canvas.height
@@ -264,7 +266,7 @@ final class TDMPipeline {
     _ options: RestorationOptions, _ limits: MemoryLimits
   ) throws -> MemoryEstimate {
     try options.validate()
-    try options.validate(trainStepCount: schedule.trainStepCount)
+    try options.validate(for: schedule)
     try options.validate(asChangeOf: self.options)
     let memory = PlannedMemory(options, tiling, networks).estimate(tiling)
     guard memory.fits(limits) else {
@@ -344,7 +346,7 @@ final class TDMPipeline {
           try networks.decode(group.samples[place], into: picture)
           picture.store(into: &pixels)
           try Restoration.requireFinite(pixels, "restored frame \(held[place].number)")
-          tiling.add(tile, pixels, to: &restored[slot])
+          tiling.add(tile, pixels, by: tileWeights, to: &restored[slot])
           if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
         }
         guard isLast else { continue }

@@ -64,17 +64,26 @@ struct Tiling: Sendable, Equatable {
     }
   }
 
+  /// What each place of each tile counts where tiles are joined: as much as some tiles' pictures, so
+  /// that only a tiling in use has it.
+  struct Weights: Sendable {
+    fileprivate let down, across: [[Float]]
+  }
+
+  func weights() -> Weights { Weights(down: rows.weights(), across: columns.weights()) }
+
   /// Adds a tile to a frame; once all are added, in their order, the frame is whole.
   /// - Parameters:
   ///   - picture: of the tile, in about [-1, 1].
+  ///   - weights: the tiling's own.
   ///   - frame: takes values about 0...255, neither rounded nor clamped. Before the first tile it
   ///     may hold anything.
-  func add(_ tile: Int, _ picture: [Float], to frame: inout [Float]) {
+  func add(_ tile: Int, _ picture: [Float], by weights: Weights, to frame: inout [Float]) {
     precondition(frame.count == canvas.frameCount && picture.count == pictureCount)
     let origin = origin(of: tile)
     let (width, isWhole) = (width, count == 1)
-    let across = columns.weights[tile % columns.starts.count]
-    let down = rows.weights[tile / columns.starts.count]
+    let across = weights.across[tile % columns.starts.count]
+    let down = weights.down[tile / columns.starts.count]
     let inside = min(canvas.width - origin.x, width)
     picture.withUnsafeBufferPointer { picture in
       frame.withUnsafeMutableBufferPointer { frame in

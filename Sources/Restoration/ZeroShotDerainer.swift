@@ -21,6 +21,7 @@ final class ZeroShotDerainer: FrameRestorer {
   private let networks: VideoModelNetworks
   private let device: any Device
   private let tiling: Tiling
+  private let tileWeights: Tiling.Weights
   private let steps: [ReverseStep]
   private let blending: SegmentBlending
   /// For clips of a length; nil while another takes its place.
@@ -57,10 +58,11 @@ final class ZeroShotDerainer: FrameRestorer {
     steps = Array(
       try schedule.reverseSteps(options.steps, config).prefix(options.steps - options.zeroShot.skip)
     )
-    let multiple =
+    let factor =
       try model.videoAutoencoderConfig().factor * model.videoTransformerConfig().patchSize
-    let canvas = Canvas(height: height, width: width, multiple: multiple)
+    let canvas = Canvas(height: height, width: width, multiple: Self.pictureMultiple(factor))
     tiling = Tiling(canvas)
+    tileWeights = tiling.weights()
     self.options = options
     self.device = device
     let segment = options.zeroShot.segment
@@ -85,6 +87,14 @@ final class ZeroShotDerainer: FrameRestorer {
       throw InsufficientMemory(memory, limits, canvas, options)
     }
     try networks.readPrompts(model, negative: options.negativePrompt)
+  }
+
+  /// What pictures' sides are padded to a multiple of: the method's 16, as CogVideoX-2b has it, and
+  /// what the networks divide them by.
+  static func pictureMultiple(_ factor: Int) -> Int {
+    var multiple = factor
+    while multiple % 16 != 0 { multiple += factor }
+    return multiple
   }
 
   var latency: Int? { options.latency }
@@ -123,7 +133,8 @@ final class ZeroShotDerainer: FrameRestorer {
         try requireFinite(pictures, "restored frame \(firstNumber + first)")
         for place in first..<min(first + pictures.count / tiling.pictureCount, count) {
           let start = (place - first) * tiling.pictureCount
-          tiling.add(0, Array(pictures[start..<start + tiling.pictureCount]), to: &frame)
+          tiling.add(
+            0, Array(pictures[start..<start + tiling.pictureCount]), by: tileWeights, to: &frame)
           let weight = weights[place]
           if place < blended.count {
             for index in frame.indices { blended[place].sum[index] += weight * frame[index] }

@@ -75,7 +75,7 @@ struct Geometry {
   /// Text features of deviation 1.
   func context(_ config: CLIPTextConfig) -> Tensor {
     noise(
-      [config.maxPositionCount, config.hiddenSize], amplitude: 3.0.squareRoot(), seed: 3)
+      [config.promptLength, config.hiddenSize], amplitude: 3.0.squareRoot(), seed: 3)
   }
 
   private func noise(_ shape: Shape, amplitude: Double, seed: UInt64) -> Tensor {

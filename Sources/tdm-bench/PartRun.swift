@@ -13,7 +13,7 @@ struct PartRun {
   static func text(_ folder: ModelFolder, on device: any Device) throws -> PartRun {
     let model = try CLIPTextModel(folder)
     let encoder = try TextEncoder(model, on: device)
-    let ids = (0..<model.config.maxPositionCount).map {
+    let ids = (0..<model.config.promptLength).map {
       Int32($0 * 7919 % model.config.vocabularySize)
     }
     var features = try encoder.encode(ids)

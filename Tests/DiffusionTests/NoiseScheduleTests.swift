@@ -83,9 +83,14 @@ func makeSchedule(
     #expect(schedule.alphaBar(at: -1) == schedule.alphaBar(at: 0))
   }
 
-  @Test("Noise cannot be predicted where no signal is left: refused")
-  func zeroSNRWithEpsilonIsRefused() {
-    #expect(throws: ModelError.self) { try makeSchedule(.epsilon, zeroSNR: true) }
+  @Test("Noise alone does not tell the clean latent where no signal is left")
+  func zeroSNRWithEpsilon() throws {
+    for prediction in SchedulerConfig.PredictionType.allCases {
+      let schedule = try makeSchedule(prediction, zeroSNR: true)
+      let last = schedule.trainStepCount - 1
+      #expect(schedule.tellsTheCleanLatent(at: last) == (prediction != .epsilon))
+      #expect(schedule.tellsTheCleanLatent(at: last - 1))
+    }
   }
 
   @Test("Noise cannot be told from a sample where there is none: refused")

@@ -40,7 +40,7 @@ struct ConfigTests {
     #expect(vae.factor == 8 && vae.latentChannels == 4 && vae.scalingFactor == 0.18215)
     let text = try folder.textConfig()
     #expect(text.hiddenSize == 768 && text.layerCount == 12 && text.headCount == 12)
-    #expect(text.activation == .quickGELU && text.maxPositionCount == 77)
+    #expect(text.activation == .quickGELU && text.maxPositionCount == 77 && text.promptLength == 77)
     let scheduler = try folder.schedulerConfig()
     #expect(scheduler.betaSchedule == .scaledLinear && scheduler.predictionType == .epsilon)
     #expect(scheduler.betaStart == 0.00085 && scheduler.betaEnd == 0.012)

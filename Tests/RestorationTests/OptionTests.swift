@@ -1,13 +1,24 @@
+import ModelFiles
 import Testing
 
+@testable import Diffusion
 @testable import Restoration
 
 @Suite struct OptionTests {
+  /// A thousand levels, of which the last holds no signal.
+  private static func schedule(_ prediction: SchedulerConfig.PredictionType) throws -> NoiseSchedule
+  {
+    try NoiseSchedule(
+      alphaBars: (0..<1000).map { 0.999 - 0.001 * Double($0) }, setAlphaToOne: true,
+      prediction: prediction)
+  }
+  private static let schedule = Result { try schedule(.vPrediction) }
+
   @Test("Every preset's options are valid", arguments: Preset.allCases)
   func presetsAreValid(_ preset: Preset) throws {
     let options = RestorationOptions(preset.values)
     try options.validate()
-    try options.validate(trainStepCount: 1000)
+    try options.validate(for: Self.schedule.get())
     for name in [
       "--inversion-steps", "--steps", "--strength", "--radius", "--fusion", "--chunk",
       "--lookahead",
@@ -116,11 +127,29 @@ import Testing
   func levelsAreChecked() throws {
     var options = RestorationOptions(Preset.paper.values)
     options.strength = 0.02
-    #expect(throws: OptionError.self) { try options.validate(trainStepCount: 1000) }
+    #expect(throws: OptionError.self) { try options.validate(for: Self.schedule.get()) }
     options.steps = 20
-    try options.validate(trainStepCount: 1000)
+    try options.validate(for: Self.schedule.get())
     options.strength = 0.0004
-    let error = #expect(throws: OptionError.self) { try options.validate(trainStepCount: 1000) }
+    let error = #expect(throws: OptionError.self) { try options.validate(for: Self.schedule.get()) }
     #expect(error?.description.hasPrefix("--strength 0.0004: expected 0.0005") == true)
+  }
+
+  @Test(
+    "Noise cannot be predicted where no signal is left: a strength that begins there is refused")
+  func levelWithoutSignal() throws {
+    var options = RestorationOptions(Preset.paper.values)
+    for prediction in SchedulerConfig.PredictionType.allCases {
+      let schedule = try Self.schedule(prediction)
+      options.strength = 0.999
+      try options.validate(for: schedule)
+      options.strength = 1
+      if prediction == .epsilon {
+        let error = #expect(throws: OptionError.self) { try options.validate(for: schedule) }
+        #expect(error?.description.hasPrefix("--strength 1") == true)
+      } else {
+        try options.validate(for: schedule)
+      }
+    }
   }
 }

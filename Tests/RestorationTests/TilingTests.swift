@@ -26,7 +26,7 @@ import Testing
         #expect(picture[index] == frame[(y * width + x) * 3 + index % 3] / 127.5 - 1)
       }
       var back = [Float](repeating: .nan, count: canvas.frameCount)
-      tiling.add(0, picture, to: &back)
+      tiling.add(0, picture, by: tiling.weights(), to: &back)
       #expect(zip(back, frame).allSatisfy { abs($0 - $1) < 1e-4 })
     }
   }
@@ -68,7 +68,7 @@ import Testing
             #expect(a < b && a + cut.length - b >= Cut.leastOverlap)
           }
           var sums = [Float](repeating: 0, count: padded)
-          for (start, weights) in zip(cut.starts, cut.weights) {
+          for (start, weights) in zip(cut.starts, cut.weights()) {
             for (place, weight) in weights.enumerated() { sums[start + place] += weight }
             #expect(zip(weights, weights.dropFirst()).allSatisfy { abs($0 - $1) < 0.03 })
           }
@@ -86,9 +86,10 @@ import Testing
     var joined = [Float](repeating: .nan, count: canvas.frameCount)
     for tiling in Tiling.candidates(canvas) {
       var picture = [Float](repeating: .nan, count: tiling.pictureCount)
+      let weights = tiling.weights()
       for tile in 0..<tiling.count {
         tiling.cut(tile, from: frame, into: &picture)
-        tiling.add(tile, picture, to: &joined)
+        tiling.add(tile, picture, by: weights, to: &joined)
       }
       let difference = zip(joined, frame).map { abs($0 - $1) }.max()!
       #expect(difference < 1e-3, "\(tiling.count) tiles of \(tiling.width)x\(tiling.height)")

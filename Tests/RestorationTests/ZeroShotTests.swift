@@ -83,6 +83,12 @@ struct ZeroShotTests {
     #expect(restored.count == expected.count && psnr > 20, "\(psnr) dB")
   }
 
+  @Test("pads to multiples of 16 and of what the networks divide a side by")
+  func padding() {
+    #expect(
+      [1, 4, 8, 16, 24, 32].map(ZeroShotDerainer.pictureMultiple) == [16, 16, 16, 16, 48, 32])
+  }
+
   @Test("gives a segment's frames when the next one begins, but for those that it reaches")
   func streaming() throws {
     let golden = try #require(

@@ -1,5 +1,7 @@
 // What oneDNN 2.6 and OpenBLAS lack, for the processor: attention without a tokens x tokens matrix,
-// normalization with its activation, and the element-wise work between them.
+// Winograd's convolution, normalization with its activation, and the element-wise work between them; and
+// what is done to frames beside the networks: motion, fusion, history, and the transfer of what a small
+// picture gained to a large one.
 //
 // Activations are row-major, channels last: an image is [pixels, channels], a sequence [tokens,
 // channels]. They are float32 or bfloat16; statistics, sums and parameters (weight, bias) are
@@ -136,7 +138,7 @@ void tdm_rms_norm(
 /// out[i] = activation(x[i]). out may be x.
 void tdm_activate(tdm_type type, void *out, const void *x, size_t count, tdm_activation activation, int threads);
 
-/// out[i] = activation(a[i] + scale * b[i]). out may be a or b.
+/// out[i] = a[i] + scale * b[i]. out may be a or b.
 void tdm_add(
     tdm_type type, void *out, const void *a, const void *b, float scale, size_t count, int threads);
 

@@ -45,7 +45,7 @@ enum Operation: Sendable {
   case windowStack(WindowStack)
   /// Input: any.
   case activation(Activation)
-  /// Inputs: two alike. activation(first + scale · second).
+  /// Inputs: two alike. First + scale · second.
   case add(scale: Parameter?)
   /// Input: [T, 2C]. First half · gelu(second half).
   case gatedGELU

@@ -12,7 +12,7 @@ public final class TextEncoder {
   public init(_ model: CLIPTextModel, on device: any Device) throws {
     self.model = model
     let graph = Graph(name: "text")
-    let embeddings = graph.input([model.config.maxPositionCount, model.config.hiddenSize])
+    let embeddings = graph.input([model.config.promptLength, model.config.hiddenSize])
     let features = model(embeddings, in: graph)
     graph.output(features)
     plan = try device.plan(graph)
@@ -22,14 +22,14 @@ public final class TextEncoder {
     plan.bind(features, frame: 0, to: output)
   }
 
-  /// - Parameter tokenIDs: as many as the model has positions: begin, the prompt, end and padding.
-  /// - Returns: [maxPositionCount, hiddenSize], the last hidden state.
+  /// - Parameter tokenIDs: ``CLIPTextConfig/promptLength`` of them: begin, the prompt, end and padding.
+  /// - Returns: [promptLength, hiddenSize], the last hidden state.
   /// - Throws: `ModelError` where the tokens are not the model's.
   public func encode(_ tokenIDs: [Int32]) throws -> Tensor {
-    guard tokenIDs.count == model.config.maxPositionCount else {
+    guard tokenIDs.count == model.config.promptLength else {
       throw ModelError(
-        "text_encoder: \(tokenIDs.count) tokens, expected max_position_embeddings "
-          + "\(model.config.maxPositionCount): the tokenizer belongs to another model")
+        "text_encoder: \(tokenIDs.count) tokens, expected "
+          + "\(model.config.promptLength): the tokenizer belongs to another model")
     }
     input.load(try model.embed(tokenIDs).elements)
     try plan.run(frames: 1, outputs: 1, context: nil, window: nil)
