@@ -11,6 +11,12 @@ extension RestorationOptions {
     }
   }
 
+  /// The options whose values are others, with the values here.
+  package func differences(from former: RestorationOptions) -> JSON {
+    let known = former.json.object ?? [:]
+    return .object((json.object ?? [:]).filter { known[$0.key] != $0.value })
+  }
+
   private var zeroShotDeraining: JSON {
     .object([
       "method": .string(method.rawValue), "task": .string(task.rawValue),

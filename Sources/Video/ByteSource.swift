@@ -15,15 +15,16 @@ public final class ByteSource: @unchecked Sendable {
   public private(set) var wasInterrupted = false
 
   private let descriptor: Int32
-  private let interruption: Wakeup?
+  private let interruption: Int32?
   private let buffer: AlignedMemory
   private var start = 0
   private var end = 0
 
   /// - Parameters:
   ///   - descriptor: stays the caller's to close.
-  ///   - interruption: once signalled, ends reading as the end of the stream would.
-  public init(descriptor: Int32, interruption: Wakeup? = nil) {
+  ///   - interruption: a descriptor that, once it is readable, ends reading as the end of the
+  ///     stream would.
+  public init(descriptor: Int32, interruption: Int32? = nil) {
     self.descriptor = descriptor
     self.interruption = interruption
     buffer = AlignedMemory(byteCount: 4096)
@@ -111,7 +112,7 @@ public final class ByteSource: @unchecked Sendable {
   private func waitForBytes() throws(VideoError) -> Bool {
     var waited = [
       pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-      pollfd(fd: interruption?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: interruption ?? -1, events: Int16(POLLIN), revents: 0),
     ]
     while poll(&waited, 2, -1) < 0 {
       guard errno == EINTR else {

@@ -11,7 +11,7 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
   private var beginsSequence = true
 
   /// Reads the header.
-  /// - Parameter description: its range, siting and matrix stand above the header's.
+  /// - Parameter description: its range and matrix stand above the header's.
   public init(_ source: ByteSource, overriding description: InputDescription = InputDescription())
     throws(VideoError)
   {

@@ -196,7 +196,7 @@ extension Settings {
   }
 
   /// Who tells of the run.
-  func reporter() throws(VideoError) -> StatusReporter {
+  func reporter() throws(Failure) -> StatusReporter {
     var notifier: ServiceNotifier?
     var unreachable: String?
     do {

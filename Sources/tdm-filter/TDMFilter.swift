@@ -5,6 +5,7 @@ import Logging
 import ModelFiles
 import Restoration
 import TensorCore
+import Video
 
 /// The command: arguments are parsed, then resolved to ``Settings``, and then frames flow.
 @main
@@ -51,7 +52,7 @@ struct TDMFilter: ParsableCommand {
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
     AlignedMemory.whenRefused.withLock { $0 = { Ending.because(of: Failure($0)) } }
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(CommandLine.arguments.dropFirst().flatMap(words))
       guard let filter = command as? TDMFilter else {
         // --help is a command of its own, which throws what is to be printed.
         return try command.run()
@@ -60,8 +61,10 @@ struct TDMFilter: ParsableCommand {
       _exit(ProgramStatus.done.rawValue)
     } catch  where exitCode(for: error).isSuccess {
       // --help and --version.
-      print(fullMessage(for: error, columns: 120))
-      Glibc.exit(ProgramStatus.done.rawValue)
+      do { try tell(fullMessage(for: error, columns: 120)) } catch {
+        Ending.because(of: Failure(error))
+      }
+      _exit(ProgramStatus.done.rawValue)
     } catch {
       let line = inOneLine(message(for: error))
       // As many programs are called.
@@ -71,6 +74,22 @@ struct TDMFilter: ParsableCommand {
         : "tdm-filter --help tells all options"
       Ending.because(of: Failure(.usage, "\(line) (\(advice))"))
     }
+  }
+
+  /// An option whose value the parser would not find behind its `=` goes as two words: an empty one,
+  /// and one that begins with a mark, which makes one character with the `=`.
+  private static func words(_ argument: String) -> [String] {
+    guard argument.hasPrefix("--"), let end = argument.utf8.firstIndex(of: UInt8(ascii: "=")) else {
+      return [argument]
+    }
+    let value = argument.utf8[argument.utf8.index(after: end)...]
+    guard value.isEmpty || argument.firstIndex(of: "=") != end else { return [argument] }
+    return [String(argument.utf8[..<end]), String(value)].compactMap { $0 }
+  }
+
+  /// Writes lines to stdout that are no frames.
+  private static func tell(_ lines: String) throws(VideoError) {
+    try ByteSink(descriptor: STDOUT_FILENO).write(lines + "\n")
   }
 
   /// Gives a closed stderr somewhere to go. Its number would else be that of the first socket or
@@ -101,8 +120,7 @@ struct TDMFilter: ParsableCommand {
     StopSignal.unblock()
     let logger = settings.logger()
     settings.forbidChanges(logger)
-    print(try RunPlan(settings, logger).text)
-    fflush(nil)
+    try Self.tell(try RunPlan(settings, logger).text)
   }
 
   private func restore() throws {

@@ -35,6 +35,9 @@ struct ControlChangeTests {
     let whole = filter.wait()
     #expect(whole.status == 0, "\(whole.errors)")
     #expect(!whole.errors.contains("warning"), "\(whole.errors)")
+    // What has changed is told, and nothing else.
+    let told = whole.errorLines.filter { $0.contains("from frame 50 on by preset ") }
+    #expect(told.count == 1 && !told[0].contains("inversion_prompt"), "\(whole.errors)")
     let before = try FilterProcess.run(base, input: header + frames[..<50].joined())
     let after = try FilterProcess.run(base + options, input: header + frames[50...].joined())
     #expect(Y4M.frameCount(of: whole.output) == 60)
@@ -43,6 +46,23 @@ struct ControlChangeTests {
     // And it is a change at all.
     let unchanged = try FilterProcess.run(base, input: header + frames.joined())
     #expect(unchanged.output != whole.output)
+  }
+
+  @Test("tells a change that waits by the preset that another brings before it")
+  func pendingPreset() throws {
+    let path = ControlConnection.path()
+    // A model without presets of its own: both come to the same options.
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + ["--preset", "balanced", "--control", path])
+    filter.feed(Y4M().stream(frames: 1))
+    let client = try ControlConnection(path)
+    let task = #"{"command":"set","at_frame":60,"task":"derain"}"#
+    #expect(try client.ask(task)["preset"]?.string == "balanced")
+    #expect(try client.ask(#"{"command":"set","at_frame":50,"preset":"paper"}"#).isOK)
+    let pending = try #require(try client.ask(#"{"command":"get"}"#)["pending"]?.array)
+    #expect(pending.map { $0.object?["preset"]?.string } == ["paper", "paper"])
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
   }
 
   /// A stream's header, and its frames one by one, larger than the work sizes here.

@@ -77,4 +77,14 @@ struct EndingTests {
       Tiny.model() + Tiny.steps, input: Y4M().stream(frames: 2), outputFile: "/dev/full")
     expectFailure(result, .inputOutput, saying: ["writing", "No space left"])
   }
+
+  @Test(
+    "with status 74 where what it tells on stdout cannot be written",
+    arguments: [["--help"], ["--version"], ["--dry-run"]])
+  func untold(options: [String]) throws {
+    let arguments = try options == ["--dry-run"] ? Tiny.model() + Tiny.steps + options : options
+    let result = try FilterProcess.run(
+      arguments, input: Y4M().stream(frames: 1), outputFile: "/dev/full")
+    expectFailure(result, .inputOutput, saying: ["writing", "No space left"])
+  }
 }

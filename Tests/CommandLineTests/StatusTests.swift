@@ -79,18 +79,50 @@ struct StatusTests {
     var ends: [Int32] = [0, 0]
     try #require(pipe(&ends) == 0)
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    defer { for end in ends { close(end) } }
+    defer { close(ends[0]) }
     // Full to the brim before the program has said a word.
     _ = fcntl(ends[1], F_SETFL, O_NONBLOCK)
     let block = [UInt8](repeating: 0x20, count: 4096)
     while write(ends[1], block, block.count) > 0 {}
     _ = fcntl(ends[1], F_SETFL, 0)
     let filter = try FilterProcess(try options(), status: .descriptor(ends[1]))
-    filter.feed(Y4M().stream(frames: 9))
+    // A cut before every frame: an event each, more than the program keeps for a reader.
+    let scenes = [true, false].map { isDarkLeft in
+      Array("FRAME\n".utf8)
+        + (0..<Y4M.frameByteCount).map { place in
+          (place % Tiny.width < Tiny.width / 2) == isDarkLeft ? 50 : 200
+        }
+    }
+    let frameCount = 2000
+    filter.feed(Array((Y4M().header + "\n").utf8))
+    try PlainThread.start(name: "feeder") {
+      for frame in 0..<frameCount { filter.feed(scenes[frame % 2]) }
+    }
+    filter.waitForOutput((frameCount - 4) * Y4M.frameByteCount)
+    // Only now somebody reads.
+    close(ends[1])
+    let reading = ends[0]
+    let told = Monitor((text: [UInt8](), hasEnded: false))
+    try PlainThread.start(name: "late reader") {
+      var buffer = [UInt8](repeating: 0, count: 1 << 16)
+      while true {
+        let count = read(reading, &buffer, buffer.count)
+        told.change { $0.text += buffer[..<max(count, 0)] }
+        if count <= 0 { return told.change { $0.hasEnded = true } }
+      }
+    }
     filter.closeInput()
     let result = filter.wait()
     #expect(result.status == 0, "\(result.errors)")
-    #expect(Y4M.frameCount(of: result.output) == 9)
+    #expect(Y4M.frameCount(of: result.output) == frameCount)
+    told.wait { $0.hasEnded }
+    let messages = try told.change { $0.text.drop { $0 == 0x20 } }.split(separator: 0x0a).map {
+      try Message(String(decoding: $0, as: UTF8.self))
+    }
+    let lost = try #require(messages.last?["lost_events"]?.integer)
+    #expect(messages.last?.event == "end" && lost > 0)
+    let cuts = messages.filter { $0.event == "scene_cut" }.count
+    #expect(cuts + lost >= frameCount - 1 && cuts < frameCount - 1)
   }
 
   @Test("whose reader is gone end nothing")

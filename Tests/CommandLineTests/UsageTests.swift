@@ -8,6 +8,19 @@ import Testing
 @Suite("The command line")
 struct UsageTests {
   @Test(
+    "takes a value behind = as it takes one that is a word of its own",
+    arguments: ["", "\u{301}a", "a=b"])
+  func values(value: String) throws {
+    let options = try Tiny.model() + Tiny.steps
+    let input = Y4M().stream(frames: 1)
+    let joined = try FilterProcess.run(options + ["--prompt=" + value], input: input)
+    let apart = try FilterProcess.run(options + ["--prompt", value], input: input)
+    #expect(joined.status == 0 && apart.status == 0, "\(joined.errors)")
+    #expect(joined.output == apart.output)
+    #expect(try joined.output != FilterProcess.run(options, input: input).output)
+  }
+
+  @Test(
     "refuses what it cannot understand with one line and status 64",
     arguments: [
       (["--task", "defog"], ["--task", "defog", "denoise", "superres"]),

@@ -202,14 +202,14 @@ import Testing
 
   @Test("reading can be interrupted while it waits, and in the middle of a frame")
   func interruption() throws {
-    let interruption = try Wakeup()
+    let interruption = Duct()
     let duct = Duct()
     let bytes = y4m("W4 H3 Cmono", frames: 1, byteCount: 12) + Array("FRAME\nabc".utf8)
     _ = bytes.withUnsafeBytes { write(duct.writeEnd, $0.baseAddress!, $0.count) }
-    let source = ByteSource(descriptor: duct.readEnd, interruption: interruption)
+    let source = ByteSource(descriptor: duct.readEnd, interruption: interruption.readEnd)
     let thread = Thread {
       usleep(30_000)
-      interruption.signal()
+      _ = write(interruption.writeEnd, "!", 1)
     }
     thread.start()
     let reading = read(source)

@@ -27,8 +27,7 @@ final class Duct: @unchecked Sendable {
 
 /// A source of `bytes` that gives them in pieces of `piece`, the way that a slow neighbour would.
 func withSource<R>(
-  _ bytes: [UInt8], piece: Int = .max, interruption: Wakeup? = nil,
-  _ body: (ByteSource) throws -> R
+  _ bytes: [UInt8], piece: Int = .max, _ body: (ByteSource) throws -> R
 ) rethrows -> R {
   let duct = Duct()
   let thread = Thread {
@@ -42,7 +41,7 @@ func withSource<R>(
     duct.closeWriteEnd()
   }
   thread.start()
-  return try body(ByteSource(descriptor: duct.readEnd, interruption: interruption))
+  return try body(ByteSource(descriptor: duct.readEnd))
 }
 
 /// What was read of a stream: its frames' bytes, and the error that ended it.

@@ -1,12 +1,13 @@
 import ControlProtocol
+import DequeModule
 import Restoration
 import Synchronization
 
 /// Between the clients and the frame path: what clients want is put here, and what they may know.
 ///
-/// Neither side waits for the other. Changes of options are handed over in a ring that the compute
+/// Neither side waits for what the other does. Changes of options wait in a line that the compute
 /// loop looks at between frames; pausing is a flag; what `get` tells is written by the compute loop
-/// where it changes.
+/// where it changes. Locks are held no longer than it takes to put something there.
 final class ControlDesk: Sendable {
   /// What a client wants changed, and where the answer goes.
   struct Errand: Sendable {
@@ -36,11 +37,15 @@ final class ControlDesk: Sendable {
     var pending: [AcceptedChange] = []
   }
 
+  private struct Errands {
+    static let most = 16
+    var waiting: Deque<Errand> = []
+    /// Whether nobody looks for them any more.
+    var isClosed = false
+  }
+
   private let levers: Levers
-  private let errands = HandoverRing<Errand>(capacity: 16)
-  /// Whether nobody looks for errands any more. Held while one is handed over, so that none is left
-  /// behind.
-  private let isClosed = Mutex(false)
+  private let errands = Mutex(Errands())
   private let isDraining = Atomic<Bool>(false)
   private let isPaused = Atomic<Bool>(false)
   private let gate = Monitor(())
@@ -54,11 +59,12 @@ final class ControlDesk: Sendable {
 
   /// - Throws: ``Refusal`` where too many wait already, or no further frame will be restored.
   func hand(_ errand: Errand) throws(Refusal) {
-    try isClosed.withLock { isClosed throws(Refusal) in
-      if isClosed { throw Self.ending }
-      guard errands.offer(errand) else {
+    try errands.withLock { errands throws(Refusal) in
+      if errands.isClosed { throw Self.ending }
+      guard errands.waiting.count < Errands.most else {
         throw Refusal(.busy, "too many changes wait to be looked at")
       }
+      errands.waiting.append(errand)
     }
     wake()
   }
@@ -99,11 +105,11 @@ final class ControlDesk: Sendable {
   // MARK: The frame path's side
 
   /// The next change that a client wants.
-  func take() -> Errand? { errands.take() }
+  func take() -> Errand? { errands.withLock { $0.waiting.popFirst() } }
 
   /// Refuses all that waits, and all that comes.
   func close() {
-    isClosed.withLock { $0 = true }
+    errands.withLock { $0.isClosed = true }
     while let errand = take() { errand.answer(.failure(Self.ending)) }
   }
 

@@ -73,14 +73,15 @@ struct LiveOptions {
       settings = settings.applying(entry.change)
       let options = self.options(of: settings)
       // What was found to be possible stays so.
-      if index != place, options == entry.accepted.options { continue }
-      guard options.task.enlargement == self.options.task.enlargement else {
-        throw Refusal(
-          .sizeChange,
-          "task \(options.task.rawValue): the output would be \(options.task.enlargement) times the input's size, and is "
-            + "\(self.options.task.enlargement) times; start another program for it")
+      if index == place || options != entry.accepted.options {
+        guard options.task.enlargement == self.options.task.enlargement else {
+          throw Refusal(
+            .sizeChange,
+            "task \(options.task.rawValue): the output would be \(options.task.enlargement) times the input's size, and is "
+              + "\(self.options.task.enlargement) times; start another program for it")
+        }
+        do { try check(options) } catch { throw Refusal(.invalidValue, "\(error)") }
       }
-      do { try check(options) } catch { throw Refusal(.invalidValue, "\(error)") }
       trial[index].accepted = AcceptedChange(
         effectiveFrame: entry.accepted.effectiveFrame, preset: settings.preset, options: options)
     }

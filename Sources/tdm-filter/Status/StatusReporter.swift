@@ -7,8 +7,8 @@ import Video
 /// Tells whoever wants to know how the program is: events for programs, a progress line for a
 /// person, notifications for the service manager.
 ///
-/// One thread of its own does the telling. The threads that frames pass hand events over without
-/// waiting; where the telling falls behind, events are lost and counted, and no frame is late for
+/// One thread of its own does the telling. The threads that frames pass never wait until something
+/// is told: where the telling falls behind, events are lost and counted, and no frame is late for
 /// it.
 final class StatusReporter: Sendable {
   /// Where the telling goes.
@@ -47,8 +47,8 @@ final class StatusReporter: Sendable {
 
   private let outlets: Outlets
   private let start = ContinuousClock.now
-  private let handover = HandoverRing<Stamped>(capacity: 256)
-  /// Events that found the ring full, and those of them that are not yet told of.
+  private let handover = BoundedQueue<Stamped>(capacity: 256)
+  /// Events that found no room, and those of them that are not yet told of.
   private let lostEver = Atomic<Int>(0)
   private let lostSinceTold = Atomic<Int>(0)
   private let wakeup: Wakeup
@@ -57,7 +57,7 @@ final class StatusReporter: Sendable {
   private let isStopping = Atomic<Bool>(false)
   private let observer = Mutex<(@Sendable (Event.Name, [UInt8]) -> Void)?>(nil)
 
-  init(_ outlets: Outlets, logger: Logger, notifier: ServiceNotifier?) throws(VideoError) {
+  init(_ outlets: Outlets, logger: Logger, notifier: ServiceNotifier?) throws(Failure) {
     self.outlets = outlets
     self.logger = logger
     self.notifier = notifier
@@ -101,7 +101,7 @@ final class StatusReporter: Sendable {
     if !isStopping.exchange(true, ordering: .relaxed) { notifier?.send("STOPPING=1") }
   }
 
-  /// Events that found the ring full.
+  /// Events that found no room.
   var lostEventCount: Int { lostEver.load(ordering: .relaxed) }
 
   /// How far the stream has come.
@@ -131,7 +131,7 @@ final class StatusReporter: Sendable {
       wakeup.clear()
       // Asked before the events are taken: what was posted before the end is told before it.
       let ending = ending.change { $0 }
-      while let stamped = handover.take() {
+      while let stamped = handover.takeIfThere() {
         tell(stamped.event, at: stamped.seconds, on: &descriptor)
         if case .ready = stamped.event { notifier?.send("READY=1", patience: Self.lastPatience) }
       }
@@ -174,6 +174,9 @@ final class StatusReporter: Sendable {
   ) {
     let flow = flow.withLock { $0 }
     let progress = progress(flow)
+    // What is left of a file is not restored any more.
+    var totals = progress
+    totals.secondsLeft = nil
     if outlets.display == .blocks {
       outlets.messages.print(ProgressText.block(progress, flow, isLast: true))
     } else {
@@ -189,7 +192,7 @@ final class StatusReporter: Sendable {
       .end(
         End(
           reason: reason, status: Int((failure?.status ?? .done).rawValue),
-          message: failure?.description, totals: progress,
+          message: failure?.description, totals: totals,
           lostEvents: lostEventCount + (descriptor?.lostCount ?? 0))),
       on: &descriptor)
     let deadline = ContinuousClock.now + Self.lastPatience

@@ -106,11 +106,13 @@ final class ComputeLoop {
     do {
       try stream.change(to: change.options, emit: emit)
       let known = options.doubts
+      let former = options.options
       options = changed
       reporter.post(.changed(change))
       for doubt in options.doubts where !known.contains(doubt) { reporter.warn(doubt) }
       reporter.logger.notice(
-        "from frame \(number) on by other options: \(change.options.json.text)")
+        "from frame \(number) on by preset \(change.preset.rawValue), changed: \(change.options.differences(from: former).text)"
+      )
     } catch let refusal as RefusedChange {
       options.forget(before: number)
       reporter.warn("the options stay as they were at frame \(number): \(refusal)")

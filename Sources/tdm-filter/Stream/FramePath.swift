@@ -36,12 +36,11 @@ struct FramePath: Sendable {
     var frameCount: Int? { byteCount.map { InputLength.frameCount(in: $0, of: format) } }
   }
 
-  init(_ settings: Settings, _ reporter: StatusReporter) throws(VideoError) {
+  init(_ settings: Settings, _ reporter: StatusReporter) throws(Failure) {
     self.settings = settings
     self.reporter = reporter
     let stop = try StopSignal()
-    // Until the model is known, whose presets may say the chunk.
-    let incoming = BoundedQueue<Arrival>(capacity: 2)
+    let incoming = BoundedQueue<Arrival>(capacity: settings.whenLate.fewestPlaces)
     let outgoing = BoundedQueue<Departure>(capacity: Self.outgoingCapacity)
     let announced = self.announced
     self.stop = stop
@@ -89,7 +88,7 @@ struct FramePath: Sendable {
 
   private func read() {
     let byteCount = InputLength.bytesAhead(STDIN_FILENO)
-    let source = ByteSource(descriptor: STDIN_FILENO, interruption: stop.interruption)
+    let source = ByteSource(descriptor: STDIN_FILENO, interruption: stop.interruption.descriptor)
     do {
       let reader = try settings.input.open(source)
       opened.send(

@@ -18,8 +18,13 @@ enum WhenLate: String, CaseIterable, Sendable {
   /// while a chunk is sampled need room, or frames would be late where the computing keeps up; and
   /// two more, for a machine that is elsewhere for a moment.
   func places(_ options: RestorationOptions) -> Int {
-    self == .wait ? 2 : options.framesTogether + 2
+    places(chunk: options.framesTogether)
   }
+
+  /// Until the model is known, whose presets may say the chunk.
+  var fewestPlaces: Int { places(chunk: 1) }
+
+  private func places(chunk: Int) -> Int { self == .wait ? 2 : chunk + 2 }
 
   /// - Throws: ``Failure`` of status `usage` where late frames do not wait and all of them would be
   ///   late.

@@ -75,6 +75,11 @@ final class BoundedQueue<Element: Sendable>: Sendable {
     }
   }
 
+  /// Takes the first element if there is one now.
+  func takeIfThere() -> Element? {
+    state.change { $0.elements.isEmpty ? nil : $0.removeFirst() }
+  }
+
   /// Appends an element that takes no room.
   /// - Precondition: the queue is not finished.
   func append(_ element: Element) {

@@ -27,7 +27,7 @@ final class StopSignal: Sendable {
     interruption.signal()
   }
 
-  init() throws(VideoError) {
+  init() throws(Failure) {
     interruption = try Wakeup()
   }
 

@@ -1,16 +1,17 @@
 import Glibc
 
 /// Ends another thread's wait in `poll`; calls do not block and do not add up.
-public final class Wakeup: Sendable {
+final class Wakeup: Sendable {
   /// Readable from a ``signal()`` on until it is cleared.
-  public let descriptor: Int32
+  let descriptor: Int32
   private let writeEnd: Int32
 
-  /// - Throws: ``VideoError`` of kind `fault` where the system has no pipe left.
-  public init() throws(VideoError) {
+  /// - Throws: ``Failure`` of status `internalFault` where the system has no pipe left.
+  init() throws(Failure) {
     var ends: [Int32] = [0, 0]
     guard pipe(&ends) == 0 else {
-      throw VideoError(.fault, "cannot make a pipe: \(String(cString: strerror(errno)))")
+      throw Failure(
+        .internalFault, "cannot make a pipe: \(String(cString: strerror(errno)))")
     }
     for end in ends {
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -25,14 +26,14 @@ public final class Wakeup: Sendable {
     close(writeEnd)
   }
 
-  public func signal() {
+  func signal() {
     var byte: UInt8 = 1
     // A full pipe is fine: it says the same already.
     _ = write(writeEnd, &byte, 1)
   }
 
   /// Makes it ready for the next signal.
-  public func clear() {
+  func clear() {
     withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { buffer in
       while read(descriptor, buffer.baseAddress!, buffer.count) == buffer.count {}
     }
