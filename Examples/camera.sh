@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/bin/bash
 # A noisy camera, restored while it runs, in a window. Small pictures: see the README for what a processor keeps up with.
 # usage: camera.sh [DEVICE [WIDTHxHEIGHT]] [options of tdm-filter]
-set -eu
+set -euo pipefail  # a pipe fails where its first command does
 device=${1:-/dev/video0} size=${2:-320x240}
 [ $# -lt 2 ] || shift
 [ $# -lt 1 ] || shift

@@ -3,7 +3,7 @@
 #
 #   demo.sh                          paints a clip, degrades it, restores it
 #   CLIP=my.mp4 demo.sh              restores your clip as it is, all of it unless FRAMES says how much
-#   CLIP=my.mp4 NOISE=25 demo.sh     adds noise of about 25/255 to your clip first, and so can measure
+#   CLIP=my.mp4 NOISE=25 demo.sh     adds noise of about 25/255 to your clip first, and so can measure how it is denoised
 #
 # environment: CLIP, NOISE, TASK (denoise), FRAMES (the first so many only), OPTIONS (further options for the filter),
 #              OUT (demo), TDM_FILTER (the program)
@@ -34,8 +34,8 @@ degrade() {
   derain)
     ff -i "$1" -filter_complex "
 [0]format=gbrp,split[picture][size];
-[size]geq=r=0:g=0:b=0,noise=alls=100:allf=t,format=gray,lut=y='if(gt(val,150),255,0)',
-dblur=angle=78:radius=14,lut=y='clip(val*4,0,110)',format=gbrp[rain];
+[size]geq=r=0:g=0:b=0,noise=alls=100:allf=t,format=gray,lut=y='if(gt(val,92),255,0)',
+dblur=angle=78:radius=14,lut=y='clip(val*8,0,140)',format=gbrp[rain];
 [picture][rain]blend=all_mode=screen,format=yuv420p" $lossless "$2"
     ;;
   dehaze) ff -i "$1" -vf "lutrgb=r='val*0.45+118':g='val*0.45+119':b='val*0.45+121',format=yuv420p" $lossless "$2" ;;
@@ -64,6 +64,10 @@ if [ -z "${CLIP:-}" ]; then
   degrade "$out/scene.mkv" "$out/before.mkv"
   rm "$out/scene.mkv"
 elif [ -n "${NOISE:-}" ]; then
+  if [ "$task" != denoise ]; then
+    echo "demo: NOISE is added to a CLIP for TASK=denoise, found TASK=$task: leave one of the two out" >&2
+    exit 64
+  fi
   clean=$out/clean.mkv
   ff -i "$CLIP" $limit $planar $lossless "$clean"
   add_noise "$clean" "$NOISE" "$out/before.mkv"

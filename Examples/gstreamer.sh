@@ -5,7 +5,8 @@
 # Its own rows are padded, too, where the width is no multiple of 8: have ffmpeg read such a file.
 # usage: gstreamer.sh IN OUT.mkv [options of tdm-filter]
 set -euo pipefail  # a pipe fails where its first command does
-in=$1 out=$2
+usage="usage: gstreamer.sh IN OUT.mkv [options of tdm-filter]"
+in=${1:?$usage} out=${2:?$usage}
 shift 2
 gst-launch-1.0 -q filesrc "location=$in" ! decodebin ! videoconvert ! video/x-raw,format=YV12 ! \
   videoconvert ! video/x-raw,format=I420 ! y4menc ! fdsink fd=1 |

@@ -115,7 +115,10 @@ struct DocumentationTests {
       .filter { $0.hasSuffix(".sh") }
     #expect(!scripts.isEmpty)
     for script in scripts {
-      let result = try FilterProcess.pipeline("sh -n '\(folder.appending(path: script).path)'")
+      let lines = try text("Examples/\(script)")
+      let shell = lines.hasPrefix("#!/bin/bash\n") ? "bash" : "sh"
+      let result = try FilterProcess.pipeline(
+        "\(shell) -n '\(folder.appending(path: script).path)'")
       #expect(result.status == 0, "\(script): \(result.errors)")
     }
   }
@@ -130,7 +133,8 @@ struct DocumentationTests {
       set -e
       folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
       ffmpeg -v error -f lavfi -i testsrc2=size=48x32:rate=30000/1001:duration=0.2 \
-        -f lavfi -i sine=duration=0.2 -pix_fmt yuv420p10le -c:v ffv1 -c:a pcm_s16le in.mkv
+        -f lavfi -i sine=duration=0.2 -pix_fmt yuv420p10le -c:v ffv1 -c:a pcm_s16le \
+        -colorspace bt709 -color_primaries bt709 -color_trc bt709 in.mkv
       TDM_FILTER='\(FilterProcess.path)' '\(script)' in.mkv out.mkv \(options)
       for file in in.mkv out.mkv; do
         ffprobe -v error -count_frames -select_streams v:0 \
@@ -141,5 +145,29 @@ struct DocumentationTests {
     let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
     #expect(lines.count == 2 && lines[0] == lines[1], "\(lines)")
     #expect(lines.first?.hasSuffix("30000/1001,6") == true, "\(lines)")
+  }
+
+  @Test("the example for files keeps the colours' tags, that for raw frames a new size and a turn")
+  func exampleFormats() throws {
+    let options = (try Tiny.model() + Tiny.steps).map { "'\($0)'" }.joined(separator: " ")
+    let examples = Self.root.appending(path: "Examples").path
+    let result = try FilterProcess.pipeline(
+      """
+      set -e
+      folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
+      export TDM_FILTER='\(FilterProcess.path)'
+      ffmpeg -v error -f lavfi -i testsrc2=size=24x16:duration=0.08 -pix_fmt yuv420p -c:v libx264 \
+        -colorspace bt709 -color_primaries bt709 -color_trc bt709 -metadata title=Name in.mp4
+      ffmpeg -v error -i in.mp4 -c copy -metadata:s:v rotate=90 turned.mp4
+      '\(examples)/ffmpeg-file.sh' in.mp4 kept.mkv \(options) --quiet
+      ffprobe -v error -select_streams v:0 -show_entries \
+        stream=color_space,color_transfer,color_primaries:format_tags=title -of default=nw=1:nk=1 kept.mkv
+      '\(examples)/ffmpeg-raw.sh' turned.mp4 larger.mkv \(options) --quiet --task sr
+      ffprobe -v error -count_frames -select_streams v:0 -show_entries stream=width,height,nb_read_frames \
+        -of csv=p=0 larger.mkv
+      """)
+    #expect(result.status == 0, "\(result.errors)")
+    let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
+    #expect(lines == ["bt709", "bt709", "bt709", "Name", "64,96,2"], "\(lines)")
   }
 }
