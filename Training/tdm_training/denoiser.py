@@ -24,6 +24,7 @@ KEYS = {
 OPTIONAL_KEYS = {
     "fusion_ahead",  # frames behind one that it is fused with; else as many as before it
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
+    "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
@@ -35,7 +36,7 @@ def settings_of(recipe: dict) -> dict:
     for name in sorted(settings.keys() ^ KEYS):
         if name not in OPTIONAL_KEYS:
             raise ValueError(f"recipe: [denoiser] {name}: {'unknown' if name in settings else 'missing'}; expected {', '.join(sorted(KEYS | OPTIONAL_KEYS))}")
-    return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "history": 0, "good_enough": GOOD_ENOUGH} | settings
+    return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "history": 0, "recorded_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -73,7 +74,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
-    examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"])
+    examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"])
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
     judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style) if accelerator.is_main_process else None

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from .degradations import degrade
+from .degradations.recorded import recorded
 from .fusion import fused
 from .pictures import CropSource
 
@@ -21,11 +22,16 @@ def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarr
 
 
 class Examples:
-    """`history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
+    """`recorded_share`: of the clips that get compressed, as a camera's recording of the scene instead of the scene itself. What is restored is that
+    recording: where little was lost of it, its grain has to stay, and no other frame has that.
+
+    `history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
     the clip stood still until then, in the others, which have half as many, it did not."""
 
-    def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0):
-        self.source, self.seed, self.process, self.fusion_radius, self.history = source, seed, process, fusion_radius, history
+    def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0,
+                 recorded_share: float = 0):
+        self.source, self.seed, self.process = source, seed, process
+        self.fusion_radius, self.history, self.recorded_share = fusion_radius, history, recorded_share
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0)
@@ -42,6 +48,8 @@ class Examples:
                 moving = int(rng.integers(1, max(self.history // 2, 1) + 1))
         clean = self.source.clip(rng, side, made + moving)
         clean = np.concatenate([clean[:1].repeat(still, 0), clean])
+        if task == "deartifact" and self.recorded_share and rng.random() < self.recorded_share:
+            clean = recorded(clean, rng)
         degraded = degrade(task, clean, rng)
         first = int(rng.integers(made - length + 1))
         earlier = still + moving

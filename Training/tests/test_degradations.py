@@ -6,6 +6,7 @@ from tdm_training.degradations.compression import ENCODERS, encoded
 from tdm_training.degradations.haze import haze
 from tdm_training.degradations.noise import video_grain
 from tdm_training.degradations.rain import rain
+from tdm_training.degradations.recorded import recorded
 from tdm_training.degradations.resolution import low_resolution
 
 
@@ -95,3 +96,17 @@ def test_every_encoder_gives_as_many_frames_of_the_same_size_even_very_small_one
     assert mild.shape == harsh.shape == clip.shape
     error = lambda out: np.square(out.astype(float) - clip).mean()
     assert error(mild) < error(harsh) < 3000
+
+
+def test_a_recording_has_grain_of_its_own_that_is_new_in_every_frame():
+    differences, losses = [], []
+    for seed in range(40):
+        clip = grey(4, 64)
+        out = recorded(clip, np.random.default_rng(seed))
+        assert out.shape == clip.shape and out.dtype == np.float32
+        assert np.array_equal(np.round(out * 255) / np.float32(255), out)
+        differences.append(float((out[1] - out[0]).std() * 255))
+        losses.append(float((out - clip).std() * 255))
+    # Grain of 0.3...4 levels, rounded to whole ones; an encoder may take all of the faintest.
+    assert 0.3 < np.median(losses) < 2 and max(losses) < 6
+    assert np.median(differences) > 0.3

@@ -59,11 +59,10 @@ def jpeg(clip: np.ndarray, quality: int) -> np.ndarray:
 def compress(clip: np.ndarray, rng: np.random.Generator, strongest: float = 1.0) -> np.ndarray:
     """One encoder over the whole clip, a key frame every 1 to 12 frames.
 
-    strength   0...`strongest`, the greater the likelier: x264 by CRF 14 to 42, x265 by 16 to 42, MPEG-4 part 2 by quantizer 2 to 25,
-               JPEG by quality 96 to 6
+    strength   0...`strongest`: x264 by CRF 14 to 42, x265 by 16 to 42, MPEG-4 part 2 by quantizer 2 to 25, JPEG by quality 96 to 6
     """
     codec = list(ENCODERS)[rng.choice(len(ENCODERS), p=SHARES / SHARES.sum())]
-    strength = strongest * rng.random() ** 0.7
+    strength = strongest * rng.random()
     options, data = ENCODERS[codec][1](strength), as_bytes(clip)
     if codec == "jpeg":
         out = jpeg(data, int(options["quality"]))
