@@ -18,7 +18,7 @@ import torch
 import zstandard
 from safetensors import safe_open
 
-MAGIC, VERSION, ALIGNMENT = b"TDMPACK\n", 1, 64
+MAGIC, VERSION, HEADER_SIZE = b"TDMPACK\n", 2, 32
 # Weights are noise in their low bytes, and more effort often finds less: the smallest of these is taken.
 LEVELS = (1, 3, 9, 19)
 # What diffusers and transformers write and the program reads, part by part.
@@ -125,19 +125,19 @@ def collect_model(folder: pathlib.Path, bits: int) -> list[tuple[str, bytes, int
     return files
 
 
+def frame(content: bytes) -> bytes:
+    compressors = (zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True) for level in LEVELS)
+    return min((compressor.compress(content) for compressor in compressors), key=len)
+
+
 def pack(folder: pathlib.Path, bits: int = FLOAT16_BITS) -> bytes:
-    files = collect(folder, bits)
-    index = {"files": [{"path": path, "size": len(content)} | ({} if planes is None else {"planesFrom": planes})
-                       for path, content, planes in files]}
+    files = [(path, content, planes, frame(content)) for path, content, planes in collect(folder, bits)]
+    index = {"files": [{"path": path, "size": len(content), "packed": len(packed)} | ({} if planes is None else {"planesFrom": planes})
+                       for path, content, planes, packed in files]}
     head = json.dumps(index, separators=(",", ":")).encode()
-    content = bytearray(head)
-    for _, data, _ in files:
-        content += bytes(-len(content) % ALIGNMENT) + data
-    content = bytes(content)
-    frames = (zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True).compress(content)
-              for level in LEVELS)
-    frame = min(frames, key=len)
-    return MAGIC + struct.pack("<IIQQ", VERSION, len(head), len(content), len(frame)) + frame
+    parts = [frame(head)] + [packed for _, _, _, packed in files]
+    size = HEADER_SIZE + sum(map(len, parts))
+    return MAGIC + struct.pack("<IIIIQ", VERSION, len(parts[0]), len(head), 0, size) + b"".join(parts)
 
 
 def main() -> int:

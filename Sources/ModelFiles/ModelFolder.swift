@@ -71,7 +71,7 @@ public struct ModelFolder: Sendable {
   /// The model that is part of the program.
   /// - Throws: `ModelError` in a program that was built without one.
   public static func embedded() throws(ModelError) -> ModelFolder {
-    try ModelFolder(tree: EmbeddedModel.unpacked())
+    try ModelFolder(tree: EmbeddedModel.packed())
   }
 
   /// The model in a folder of this one, which may run some tasks in its place

@@ -92,6 +92,22 @@ struct BoundedQueueTests {
     #expect(try [queue.receive(), queue.receive(), queue.receive()] == [2, 4, nil])
   }
 
+  @Test("gives one that is there without waiting for one")
+  func takingIfThere() throws {
+    let queue = BoundedQueue<Int>(capacity: 2)
+    #expect(queue.takeIfThere() == nil)
+    for round in 0..<3 {
+      #expect(queue.offer(2 * round) && queue.offer(2 * round + 1) && !queue.offer(-1))
+      #expect(queue.takeIfThere() == 2 * round && queue.takeIfThere() == 2 * round + 1)
+      #expect(queue.takeIfThere() == nil)
+    }
+    // What takes room gives it back.
+    #expect(queue.offer(9))
+    queue.finish()
+    #expect(queue.takeIfThere() == 9 && queue.takeIfThere() == nil)
+    #expect(try queue.receive() == nil)
+  }
+
   @Test("takes no time that grows with the square of its length", .timeLimit(.minutes(5)))
   func longLine() throws {
     let queue = BoundedQueue<Int>(capacity: 1)

@@ -124,9 +124,10 @@ struct ControlChangeTests {
   /// Runs a model of whose tasks one is another model's, and has that model take over at frame 3.
   /// - Parameters:
   ///   - presets: of the model.
+  ///   - change: for frame 3; another may follow, for frame 100.
   ///   - spoil: what happens to the folder when two frames are there.
   private func takeOver(
-    by presets: String, _ options: [String], change: String,
+    by presets: String, _ options: [String], change: String, further: String? = nil,
     spoil: (URL) throws -> Void = { _ in }
   ) throws -> (reply: Message, frames: Int, result: FilterResult) {
     try Fixture.thin.withCopy { folder in
@@ -138,8 +139,11 @@ struct ControlChangeTests {
         ["--model", folder.path, "--chunk", "1", "--lookahead", "0", "--control", path] + options,
         status: .none)
       filter.feed(header + frames[..<2].joined())
-      let reply = try ControlConnection(path).ask(
-        "{\"command\":\"set\",\"at_frame\":3,\(change)}")
+      let client = try ControlConnection(path)
+      let reply = try client.ask("{\"command\":\"set\",\"at_frame\":3,\(change)}")
+      if let further {
+        #expect(try client.ask("{\"command\":\"set\",\"at_frame\":100,\(further)}").isOK)
+      }
       filter.waitForOutput(2 * frames[0].count)
       try spoil(folder)
       filter.feed(Array(frames[2...].joined()))
@@ -154,7 +158,9 @@ struct ControlChangeTests {
   func neitherNetworks() throws {
     let (reply, frames, result) = try takeOver(
       by: #"{"balanced": {"inversion_steps": 0, "steps": 1, "task_model": {"derain": "other"}}}"#,
-      [], change: #""task":"derain""#
+      [], change: #""task":"derain""#,
+      // Of networks that wait there are one change's: those for frame 3 have to be made once more.
+      further: #""amount":0.5"#
     ) { folder in
       for part in ["unet", "other/unet"] {
         let weights = folder.appending(path: part + "/diffusion_pytorch_model.safetensors")

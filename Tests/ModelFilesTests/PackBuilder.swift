@@ -1,39 +1,67 @@
 import CZstd
+import TensorCore
 
 @testable import ModelFiles
 
 /// Writes packed models, well-formed or not.
 struct PackBuilder {
-  var magic = PackedModel.magic
-  var version: UInt32 = 1
-  var checksum = true
-  /// Instead of the true sizes, where given.
-  var indexSize: UInt32?
-  var contentSize: UInt64?
-  var frameSize: UInt64?
-  var index: String
-  var files: [[UInt8]] = []
-
-  func build() -> [UInt8] {
-    var content = Array(index.utf8)
-    for file in files {
-      content += Array(repeating: 0, count: (64 - content.count % 64) % 64) + file
-    }
-    return build(content: content)
+  struct File {
+    var path: String
+    var content: [UInt8]
+    var planesFrom: Int?
+    /// Instead of the true ones, where given.
+    var size: Int?
+    var packedSize: Int?
   }
 
-  func build(content: [UInt8]) -> [UInt8] {
+  var magic = PackedModel.magic
+  var version = PackedModel.version
+  var checksum = true
+  /// Instead of the true sizes, where given.
+  var packedIndexSize: UInt32?
+  var indexSize: UInt32?
+  var byteCount: UInt64?
+  /// Instead of the one that lists the files, where given.
+  var index: String?
+  var files: [File] = []
+
+  func build() -> [UInt8] {
+    let frames = files.map { frame($0.content) }
+    let listed = zip(files, frames).map { file, frame in
+      "{\"path\":\"\(file.path)\",\"size\":\(file.size ?? file.content.count),"
+        + "\"packed\":\(file.packedSize ?? frame.count)"
+        + (file.planesFrom.map { ",\"planesFrom\":\($0)" } ?? "") + "}"
+    }
+    let index = Array((index ?? "{\"files\":[\(listed.joined(separator: ","))]}").utf8)
+    let first = frame(index)
+    let rest = first + frames.joined()
+    func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+      withUnsafeBytes(of: value.littleEndian, Array.init)
+    }
+    return magic + bytes(version) + bytes(packedIndexSize ?? UInt32(first.count))
+      + bytes(indexSize ?? UInt32(index.count)) + bytes(UInt32(0))
+      + bytes(byteCount ?? UInt64(PackedModel.headerSize + rest.count)) + rest
+  }
+
+  private func frame(_ content: [UInt8]) -> [UInt8] {
     let context = ZSTD_createCCtx()
     defer { ZSTD_freeCCtx(context) }
     ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, checksum ? 1 : 0)
     var frame = [UInt8](repeating: 0, count: ZSTD_compressBound(content.count))
     let size = ZSTD_compress2(context, &frame, frame.count, content, content.count)
     frame.removeLast(frame.count - size)
-    func bytes<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
-      withUnsafeBytes(of: value.littleEndian, Array.init)
-    }
-    return magic + bytes(version) + bytes(indexSize ?? UInt32(index.utf8.count))
-      + bytes(contentSize ?? UInt64(content.count)) + bytes(frameSize ?? UInt64(frame.count))
-      + frame
+    return frame
+  }
+}
+
+/// Bytes that a file would hold.
+final class HeldBytes: WeightStorage {
+  private let bytes: [UInt8]
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func withBytes<R>(
+    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
+  ) throws(StorageError) -> R {
+    bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
 }

@@ -5,13 +5,21 @@ import Testing
 
 @Suite("Packed models")
 struct PackedModelTests {
-  private func unpack(_ bytes: [UInt8]) throws -> PackedModel {
-    try bytes.withUnsafeBytes { try PackedModel(name: "x.tdmpack", bytes: $0) }
+  private func open(_ bytes: [UInt8]) throws -> PackedModel {
+    try PackedModel(name: "x.tdmpack", storage: HeldBytes(bytes), byteCount: bytes.count)
   }
 
+  /// What is said against a pack when it is opened and all its files are read.
   private func refusal(_ bytes: [UInt8]) -> String {
     do {
-      _ = try unpack(bytes)
+      let model = try open(bytes)
+      for folder in [
+        "", "a", "unet", "controlnet", "vae", "text_encoder", "tokenizer", "scheduler",
+      ] {
+        for name in model.names(in: folder) {
+          _ = try model.file(folder.isEmpty ? name : "\(folder)/\(name)")?.withBytes(0..<0) { _ in }
+        }
+      }
     } catch { return "\(error)" }
     return ""
   }
@@ -53,76 +61,102 @@ struct PackedModelTests {
       * Float(sign: .plus, exponent: exponent - 15, significand: 1 + Float(bits & 1023) / 1024)
   }
 
-  @Test("a file within lies where the index says, its halves joined")
+  @Test("a file within is what was packed, its halves joined, whatever is read before it")
   func planes() throws {
-    var builder = PackBuilder(
-      index:
-        #"{"files":[{"path":"a/b","size":3},{"path":"a/c","size":7,"planesFrom":1},{"path":"d","size":0}]}"#
-    )
-    builder.files = [[1, 2, 3], [9, 1, 2, 3, 10, 20, 30], []]
-    let model = try unpack(builder.build())
-    #expect(try model.file("a/b")?.bytes() == [1, 2, 3])
-    #expect(try model.file("a/c")?.bytes() == [9, 1, 10, 2, 20, 3, 30])
-    #expect(try model.file("d")?.bytes() == [])
+    var builder = PackBuilder()
+    // Too large to be unpacked for each read.
+    let large = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+    builder.files = [
+      .init(path: "a/b", content: [1, 2, 3]),
+      .init(path: "a/c", content: [9, 1, 2, 3, 10, 20, 30], planesFrom: 1),
+      .init(path: "d", content: []), .init(path: "l", content: large),
+      .init(path: "m", content: large.reversed()),
+    ]
+    let model = try open(builder.build())
+    for _ in 0..<2 {
+      #expect(try model.file("a/b")?.bytes() == [1, 2, 3])
+      #expect(try model.file("l")?.bytes() == large)
+      #expect(try model.file("a/c")?.bytes() == [9, 1, 10, 2, 20, 3, 30])
+      #expect(
+        try model.file("l")?.withBytes(1000..<1010) { Array($0) } == Array(large[1000..<1010]))
+      #expect(try model.file("m")?.bytes() == large.reversed())
+      #expect(try model.file("d")?.bytes() == [])
+    }
     #expect(try model.file("e") == nil)
-    #expect(model.names(in: "a") == ["b", "c"] && model.names(in: "") == ["d"])
-    #expect(try #require(try model.file("a/c")).range.lowerBound % 64 == 0)
+    #expect(model.names(in: "a") == ["b", "c"] && model.names(in: "") == ["d", "l", "m"])
+    // The same object: what was made of its weights is found by it.
+    #expect(try model.file("l")?.storage === model.file("l")?.storage)
   }
 
-  @Test("a pack that promises more than it holds is refused before memory is taken")
+  @Test("a file that is not read may be damaged")
+  func untouched() throws {
+    var builder = PackBuilder()
+    builder.files = [.init(path: "a", content: [1, 2, 3]), .init(path: "b", content: [4])]
+    var bytes = builder.build()
+    bytes[bytes.count - 1] ^= 1
+    let model = try open(bytes)
+    #expect(try model.file("a")?.bytes() == [1, 2, 3])
+    let error = #expect(throws: ModelError.self) { try model.file("b")?.bytes() }
+    #expect(error?.description.hasPrefix("x.tdmpack/b: damaged packed model: ") == true)
+  }
+
+  @Test("a file that promises more than it holds is refused before memory is taken")
   func bombs() {
-    let index = #"{"files":[{"path":"a","size":20000000}]}"#
-    var builder = PackBuilder(index: index)
-    builder.files = [Array(repeating: 0, count: 20_000_000)]
+    var builder = PackBuilder()
+    builder.files = [.init(path: "a", content: Array(repeating: 0, count: 20_000_000))]
     #expect(refusal(builder.build()).contains("more than a model unpacks to"))
-    builder.files = []
-    for size: UInt64 in [1 << 33, 1 << 62, .max, 0] {
-      builder.contentSize = size
-      let message = refusal(builder.build())
-      #expect(
-        message.contains("more than a model unpacks to") || message.contains("damaged"),
-        "\(message)")
+    builder.files = [.init(path: "a", content: [1])]
+    for size in [1 << 33, 1 << 62, .max] {
+      builder.files[0].size = size
+      #expect(refusal(builder.build()).contains("more than a model unpacks to"))
     }
-    builder.contentSize = UInt64(index.utf8.count) + 1
+    builder.files[0].size = 2
     #expect(refusal(builder.build()).contains("expected one zstd frame"))
   }
 
   @Test("damaged packs are refused, saying what is wrong")
   func damaged() {
-    let empty = #"{"files":[]}"#
-    #expect(refusal(PackBuilder(index: empty).build()) == "")
+    #expect(refusal(PackBuilder().build()) == "")
     func changed(_ change: (inout PackBuilder) -> Void) -> String {
-      var builder = PackBuilder(index: empty)
+      var builder = PackBuilder()
       change(&builder)
       return self.refusal(builder.build())
     }
     #expect(changed { $0.magic = Array("TDMPACK\r".utf8) }.contains("expected a packed model"))
-    #expect(changed { $0.version = 2 }.contains("version 2 of the format, expected 1"))
+    #expect(changed { $0.version = 1 }.contains("version 1 of the format, expected 2"))
     #expect(changed { $0.checksum = false }.contains("expected one zstd frame"))
     #expect(changed { $0.indexSize = 1 << 21 }.contains("its index should not be"))
-    #expect(changed { $0.indexSize = 3 }.contains("its index is not valid JSON"))
-    #expect(changed { $0.frameSize = 3 }.contains("promises 3 compressed bytes"))
+    #expect(changed { $0.packedIndexSize = 1 << 21 }.contains("its index should not be"))
+    #expect(changed { $0.indexSize = 3 }.contains("expected one zstd frame"))
+    #expect(changed { $0.byteCount = 3 }.contains("promises 3 bytes"))
+    #expect(changed { $0.index = "{" }.contains("its index is not valid JSON"))
     #expect(changed { $0.index = "[]" }.contains("its index should list files"))
-    let cases: [(String, [UInt8], String)] = [
-      (#"{"path":"a"}"#, [], "should have a path and a size"),
-      (#"{"path":1,"size":0}"#, [], "should have a path and a size"),
-      (#"{"path":"a","size":-1}"#, [], "should have a path and a size"),
-      (#"{"path":"a","size":2}"#, [1], "should end within"),
-      (#"{"path":"a","size":9223372036854775807}"#, [1], "should end within"),
-      (#"{"path":"a","size":1}"#, [1, 2], "its files end at byte"),
-      (#"{"path":"a","size":2,"planesFrom":1}"#, [1, 2], "planesFrom 1 does not fit"),
-      (#"{"path":"a","size":2,"planesFrom":4}"#, [1, 2], "planesFrom 4 does not fit"),
-      (#"{"path":"a","size":0},{"path":"a","size":0}"#, [], "is there twice"),
-    ]
-    for (entry, file, reason) in cases {
-      let message = changed {
-        $0.index = "{\"files\":[\(entry)]}"
-        $0.files = [file]
-      }
+    for (entry, reason) in [
+      (#"{"path":"a"}"#, "should have a path, a size and a packed size"),
+      (#"{"path":"a","size":1}"#, "should have a path, a size and a packed size"),
+      (#"{"path":1,"size":0,"packed":0}"#, "should have a path, a size and a packed size"),
+      (#"{"path":"a","size":-1,"packed":0}"#, "should have a path, a size and a packed size"),
+      (#"{"path":"a","size":2,"packed":-1}"#, "should have a path, a size and a packed size"),
+      (#"{"path":"a","size":2,"packed":9223372036854775807}"#, "should end within"),
+    ] {
+      let message = changed { $0.index = "{\"files\":[\(entry)]}" }
       #expect(
         message.hasPrefix("x.tdmpack: damaged packed model:") && message.contains(reason),
         "\(message)")
     }
+    for (file, reason) in [
+      (PackBuilder.File(path: "a", content: [1, 2], packedSize: 3), "its files end at byte"),
+      (.init(path: "a", content: [1, 2], packedSize: 300), "should end within"),
+      (.init(path: "a", content: [1, 2], planesFrom: 1), "planesFrom 1 does not fit"),
+      (.init(path: "a", content: [1, 2], planesFrom: 4), "planesFrom 4 does not fit"),
+    ] {
+      let message = changed { $0.files = [file] }
+      #expect(message.contains(reason), "\(message)")
+    }
+    let twice = changed {
+      $0.files = [.init(path: "a", content: []), .init(path: "a", content: [])]
+    }
+    #expect(twice.contains("is there twice"))
   }
 
   @Test("a pack that is cut short or extended is refused")

@@ -40,6 +40,7 @@ final class PlainNetworks: PipelineNetworks {
   }
 
   func discardLeftovers() {}
+  func forgetReplaced() {}
 
   func releaseMemory() { releaseCount += 1 }
 

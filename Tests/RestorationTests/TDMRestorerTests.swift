@@ -201,7 +201,11 @@ struct TDMRestorerTests {
       var results: [[[Float]]] = []
       for course in courses {
         try restorer.check(course, limits: nil)
+        // What was planned when it was asked for is what comes into effect.
+        let ready = restorer.planned?.plan?.networks
+        #expect((ready == nil) == (course == restorer.options))
         try restorer.change(to: course, limits: nil) { _ in }
+        if let ready { #expect(restorer.pipeline.networks === ready) }
         results.append(try restored(frames, by: restorer))
       }
       let alone = try TDMPipeline(
@@ -219,11 +223,14 @@ struct TDMRestorerTests {
           limits: MemoryLimits()
         ).memory.total
       }
+      let (small, large) = alike[0] < alike[1] ? (own, other) : (other, own)
       let limited = try TDMRestorer(
-        model: model, options: own, width: Self.width, height: Self.height, device: device(),
+        model: model, options: large, width: Self.width, height: Self.height, device: device(),
         limits: MemoryLimits(total: alike.max()!))
-      for course in [other, own] {
+      for course in [small, large] {
         try limited.check(course, limits: nil)
+        // No room is left beside the larger.
+        if course == small { #expect(limited.planned != nil && limited.planned?.plan == nil) }
         try limited.change(to: course, limits: nil) { _ in }
         #expect(limited.memory.tileCount == 1)
       }

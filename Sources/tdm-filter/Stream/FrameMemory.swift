@@ -3,8 +3,9 @@ import Restoration
 /// What the frames of a stream take outside of the restorer, and what they leave it.
 struct FrameMemory {
   /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes
-  /// for the networks, the packed model. Measured, with something to spare.
-  static let programByteCount = 120 << 20
+  /// for the networks, a model's file that is unpacked, prompts' features. Measured, with something
+  /// to spare.
+  static let programByteCount = 72 << 20
 
   /// Of all that the process holds.
   let limits: MemoryLimits

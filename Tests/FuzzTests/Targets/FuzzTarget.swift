@@ -14,7 +14,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case tokenizer
   /// A T5 tokenizer's configuration, a prompt, and its `spiece.model`, with a byte of 0 between.
   case t5Tokenizer = "t5-tokenizer"
-  /// A packed model; where the first byte is odd, what stands in one, packed here.
+  /// By its first byte a packed model, the index of one, or files that are packed here.
   case packedModel = "packed-model"
   /// A client's line on the control socket.
   case controlLine = "control-line"

@@ -117,12 +117,17 @@ func fuzzT5Tokenizer(_ bytes: UnsafeRawBufferPointer) {
 /// Everything that can be asked of a packed model is asked.
 func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   guard let first = bytes.first else { return }
-  let rest = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
-  let file = first % 2 == 0 ? Array(rest) : packed(rest)
-  let model = file.withUnsafeBytes { bytes in
-    Result { try PackedModel(name: "fuzz", bytes: bytes) }
-  }
-  guard let tree = try? model.get(), let folder = try? ModelFolder(tree: tree) else { return }
+  let rest = Array(bytes.dropFirst())
+  let pack: [UInt8] =
+    switch first % 3 {
+    case 0: rest
+    case 1: packed(index: rest, frames: [])
+    default: packed(rest)
+    }
+  guard
+    let tree = try? PackedModel(name: "fuzz", storage: MemoryStorage(pack), byteCount: pack.count),
+    let folder = try? ModelFolder(tree: tree)
+  else { return }
   _ = try? folder.unetConfig()
   _ = try? folder.controlNetConfig()
   _ = try? folder.autoencoderConfig()
@@ -137,11 +142,41 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   }
 }
 
-/// A packed model with a sound header and frame around an index, whose length two bytes tell, and
-/// files: no mutation would find a checksum.
-private func packed(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
-  let content = Array(bytes.dropFirst(2))
-  let indexSize = bytes.prefix(2).reduce(0) { $0 << 8 | UInt32($1) }
+/// A sound packed model of files that follow each other: a path's number, where planes begin, a length
+/// in two bytes, the content.
+private func packed(_ bytes: [UInt8]) -> [UInt8] {
+  let paths = [
+    "model_index.json", "presets.json", "unet/config.json", "scheduler/scheduler_config.json",
+    "unet/diffusion_pytorch_model.safetensors", "tokenizer/vocab.json", "superres/presets.json",
+  ]
+  var rest = bytes[...]
+  var files: [String] = []
+  var frames: [[UInt8]] = []
+  while rest.count >= 4, files.count < 16 {
+    let head = Array(rest.prefix(4))
+    let content = Array(rest.dropFirst(4).prefix(Int(head[2]) << 8 | Int(head[3])))
+    rest = rest.dropFirst(4 + content.count)
+    let planes = head[1] < 128 ? "" : ",\"planesFrom\":\(content.count - Int(head[1] - 128) * 2)"
+    frames.append(zstdFrame(content))
+    files.append(
+      "{\"path\":\"\(paths[Int(head[0]) % paths.count])\",\"size\":\(content.count),"
+        + "\"packed\":\(frames.last!.count)\(planes)}")
+  }
+  return packed(index: Array("{\"files\":[\(files.joined(separator: ","))]}".utf8), frames: frames)
+}
+
+/// A sound header and frame around any index: no mutation would find a checksum.
+private func packed(index: [UInt8], frames: [[UInt8]]) -> [UInt8] {
+  let rest = zstdFrame(index) + frames.joined()
+  func little<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+    withUnsafeBytes(of: value.littleEndian, Array.init)
+  }
+  return PackedModel.magic + little(PackedModel.version) + little(UInt32(zstdFrame(index).count))
+    + little(UInt32(index.count)) + little(UInt32(0))
+    + little(UInt64(PackedModel.headerSize + rest.count)) + rest
+}
+
+private func zstdFrame(_ content: [UInt8]) -> [UInt8] {
   let context = ZSTD_createCCtx()
   defer { ZSTD_freeCCtx(context) }
   ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 1)
@@ -149,9 +184,5 @@ private func packed(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
   var frame = [UInt8](repeating: 0, count: ZSTD_compressBound(content.count))
   let size = ZSTD_compress2(context, &frame, frame.count, content, content.count)
   frame.removeLast(frame.count - size)
-  func little<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian, Array.init)
-  }
-  return PackedModel.magic + little(UInt32(1)) + little(indexSize) + little(UInt64(content.count))
-    + little(UInt64(frame.count)) + frame
+  return frame
 }

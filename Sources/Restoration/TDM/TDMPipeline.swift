@@ -54,39 +54,37 @@ final class TDMPipeline {
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
     limits: MemoryLimits = MemoryLimits()
   ) throws {
-    let (schedule, canvas) = try Self.check(model, options, width: width, height: height)
-    try self.init(schedule: schedule, options: options, canvas: canvas, limits: limits) { tiling in
-      try ModelNetworks(
-        model, options: options, height: tiling.height, width: tiling.width, on: device)
-    }
+    try self.init(
+      Self.plan(
+        model: model, options: options, width: width, height: height, device: device,
+        limits: limits))
   }
 
-  /// What is quickly told, before anything large is read.
-  private static func check(
-    _ model: ModelFolder, _ options: RestorationOptions, width: Int, height: Int
-  ) throws -> (NoiseSchedule, Canvas) {
-    try options.validate()
-    try model.require(.stableDiffusion)
-    let schedule = try NoiseSchedule(model.schedulerConfig())
-    try options.validate(for: schedule)
-    return (
-      schedule, Canvas(height: height, width: width, multiple: try model.pictureMultiple())
-    )
+  /// All that a pipeline is made of, before it has a frame to hold.
+  struct Plan {
+    fileprivate let schedule: NoiseSchedule
+    fileprivate let options: RestorationOptions
+    fileprivate let memory: MemoryPlan
+
+    var networks: any PipelineNetworks { memory.networks }
+    var estimate: MemoryEstimate { memory.estimate }
   }
 
-  /// Plans a pipeline, and lets it be.
-  /// - Parameter replacedWeights: bytes of the weights on the device that would go first.
+  /// Plans a pipeline.
+  /// - Parameter replacedWeights: bytes of the weights on the device that will go first.
   /// - Throws: what keeps it from being made.
-  static func checkPlan(
+  static func plan(
     model: ModelFolder, options: RestorationOptions, width: Int, height: Int, device: any Device,
-    limits: MemoryLimits, replacedWeights: Int
-  ) throws {
-    let (_, canvas) = try check(model, options, width: width, height: height)
-    _ = try MemoryPlan(options, canvas, limits) { tiling in
+    limits: MemoryLimits, replacedWeights: Int = 0
+  ) throws -> Plan {
+    let model = try LoadedModel(model, options: options, on: device)
+    let canvas = Canvas(height: height, width: width, multiple: model.pictureMultiple)
+    let memory = try MemoryPlan(options, canvas, limits) { tiling in
       try ModelNetworks(
         model, options: options, height: tiling.height, width: tiling.width, on: device,
         replacedWeights: replacedWeights)
     }
+    return Plan(schedule: model.schedule, options: options, memory: memory)
   }
 
   /// How far a pipeline has come, for another that goes on with the frames that follow.
@@ -109,23 +107,27 @@ final class TDMPipeline {
 
   /// - Throws: ``OptionError`` where an option does not suit the model's noise schedule;
   ///   ``InsufficientMemory``.
-  init(
+  convenience init(
     schedule: NoiseSchedule, options: RestorationOptions, canvas: Canvas,
     limits: MemoryLimits = MemoryLimits(),
     makeNetworks: (Tiling) throws -> any PipelineNetworks
   ) throws {
     try options.validate()
     try options.validate(for: schedule)
-    let plan = try MemoryPlan(options, canvas, limits, makeNetworks: makeNetworks)
-    networks = plan.networks
-    tiling = plan.tiling
-    tileWeights = plan.tiling.weights()
-    self.schedule = schedule
-    width = canvas.width
-    height = canvas.height
+    let memory = try MemoryPlan(options, canvas, limits, makeNetworks: makeNetworks)
+    try self.init(Plan(schedule: schedule, options: options, memory: memory))
+  }
+
+  init(_ plan: Plan) throws {
+    schedule = plan.schedule
+    networks = plan.memory.networks
+    tiling = plan.memory.tiling
+    tileWeights = tiling.weights()
+    width = tiling.canvas.width
+    height = tiling.canvas.height
     course = try Course(
-      options, memory: plan.estimate, schedule: schedule, networks: plan.networks,
-      tiling: plan.tiling)
+      plan.options, memory: plan.memory.estimate, schedule: schedule, networks: networks,
+      tiling: tiling)
 
     queue = FrameQueue(tileCount: tiling.count)
     output = networks.makeLatent()

@@ -1,14 +1,14 @@
-import Foundation
+// Foundation's normalization would bring 34 MB of ICU's tables into the program.
+@_spi(_Unicode) import Swift
 
 /// How CLIP prepares a prompt before it looks for tokens.
 enum PromptText {
   /// Unicode NFC, then lower case, each character by itself (a final sigma is not special).
   static func normalize(_ text: Substring) -> String {
     if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.lowercased() }
-    let composed = String(text).precomposedStringWithCanonicalMapping
     var lowered = ""
-    lowered.reserveCapacity(composed.utf8.count)
-    for scalar in composed.unicodeScalars {
+    lowered.reserveCapacity(text.utf8.count)
+    for scalar in String(text)._nfc {
       lowered.unicodeScalars.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
     }
     return lowered

@@ -7,44 +7,33 @@ import TensorCore
 final class ModelNetworks: PipelineNetworks {
   private let device: any Device
   private let pictureShape: Shape
-  private let replacedWeights: Int
+  private var replacedWeights: Int
+  private let model: LoadedModel
   private let encoder: LatentEncoder
   private let decoder: LatentDecoder
   private let denoiser: Denoiser
-  private let scalingFactor: Float
   /// Nil where the options leave the ControlNet out.
   private let conditionEmbedding: ConditionEmbedding?
   var onEvaluation: (() -> Void)?
-  private let tokenizer: CLIPTokenizer
-  private let textEncoder: TextEncoder
 
   /// - Parameter replacedWeights: bytes of other networks' weights that are on the device and do not
   ///   count, because these are to take their place.
-  /// - Throws: `ModelError` where the model's parts are missing, broken or do not belong together;
-  ///   `KernelError` where the device cannot run them.
+  /// - Throws: `KernelError` where the device cannot run them.
   init(
-    _ model: ModelFolder, options: RestorationOptions, height: Int, width: Int,
+    _ model: LoadedModel, options: RestorationOptions, height: Int, width: Int,
     on device: any Device, replacedWeights: Int = 0
   ) throws {
     self.device = device
+    self.model = model
     self.replacedWeights = replacedWeights
     pictureShape = [height, width, 3]
-
-    try model.requireFit(withControlNet: options.usesControl)
-    let tokenCount = try model.textConfig().promptLength
-    tokenizer = try model.tokenizer(length: tokenCount)
-    textEncoder = try TextEncoder(CLIPTextModel(model), on: device)
-    let autoencoder = try model.autoencoder()
-    scalingFactor = try model.autoencoderConfig().scalingFactor
-    encoder = try LatentEncoder(autoencoder, height: height, width: width, on: device)
-    decoder = try LatentDecoder(autoencoder, height: height, width: width, on: device)
-
-    let unet = try UNet2DConditionModel(model)
-    let controlNet = options.usesControl ? try ControlNetModel(model) : nil
+    encoder = try LatentEncoder(model.autoencoder, height: height, width: width, on: device)
+    decoder = try LatentDecoder(model.autoencoder, height: height, width: width, on: device)
     denoiser = try Denoiser(
-      unet, controlNet: controlNet, latentShape: encoder.latentShape,
-      tokenCount: tokenCount, windowInControlNet: options.readsWindowInControlNet, on: device)
-    conditionEmbedding = try controlNet.map {
+      model.unet, controlNet: model.controlNet, latentShape: encoder.latentShape,
+      tokenCount: model.tokenCount, windowInControlNet: options.readsWindowInControlNet,
+      on: device)
+    conditionEmbedding = try model.controlNet.map {
       try ConditionEmbedding($0, height: height, width: width, on: device)
     }
   }
@@ -81,6 +70,8 @@ final class ModelNetworks: PipelineNetworks {
 
   func discardLeftovers() { device.discardUnusedWeights() }
 
+  func forgetReplaced() { replacedWeights = 0 }
+
   func releaseMemory() {
     device.releaseWorkspace()
     encoder.releaseTensors()
@@ -110,7 +101,7 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   func prepare(prompt: String) throws -> any PromptContext {
-    denoiser.prepare(try textEncoder.encode(tokenizer.encode(prompt)))
+    denoiser.prepare(try model.features(of: prompt))
   }
 
   func encode(_ picture: any DeviceTensor, into latent: any DeviceTensor) throws {
@@ -136,7 +127,7 @@ final class ModelNetworks: PipelineNetworks {
       if let came { try encode(came, into: latentAsItCame) }
       let own = came == nil ? latent : latentAsItCame
       // Without the factor, as InstructPix2Pix has it.
-      device.combine(into: latentAsItCame, 1 / scalingFactor, own, 0, own)
+      device.combine(into: latentAsItCame, 1 / model.scalingFactor, own, 0, own)
     }
   }
 

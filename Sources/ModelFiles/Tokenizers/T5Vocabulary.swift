@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import StrictJSON
 
 /// The pieces of a T5 tokenizer and its rules for characters, from `spiece.model` or

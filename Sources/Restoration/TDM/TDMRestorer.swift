@@ -14,7 +14,7 @@ final class TDMRestorer: FrameRestorer {
   private let width, height: Int
   private var limits: MemoryLimits
   /// Nil only while another takes its place.
-  private var pipeline: TDMPipeline!
+  private(set) var pipeline: TDMPipeline!
   /// Nil where frames are what the networks make of them.
   private var transfer: (any GuidedTransfer)?
   /// The scene of the frames that were carried over to: ``TDMPipeline/scene``.
@@ -34,8 +34,10 @@ final class TDMRestorer: FrameRestorer {
   /// How long it took to reduce frames and to carry over to them.
   private var carrying = DurationHistogram()
   /// Options and limits of another size or model for which there was room, so that asking again
-  /// takes no planning.
-  private var planned: (options: RestorationOptions, limits: MemoryLimits)?
+  /// takes no planning; and their networks, where there is room for them beside those in effect, so
+  /// that the change takes none either.
+  private(set) var planned:
+    (options: RestorationOptions, limits: MemoryLimits, plan: TDMPipeline.Plan?)?
 
   /// - Throws: as ``RestorationOptions/makeRestorer(model:width:height:device:limits:)`` does.
   init(
@@ -127,16 +129,16 @@ final class TDMRestorer: FrameRestorer {
     let limits = rest(of: limits ?? self.limits, options)
     if fits(options) { return try pipeline.check(options, limits: limits) }
     try options.validate(enlargementOf: self.options)
-    if let planned, planned == (options, limits) { return }
-    let size = options.workingSize(width: width, height: height)
-    // Those that only these options need.
+    if let planned, (planned.options, planned.limits) == (options, limits) { return }
+    planned = nil
+    device.discardUnusedWeights()
+    // Those that only these options need, where they are not kept.
     defer { device.discardUnusedWeights() }
     // Another model's take the place of those in effect.
     let replaced = options.innerModel == self.options.innerModel ? 0 : device.weightByteCount
-    try TDMPipeline.checkPlan(
-      model: options.model(within: model), options: options, width: size.width,
-      height: size.height, device: device, limits: limits, replacedWeights: replaced)
-    planned = (options, limits)
+    let plan = try self.plan(options, limits, replacedWeights: replaced)
+    let isRoom = pipeline.memory.total + plan.estimate.weights <= limits.total ?? .max
+    planned = (options, limits, isRoom ? plan : nil)
     onEvaluation?()
   }
 
@@ -159,7 +161,8 @@ final class TDMRestorer: FrameRestorer {
       self.limits = limits
       return
     }
-    // Whether there is room is found when it is tried: planning it beforehand takes as long again.
+    // Whether there is room is found when it is tried: planning it beforehand, where that was not
+    // done yet, takes as long again.
     try RefusedChange.because {
       try options.validate()
       try options.validate(enlargementOf: self.options)
@@ -174,6 +177,15 @@ final class TDMRestorer: FrameRestorer {
     }
   }
 
+  private func plan(
+    _ options: RestorationOptions, _ limits: MemoryLimits, replacedWeights: Int = 0
+  ) throws -> TDMPipeline.Plan {
+    let size = options.workingSize(width: width, height: height)
+    return try TDMPipeline.plan(
+      model: options.model(within: model), options: options, width: size.width,
+      height: size.height, device: device, limits: limits, replacedWeights: replacedWeights)
+  }
+
   /// Whether the networks are those of these options' model, planned for their size.
   private func fits(_ options: RestorationOptions) -> Bool {
     options.innerModel == self.options.innerModel
@@ -186,6 +198,8 @@ final class TDMRestorer: FrameRestorer {
   private func begin(
     _ options: RestorationOptions, _ limits: MemoryLimits, after progress: TDMPipeline.Progress?
   ) throws {
+    let rest = rest(of: limits, options)
+    let ready = planned.flatMap { ($0.options, $0.limits) == (options, rest) ? $0.plan : nil }
     // What is held would else be there beside what takes its place.
     let isOtherModel = pipeline.map { $0.options.innerModel != options.innerModel } ?? false
     pipeline = nil
@@ -194,10 +208,8 @@ final class TDMRestorer: FrameRestorer {
     planned = nil
     device.releaseWorkspace()
     if isOtherModel { device.discardUnusedWeights() }
-    let size = options.workingSize(width: width, height: height)
-    pipeline = try TDMPipeline(
-      model: options.model(within: model), options: options, width: size.width, height: size.height,
-      device: device, limits: rest(of: limits, options))
+    ready?.networks.forgetReplaced()
+    pipeline = try TDMPipeline(ready ?? plan(options, rest))
     if let progress { pipeline.goOn(from: progress) }
     self.limits = limits
     adopt(options)

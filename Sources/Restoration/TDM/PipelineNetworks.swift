@@ -19,6 +19,9 @@ protocol PipelineNetworks: AnyObject {
   /// Lets go of what was kept for networks that are gone.
   func discardLeftovers()
 
+  /// Those that these were to replace are gone: all weights that are there count.
+  func forgetReplaced()
+
   /// Lets go of what evaluations worked in and of the tensors that they were given; the next make
   /// their own.
   func releaseMemory()
