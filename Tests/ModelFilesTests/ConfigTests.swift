@@ -47,6 +47,12 @@ struct ConfigTests {
     #expect(!scheduler.setAlphaToOne && scheduler.trainStepCount == 1000)
   }
 
+  @Test("prompts have 77 tokens, or as many as there are places for", arguments: [40, 77, 96])
+  func promptLength(places: Int) throws {
+    let text = try CLIPTextConfig(reader(["max_position_embeddings": .integer(places)]))
+    #expect(text.maxPositionCount == places && text.promptLength == min(places, 77))
+  }
+
   @Test("the reference's small shapes decode", arguments: ["small", "wide", "thin"])
   func referenceShapes(_ shape: String) throws {
     let folder = try folder(shape)

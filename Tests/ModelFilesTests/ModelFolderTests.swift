@@ -108,6 +108,14 @@ struct ModelFolderTests {
     #expect(message.contains("\"diffusion_pytorch_model.bin\" beside it is never opened"))
   }
 
+  @Test("a variant that is not looked for is said to be there")
+  func variant() throws {
+    copyConfigs("small", ["unet"])
+    folder.write("unet/diffusion_pytorch_model.bf16.safetensors", weights)
+    let message = message { _ = try model().weights(of: .unet) }
+    #expect(message.contains("not \"diffusion_pytorch_model.bf16.safetensors\""), "\(message)")
+  }
+
   @Test("shards are found by their index, in each of its spellings")
   func shards() throws {
     for index in ["safetensors.index", "safetensors.index.fp16", "fp16.safetensors.index"] {

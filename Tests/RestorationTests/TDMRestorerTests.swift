@@ -214,8 +214,12 @@ struct TDMRestorerTests {
       #expect(try results[1] == alone.restore(frames))
       #expect(try results[0] == restored(frames, by: makeRestorer(own)))
       #expect(results[2] == results[0] && results[1] != results[0])
-      // Weights of the other are not kept.
+      // Weights of the other are not kept, and those that took their place count from then on.
       #expect(try restorer.memory == makeRestorer(own).memory)
+      var half = own
+      half.amount = 0.5
+      try restorer.change(to: half, limits: nil) { _ in }
+      #expect(try restorer.memory == makeRestorer(half).memory)
       // As much memory as either takes is enough to change from one to the other.
       let alike = try [own, other].map { course in
         try TDMRestorer(

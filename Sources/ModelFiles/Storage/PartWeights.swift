@@ -25,10 +25,18 @@ enum PartWeights {
   }
 
   private static func missing(stem: String, in folder: any FileTree) -> ModelError {
-    let pickles = folder.names(in: "").filter { name in
+    let names = folder.names(in: "")
+    if let variant = names.first(where: {
+      $0.hasPrefix("\(stem).") && $0.hasSuffix(".safetensors")
+    }) {
+      return ModelError(
+        "\(folder.place("\(stem).safetensors")): missing, and of variants beside it only fp16 is read, not "
+          + "\(variant.quoted): give it that name, or copy the model's weights there")
+    }
+    let pickle = names.first { name in
       [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".onnx"].contains { name.hasSuffix($0) }
     }
-    guard let pickle = pickles.first else {
+    guard let pickle else {
       return ModelError(
         "\(folder.place("\(stem).safetensors")): missing: copy the model's weights there")
     }
