@@ -115,8 +115,8 @@ struct DocumentationTests {
       .filter { $0.hasSuffix(".sh") }
     #expect(!scripts.isEmpty)
     for script in scripts {
-      let lines = try text("Examples/\(script)")
-      let shell = lines.hasPrefix("#!/bin/bash\n") ? "bash" : "sh"
+      let source = try text("Examples/\(script)")
+      let shell = source.hasPrefix("#!/bin/bash\n") ? "bash" : "sh"
       let result = try FilterProcess.pipeline(
         "\(shell) -n '\(folder.appending(path: script).path)'")
       #expect(result.status == 0, "\(script): \(result.errors)")
