@@ -8,6 +8,8 @@ extern int omp_get_num_threads(void);
 extern int omp_get_num_procs(void);
 extern int omp_get_thread_limit(void);
 extern void omp_set_num_threads(int threads);
+extern void omp_set_dynamic(int is_dynamic);
+extern void omp_set_max_active_levels(int levels);
 
 typedef struct {
   size_t count;
@@ -39,4 +41,10 @@ int tdm_processor_count(void) { return omp_get_num_procs(); }
 
 int tdm_thread_limit(void) { return omp_get_thread_limit(); }
 
-void tdm_set_team_size(int threads) { omp_set_num_threads(threads); }
+void tdm_set_team_size(int threads) {
+  // What the environment says of them (OMP_DYNAMIC, OMP_MAX_ACTIVE_LEVELS) could make teams smaller
+  // than oneDNN cuts its work for, and a part of it would not be computed.
+  omp_set_dynamic(0);
+  omp_set_max_active_levels(1);
+  omp_set_num_threads(threads);
+}

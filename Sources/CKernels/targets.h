@@ -7,15 +7,15 @@
 
 #if defined(__x86_64__)
 #define TDM_X86 1
-#define TDM_AVX2 __attribute__((target("avx2,fma,f16c")))
+#define TDM_AVX2 __attribute__((target("avx2,fma")))
 #define TDM_AVX512 \
-  __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq"), min_vector_width(512)))
+  __attribute__((target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq"), min_vector_width(512)))
 #define TDM_AVX512_BF16 \
   __attribute__(( \
-      target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), min_vector_width(512)))
+      target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16"), min_vector_width(512)))
 #define TDM_AMX_BF16 \
   __attribute__(( \
-      target("avx2,fma,f16c,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16"), \
+      target("avx2,fma,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,amx-tile,amx-bf16"), \
       min_vector_width(512)))
 #else
 #define TDM_X86 0

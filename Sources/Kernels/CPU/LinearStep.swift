@@ -9,7 +9,9 @@ final class LinearStep: Step {
   var scratchByteCount: Int { primitive.scratchByteCount }
 
   private let primitive: WeightedPrimitive
-  private let isSmall: Bool
+  /// Whether oneDNN would cut what is summed among the threads, so that their number would show in
+  /// the last bit: it does with few rows, and where it has no product of its own for the processor.
+  private let isForOneThread: Bool
 
   /// - Parameters:
   ///   - rows: tokens of a frame.
@@ -20,7 +22,6 @@ final class LinearStep: Step {
   ) throws(KernelError) {
     let (outputs, inputs) = (settings.weight.shape[0], settings.weight.shape[1])
     let what = "\(settings.weight.name) on \(rows) tokens"
-    isSmall = rows < 16
     let type = device.activationType
 
     let sourceDescriptor = try MemoryDescriptor([rows, inputs], type, dnnl_ab)
@@ -36,6 +37,7 @@ final class LinearStep: Step {
       &operation,
       Attributes(sumsIntoOutput: residual != nil, activation: settings.activation),
       device.engine, what)
+    isForOneThread = rows < 16 || descriptor.implementation.hasPrefix("gemm")
 
     primitive = try WeightedPrimitive(
       descriptor,
@@ -52,10 +54,8 @@ final class LinearStep: Step {
   }
 
   func run(_ execution: Execution, frame: Int) throws(KernelError) {
-    // oneDNN's product of few rows cuts what is summed among the threads, so that their number would
-    // show in the last bit.
-    if isSmall { tdm_set_team_size(1) }
-    defer { if isSmall { tdm_set_team_size(execution.threads) } }
+    if isForOneThread { tdm_set_team_size(1) }
+    defer { if isForOneThread { tdm_set_team_size(execution.threads) } }
     try primitive.run(execution, frame: frame)
   }
 }

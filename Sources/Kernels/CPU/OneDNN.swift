@@ -51,6 +51,13 @@ struct MemoryDescriptor {
   }
 }
 
+extension OneDNNEngine {
+  /// Whether oneDNN may use AVX-512 here.
+  static let usesAVX512 =
+    dnnl_get_effective_cpu_isa().rawValue & dnnl_cpu_isa_avx512_core.rawValue
+    == dnnl_cpu_isa_avx512_core.rawValue
+}
+
 /// The processor's engine with the stream that primitives are executed on.
 final class OneDNNEngine {
   let engine: dnnl_engine_t
@@ -127,6 +134,13 @@ final class PrimitiveDescriptor {
   }
 
   var scratchByteCount: Int { descriptor(dnnl_query_scratchpad_md).byteCount }
+
+  /// What oneDNN calls its choice: `brg:avx512_core`, `gemm:jit`.
+  var implementation: String {
+    var name: UnsafePointer<CChar>?
+    dnnl_primitive_desc_query(handle, dnnl_query_impl_info_str, 0, &name)
+    return name.map { String(cString: $0) } ?? ""
+  }
 }
 
 /// What is computed along with a primitive: sums and activations. Scratch memory is always the

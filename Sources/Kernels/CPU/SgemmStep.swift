@@ -5,9 +5,11 @@ import TensorCore
 /// A float32 product with a weight matrix, with bias, residual and activation, by OpenBLAS.
 final class SgemmStep: Step {
   /// Whether OpenBLAS has AVX-512 code for this processor, which is up to 2.7 times as fast as
-  /// oneDNN 2.6's products in float32. Where it falls back to its AVX2 code (as it does on
-  /// processors newer than itself) oneDNN is faster.
+  /// oneDNN 2.6's products in float32; or oneDNN has none, whose others can have one thread only
+  /// (``LinearStep``). Where OpenBLAS alone falls back to AVX2 code (as it does on processors newer
+  /// than itself) oneDNN is faster.
   static let isFaster: Bool = {
+    if !OneDNNEngine.usesAVX512 { return true }
     let core = String(cString: openblas_get_corename()).lowercased()
     return ["skylakex", "cooperlake", "sapphirerapids", "zen4", "zen5"].contains(core)
   }()

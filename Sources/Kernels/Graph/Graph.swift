@@ -92,8 +92,7 @@ public final class Graph {
       weight: weight, bias: bias, stride: stride, padding: padding, hasStepBias: stepBias != nil,
       hasResidual: residual != nil, activation: activation)
     return append(
-      .convolution(settings), [image] + [stepBias, residual].compactMap { $0 }, shape: shape,
-      scope: image.scope)
+      .convolution(settings), [image] + [stepBias, residual].compactMap { $0 }, shape: shape)
   }
 
   /// activation(sequence · weightᵀ + bias + residual).
@@ -113,8 +112,7 @@ public final class Graph {
     let settings = Linear(
       weight: weight, bias: bias, hasResidual: residual != nil, activation: activation)
     return append(
-      .linear(settings), [sequence] + [residual].compactMap { $0 }, shape: shape,
-      scope: sequence.scope)
+      .linear(settings), [sequence] + [residual].compactMap { $0 }, shape: shape)
   }
 
   /// activation(group normalization). Statistics over a group's channels and all pixels of the
@@ -163,7 +161,7 @@ public final class Graph {
       headCount: headCount, headDimension: channels / headCount, isCausal: isCausal,
       site: readsWindow ? sites.count - 1 : nil)
     return append(
-      .attention(settings), [queries, keys, values], shape: queries.shape, scope: queries.scope)
+      .attention(settings), [queries, keys, values], shape: queries.shape)
   }
 
   /// The images of a window's frames side by side: the frame's own in the middle, those of the
