@@ -93,7 +93,8 @@ let package = Package(
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "CKernels", "CAMXEmulation", "TensorCore"]),
     .testTarget(
-      name: "ModelFilesTests", dependencies: ["ModelFiles", "StrictJSON", "TensorCore", "CZstd"],
+      name: "ModelFilesTests",
+      dependencies: ["ModelFiles", "StrictJSON", "TensorCore", "CZstd", "FixtureSupport"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "NetworksTests",

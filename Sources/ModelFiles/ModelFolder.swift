@@ -61,7 +61,9 @@ public struct ModelFolder: Sendable {
     switch PathKind(path) {
     case .folder: return DirectoryTree(name: path)
     case .nothing:
-      throw ModelError("\(path): no such file or folder: give a model's folder or a .tdmpack file")
+      throw ModelError(
+        "\(path): no such file or folder: give a model's folder or a .tdmpack file (nothing is downloaded)"
+      )
     case .other:
       guard let file = try ReadFile.open(path) else { return DirectoryTree(name: path) }
       return try PackedModel(file)

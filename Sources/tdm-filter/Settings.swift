@@ -46,7 +46,8 @@ struct Settings: Sendable {
     if let threads = program.threads, !(1...1024).contains(threads) {
       throw Failure(.usage, "--threads \(threads): expected 1 to 1024")
     }
-    threads = program.threads
+    let share = MachineShare()
+    threads = program.threads ?? share.processors.map { min($0, CPUDevice.processorCount) }
     if program.precision == .bf16, !CPUDevice.supportsBF16 {
       throw Failure(
         .usage,
@@ -54,7 +55,7 @@ struct Settings: Sendable {
           + "leave it out, or give --precision f32")
     }
     memory = MemoryLimits(
-      total: program.memory?.bytes ?? MachineMemory.available.map { $0 / 4 * 3 },
+      total: program.memory?.bytes ?? share.memory.map { $0 / 4 * 3 },
       features: program.cacheMemory?.bytes)
     controlPath = arguments.status.control
     (logLevel, outlets) = try Self.status(arguments.status)

@@ -1,3 +1,4 @@
+import FixtureSupport
 import TensorCore
 import Testing
 
@@ -178,15 +179,20 @@ struct PackedModelTests {
     }
   }
 
-  @Test("a file that is no pack is refused as a model")
-  func noPack() {
+  @Test(
+    "a file that is no pack is refused as a model, a checkpoint with what makes one of it",
+    arguments: [
+      ("model.tdmpack", "expected a packed model, found a file of 36 bytes that is none"),
+      ("model.ckpt", "from_single_file("), ("v1-5-pruned.safetensors", "from_single_file("),
+    ])
+  func noPack(name: String, reason: String) {
     let folder = TemporaryFolder()
-    let path = folder.write("model.ckpt", "PK and other bytes that no one opens")
+    let path = folder.write(name, "PK and other bytes that no one opens")
     do {
       _ = try ModelFolder(path: path)
       Issue.record("accepted")
     } catch {
-      #expect("\(error)".contains("expected a packed model, found a file of 36 bytes that is none"))
+      #expect("\(error)".contains(reason))
     }
   }
 }

@@ -18,6 +18,9 @@ public final class CPUDevice: Device {
   /// Where set, every operation's time is added up in it.
   public var profile: OperationTimes?
 
+  /// The processors that the process may run on.
+  public static var processorCount: Int { Int(tdm_processor_count()) }
+
   /// Whether the processor computes in bfloat16 faster than in float32.
   public static var favoursBF16: Bool { tdm_bf16_is_faster() != 0 }
 
@@ -41,7 +44,7 @@ public final class CPUDevice: Device {
     self.precision = precision
     // oneDNN cuts its work for as many threads as were asked for, and computes a part of it where
     // there are fewer.
-    threadCount = min(max(1, threads ?? Int(tdm_processor_count())), Int(tdm_thread_limit()))
+    threadCount = min(max(1, threads ?? Self.processorCount), Int(tdm_thread_limit()))
     engine = try OneDNNEngine()
     weights = WeightStore(engine: engine, threads: Int32(threadCount))
     // Products are cut into rows for libgomp's team: OpenBLAS's own threads would fight with it.

@@ -13,7 +13,8 @@ struct ProgramArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Processors to use. (default: all that the process may run on)", valueName: "N"),
+      "Processors to use. (default: all that the process may run on, or what its control groups' quota is worth)",
+      valueName: "N"),
     transform: wholeNumber)
   var threads: Int?
 
