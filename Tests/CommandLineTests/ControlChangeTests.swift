@@ -48,6 +48,31 @@ struct ControlChangeTests {
     #expect(unchanged.output != whole.output)
   }
 
+  @Test("takes back what was given by hand or by a client, as though it had never been")
+  func takenBack() throws {
+    let path = ControlConnection.path()
+    let base = try Tiny.model() + ["--threads", "1", "--steps", "2", "--inversion-steps", "1"]
+    let filter = try FilterProcess(base + ["--amount", "0.5", "--control", path], status: .none)
+    let (header, frames) = ControlledRun.pieces(6)
+    filter.feed(header)
+    let client = try ControlConnection(path)
+    for change in [
+      #""at_frame":2,"guidance":2.5,"strength":0.4,"prompt":"remove the fog""#,
+      #""at_frame":4,"guidance":null,"strength":null,"prompt":null,"amount":null"#,
+    ] {
+      #expect(try client.ask("{\"command\":\"set\",\(change)}").isOK)
+    }
+    for frame in frames { filter.feed(frame) }
+    filter.closeInput()
+    let whole = filter.wait()
+    #expect(whole.status == 0, "\(whole.errors)")
+    let last = try FilterProcess.run(base, input: header + frames[4...].joined())
+    #expect(Y4M.frameCount(of: last.output) == 2)
+    let pictures = last.output[(last.output.firstIndex(of: 0x0a)! + 1)...]
+    #expect(whole.output.suffix(pictures.count).elementsEqual(pictures))
+    #expect(!whole.output.prefix(last.output.count).elementsEqual(last.output))
+  }
+
   @Test("tells a change that waits by the preset that another brings before it")
   func pendingPreset() throws {
     let path = ControlConnection.path()

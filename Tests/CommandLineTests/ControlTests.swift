@@ -71,6 +71,24 @@ struct ControlTests {
     #expect(filter.wait().status == 0)
   }
 
+  @Test("takes 64 changes that wait for their frames, and no more")
+  func manyChanges() throws {
+    let path = ControlConnection.path()
+    let filter = try ControlledRun.start(path)
+    filter.feed(Y4M().stream(frames: 1))
+    let client = try ControlConnection(path)
+    for number in 0..<64 {
+      let frame = 1000 + number
+      #expect(
+        try client.ask("{\"command\":\"set\",\"amount\":0.5,\"at_frame\":\(frame)}").isOK)
+    }
+    let change = #"{"command":"set","amount":0.5}"#
+    #expect(try client.ask(change).errorCode == "busy")
+    #expect(try client.ask(#"{"command":"get"}"#)["pending"]?.array?.count == 64)
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+  }
+
   @Test("holds frames while it pauses, and lets none be lost")
   func pause() throws {
     let path = ControlConnection.path()
@@ -93,12 +111,12 @@ struct ControlTests {
     // A drain finishes what was read even where it is held.
     #expect(try client.ask(#"{"command":"pause"}"#).isOK)
     filter.feed(frames[0])
-    usleep(100_000)
+    filter.waitForReading()
     #expect(try client.ask(#"{"command":"drain"}"#).isOK)
     let result = filter.wait()
     filter.closeInput()
     #expect(result.status == 0, "\(result.errors)")
-    #expect((8...9).contains(Y4M.frameCount(of: result.output)))
+    #expect(Y4M.frameCount(of: result.output) == 9)
   }
 
   @Test("holds what it has while it pauses, though no more comes")
@@ -131,7 +149,7 @@ struct ControlTests {
     let count = 4096 / ControlledRun.frameByteCount + 2
     filter.feed(Y4M().stream(frames: count))
     let client = try ControlConnection(path)
-    for _ in 0..<1000 where filter.unreadInput > 0 { usleep(10_000) }
+    filter.waitForReading()
     #expect(try client.ask(#"{"command":"drain"}"#).isOK)
     var code: String?
     for _ in 0..<1000 where code != "ending" {

@@ -30,12 +30,25 @@ struct EndingTests {
   func earlySignal() throws {
     let filter = try FilterProcess(Tiny.model())
     filter.feed(Array("YUV4MPEG2 W37".utf8))
-    usleep(300_000)
+    // It reads with its signal handlers in place.
+    filter.waitForReading()
     filter.send(signal: SIGINT)
     let result = filter.wait()
     filter.closeInput()
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.isEmpty)
+  }
+
+  @Test("at once where its terminal is closed")
+  func hangUp() throws {
+    let filter = try FilterProcess(Tiny.model() + Tiny.steps, readsOutput: false)
+    filter.feed(Array("YUV4MPEG2 W37".utf8))
+    filter.waitForReading()
+    filter.send(signal: SIGHUP)
+    let result = filter.wait(hasOutput: false)
+    filter.closeInput()
+    filter.closeOutput()
+    #expect(result.status == -SIGHUP, "\(result.errors)")
   }
 
   @Test("at once after a second signal", arguments: [SIGINT, SIGTERM])

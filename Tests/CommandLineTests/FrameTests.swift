@@ -111,6 +111,28 @@ struct FrameTests {
     }
   }
 
+  @Test("have in their header what it did not say and was given by hand")
+  func givenByHand() throws {
+    let options = try Tiny.model() + Tiny.steps
+    var stream = Y4M()
+    stream.header = "YUV4MPEG2 W37 H21 Ip C420jpeg"
+    func output(_ given: [String]) throws -> [UInt8] {
+      let result = try FilterProcess.run(options + given, input: stream.stream(frames: 1))
+      #expect(result.status == 0, "\(result.errors)")
+      return result.output
+    }
+    func header(_ output: [UInt8]) -> String {
+      String(decoding: output.prefix { $0 != 0x0a }, as: UTF8.self)
+    }
+    let usual = try output([])
+    #expect(!header(usual).contains(" F"))
+    let full = try output(["--rate", "30000/1001", "--range", "full"])
+    #expect(header(full).contains(" F30000:1001") && header(full).contains(" XCOLORRANGE=FULL"))
+    // Colours are others by another matrix, and the same by another name of it.
+    #expect(try output(["--matrix", "smpte170m"]) == usual)
+    #expect(try output(["--matrix", "bt709"]) != usual)
+  }
+
   @Test("come in pieces of any size")
   func pieces() throws {
     let options = try Tiny.model() + Tiny.steps

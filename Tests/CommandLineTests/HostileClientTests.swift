@@ -39,10 +39,13 @@ struct HostileClientTests {
     try expectFrames { path in
       let client = try ControlConnection(path)
       let count = 300
+      let start = ContinuousClock.now
       try PlainThread.start(name: "flood") { [client] in
         for _ in 0..<count { client.send(#"{"command":"get"}"#) }
       }
       for _ in 0..<count { #expect(try client.message().isOK) }
+      // Fifty in a tenth of a second.
+      #expect(start.duration(to: .now) > .milliseconds(450))
     }
   }
 

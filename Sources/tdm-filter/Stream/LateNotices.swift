@@ -3,18 +3,19 @@ import Video
 
 /// Tells of late frames: of the first at once, of the others in one line every few seconds.
 struct LateNotices {
-  private let interval: Duration
+  private static let interval = Duration.seconds(5)
   private let action: Late.Action
+  private let now: () -> ContinuousClock.Instant
   private let report: (Late) -> Void
   private var told: ContinuousClock.Instant?
   private var untold: (count: Int, first: Int, last: Int) = (0, 0, 0)
   private var total = 0
 
   init(
-    _ whenLate: WhenLate, every interval: Duration = .seconds(5),
+    _ whenLate: WhenLate, now: @escaping () -> ContinuousClock.Instant = { .now },
     report: @escaping (Late) -> Void
   ) {
-    self.interval = interval
+    self.now = now
     action = whenLate == .skip ? .skipped : .passedThrough
     self.report = report
   }
@@ -30,8 +31,8 @@ struct LateNotices {
   /// Tells of those that were not yet told of, if that has been long enough ago.
   mutating func reportDue() {
     guard untold.count > 0 else { return }
-    let now = ContinuousClock.now
-    if let told, told.duration(to: now) < interval { return }
+    let now = now()
+    if let told, told.duration(to: now) < Self.interval { return }
     told = now
     reportRest()
   }

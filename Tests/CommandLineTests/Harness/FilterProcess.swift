@@ -218,6 +218,11 @@ final class FilterProcess: @unchecked Sendable {
     return ioctl(input, UInt(FIONREAD), &count) == 0 ? Int(count) : 0
   }
 
+  /// Waits until it has taken all that was fed.
+  func waitForReading() {
+    for _ in 0..<10_000 where unreadInput > 0 { usleep(1000) }
+  }
+
   /// Begins to read what it writes, and tells only how much: 0 at the end.
   func readOutput(_ tell: @escaping @Sendable (Int) -> Void) throws {
     try PlainThread.start(name: "count") { [outputDescriptor] in
