@@ -33,9 +33,10 @@ def source_of(recipe: dict, pictures: Path, side: int, seed: int) -> Source:
 
         return numbered
     crops, _ = recipes.crop_source(data | {"procedural_count": 12}, pictures)
+    examples = Examples(crops, seed, recorded_share=recipe["denoiser"].get("recorded_share", 0))
 
     def drawn(task: str, n: int):
-        clean, _, degraded = Examples(crops, seed).one(np.random.default_rng((seed, n, list(PROMPTS).index(task))), task, side, 1)
+        clean, _, degraded = examples.one(np.random.default_rng((seed, n, list(PROMPTS).index(task))), task, side, 1)
         return clean[0], degraded[0]
 
     return drawn

@@ -1,6 +1,7 @@
 """Trains UNet, ControlNet (where the recipe has one) and text encoder together, on short moving clips: python -m tdm_training.denoiser --help"""
 
 import argparse
+import math
 import time
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from .held_out import HeldOut
 from .objective import GOOD_ENOUGH, Batch, Objective
 from .training import Average, Log, keep, rate_factor, resume, share_gradients
 
+# What a stage says of its batches, and of its larger ones.
+STAGE_KEYS = {"side", "batch", "task_shares"}
 # A recipe's section [denoiser].
 KEYS = {
     "steps", "windowed", "fusion", "alone_share", "short_share", "learning_rate", "warmup", "weight_decay", "ema", "seed",
@@ -33,9 +36,11 @@ OPTIONAL_KEYS = {
 def settings_of(recipe: dict) -> dict:
     """The section, whose keys are those and no others."""
     settings = recipe["denoiser"]
-    for name in sorted(settings.keys() ^ KEYS):
-        if name not in OPTIONAL_KEYS:
-            raise ValueError(f"recipe: [denoiser] {name}: {'unknown' if name in settings else 'missing'}; expected {', '.join(sorted(KEYS | OPTIONAL_KEYS))}")
+    recipes.expect_keys("denoiser", settings, KEYS, OPTIONAL_KEYS)
+    for stage in settings["stages"]:
+        recipes.expect_keys("denoiser.stages", stage, STAGE_KEYS | {"until", "rate", "task_weights"}, {"large"})
+        if "large" in stage:
+            recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
     return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "history": 0, "recorded_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
@@ -128,6 +133,8 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         loss.backward()
         share_gradients(accelerator, parameters)
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, 1.0))
+        if not math.isfinite(norm):  # before it is in the averages, and these in the only checkpoint
+            raise FloatingPointError(f"step {step + 1}, {way}: the gradient's norm is {norm}; try a smaller learning_rate, or --float32")
         norms[way] = norm if norms[way] == 0 else 0.98 * norms[way] + 0.02 * norm
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -50,6 +50,7 @@ class CropStyle:
     enlarged_share: float = 0.1  # ... or, this share of all, enlarged by up to 1.6: soft pictures exist too
     colour_share: float = 0.3  # with brightness, contrast and the channels' gains changed
     overcast_share: float = 0.3  # as under a grey sky: little contrast and pale, which is neither haze nor rain's veil
+    toned_share: float = 0.0  # of the clips: mid-tones lighter or darker, so that scenes are pale or deep without haze
     subsampled_share: float = 0.0  # of the clips: colours at half the size, as video has them
 
 
@@ -103,6 +104,8 @@ class CropSource:
         if rng.random() < 0.2:
             clip = clip.transpose(0, 2, 1, 3)
         clip = clip.astype(np.float32) / 255
+        if self.style.toned_share and rng.random() < self.style.toned_share:
+            clip = clip ** np.float32(rng.uniform(0.5, 1.6))
         kind = rng.random()
         if kind < self.style.colour_share:
             gain = rng.uniform(0.6, 1.15) * rng.uniform(0.85, 1.15, 3)

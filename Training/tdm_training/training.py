@@ -10,9 +10,9 @@ from accelerate import Accelerator
 
 
 def rate_factor(step: int, progress: float, warmup: int, floor: float = 0.02) -> float:
-    """A linear rise over `warmup` steps, flat to a third, then a cosine down to `floor`."""
+    """A linear rise over `warmup` steps, flat to three tenths of the way, then a cosine down to `floor`."""
     falling = max(0.0, (progress - 0.3) / 0.7)
-    return min(1.0, (step + 1) / warmup) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * falling)))
+    return min(1.0, (step + 1) / max(warmup, 1)) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * falling)))
 
 
 @torch.no_grad()

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from tdm_training import degradations
 from tdm_training.degradations import TASKS, degrade, resolution, sensor_noise
 from tdm_training.degradations.compression import ENCODERS, encoded
 from tdm_training.degradations.haze import haze
 from tdm_training.degradations.noise import video_grain
-from tdm_training.degradations.rain import rain
+from tdm_training.degradations.rain import Manner, manners, rain
 from tdm_training.degradations.recorded import recorded
 from tdm_training.degradations.resolution import low_resolution
 
@@ -51,6 +52,52 @@ def test_noise_and_rain_are_new_in_every_frame_and_haze_is_not():
     noisy, rainy, hazy = sensor_noise(grey(), rng(1)), rain(grey(), rng(1)), haze(grey(), rng(1))
     assert not np.array_equal(noisy[0], noisy[1]) and not np.array_equal(rainy[0], rainy[1])
     assert np.array_equal(hazy[0], hazy[1])
+
+
+def falling(edge: str, alike: bool, fall: float | None, softened: float = 0) -> list[np.ndarray]:
+    manner = Manner(0.004, 10, 0.0, 1.0, 0.6, edge, alike, softened, fall)
+    return list(manner.covers(np.random.default_rng(5), (64, 48), 3))
+
+
+@pytest.mark.parametrize("edge", ["soft", "smooth", "hard"])
+@pytest.mark.parametrize("alike", [True, False])
+def test_streaks_are_new_in_every_frame_or_fall_as_they_lie(edge, alike):
+    new, moved = falling(edge, alike, None), falling(edge, alike, 0.5)
+    for covers in (new, moved):
+        assert all(c.shape == (64, 48) and -1e-4 < c.min() and 0.3 < c.max() < 0.601 for c in covers)
+    assert not np.allclose(new[1], new[2])
+    # Half of a length is five rows; far from the bottom, where drops leave to enter at the top.
+    assert np.allclose(moved[2][20:50], moved[1][15:45], atol=1e-4) and not np.allclose(moved[2], moved[1])
+
+
+def test_hard_streaks_are_a_pixel_wide_and_soft_ones_are_not():
+    of = lambda edge: falling(edge, True, None)[0]
+    hard, soft = of("hard"), of("soft")
+    widths = lambda cover: np.diff(np.flatnonzero(np.diff(np.pad(cover[32] > 0.01, 1))))[::2]
+    assert len(widths(hard)) > 1 and np.median(widths(hard)) == 1 and widths(soft).min() > 1
+
+
+def test_rain_comes_with_every_edge_falling_or_not():
+    drawn = [manners(np.random.default_rng(seed))[0] for seed in range(300)]
+    shares = {edge: np.mean([m.edge == edge for m in drawn]) for edge in ("soft", "smooth", "hard")}
+    assert all(0.2 < share < 0.5 for share in shares.values()) and sum(shares.values()) == 1
+    assert 0.1 < np.mean([m.fall is not None for m in drawn]) < 0.3
+    assert {m.alike for m in drawn} == {True, False} and any(m.softened for m in drawn)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_second_degradation_and_video_s_colours_come_as_often_as_is_said(task, monkeypatch):
+    seen = []
+    same = lambda name: lambda clip, rng=None: seen.append(name) or clip
+    monkeypatch.setitem(degradations.TASKS, task, same("first"))
+    monkeypatch.setitem(degradations.SECOND, task, same("second"))
+    monkeypatch.setattr(degradations, "subsampled", same("subsampled"))
+    for seed in range(600):
+        degrade(task, grey(1, 4), np.random.default_rng(seed))
+    of = lambda name: seen.count(name) / 600
+    assert abs(of("first") - (1 - degradations.UNTOUCHED_SHARES[task])) < 0.06
+    assert abs(of("second") - degradations.SECOND_SHARES[task]) < 0.06
+    assert abs(of("subsampled") - degradations.SUBSAMPLED_SHARES.get(task, 0) * of("first")) < 0.06
 
 
 def test_noise_of_video_is_one_light_and_coarser_colours():

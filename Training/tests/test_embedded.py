@@ -1,6 +1,7 @@
 """The embedded model's own training, at test size, and what must hold of its product."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from tdm_training.objective import Objective
 from tdm_training.schedule import Schedule
 from tdm_training.training import Average
 
+from conftest import RECIPES
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, photographs, embedded_recipe):
     folder = tmp_path_factory.mktemp("run")
-    denoiser.train(embedded_recipe, str(photographs), folder, report_seconds=0.3)
+    denoiser.train(embedded_recipe, str(photographs), folder, report_seconds=0)
     return folder
 
 
@@ -28,6 +31,32 @@ def test_training_lowers_the_error_of_what_comes_out(trained):
     assert int(rows[-1]["step"]) == 40
     figures = [np.mean([float(r[t]) for t in ("denoise", "deartifact", "superres")]) for r in rows]
     assert len(figures) > 1 and figures[-1] > figures[0]
+
+
+def test_training_that_was_stopped_goes_on_as_though_it_had_not(photographs, embedded_recipe, tmp_path, monkeypatch):
+    short = embedded_recipe | {"denoiser": embedded_recipe["denoiser"] | {"steps": 6}}
+    kept = denoiser.keep
+
+    def keeps_the_third_step(path, *state):
+        kept(path, *state)
+        if state[-1] == 3:
+            shutil.copytree(path.parent, tmp_path / "stopped")
+
+    monkeypatch.setattr(denoiser, "keep", keeps_the_third_step)
+    for folder in ("whole", "stopped"):
+        denoiser.train(short, str(photographs), tmp_path / folder, report_seconds=0)
+    one, two = (torch.load(tmp_path / folder / "denoiser.state", weights_only=True) for folder in ("whole", "stopped"))
+    assert one["step"] == two["step"] == 6
+    for name, tensor in one["trained"].items():
+        assert torch.equal(tensor, two["trained"][name]), name
+    assert all(torch.equal(a, b) for a, b in zip(one["average"], two["average"], strict=True))
+
+
+def test_training_ends_before_numbers_that_are_none_are_kept(photographs, embedded_recipe, tmp_path):
+    bad = embedded_recipe | {"denoiser": embedded_recipe["denoiser"] | {"steps": 6, "learning_rate": float("inf")}}
+    with pytest.raises(FloatingPointError, match="gradient's norm"):
+        denoiser.train(bad, str(photographs), tmp_path, report_seconds=1e9)
+    assert not (tmp_path / "denoiser.state").exists()
 
 
 def test_the_folder_restores_a_picture(trained):
@@ -130,6 +159,27 @@ def test_a_recipe_with_a_key_too_many_or_too_few_is_refused(embedded_recipe):
         denoiser.settings_of({"denoiser": section | {"fusion_behind": 0}})
     with pytest.raises(ValueError, match="ema: missing"):
         denoiser.settings_of({"denoiser": {k: v for k, v in section.items() if k != "ema"}})
+
+
+@pytest.mark.parametrize("name", ["embedded", "denoise", "live", "superres"])
+def test_the_recipes_have_the_keys_that_are_read(name, photographs):
+    whole = recipe.read(RECIPES / f"{name}.toml")
+    denoiser.settings_of(whole)
+    data = whole["data"] | {"held_out": 2, "procedural_count": 1, "procedural_side": 64}
+    recipe.crop_source(data, photographs)
+    with pytest.raises(ValueError, match="toned_shares: unknown"):
+        recipe.crop_source(data | {"toned_shares": 1}, photographs)
+    stages = [whole["denoiser"]["stages"][0] | {"larg": {}}]
+    with pytest.raises(ValueError, match="larg: unknown"):
+        denoiser.settings_of({"denoiser": whole["denoiser"] | {"stages": stages}})
+
+
+def test_drawn_pictures_are_kept_for_those_who_want_the_same(photographs, tmp_path):
+    data = {"held_out": 2, "procedural_share": 1, "procedural_count": 1, "procedural_side": 64, "seed": 1}
+    pictures = lambda **other: recipe.crop_source(data | other, photographs, tmp_path)[0].procedural
+    first = pictures()
+    assert np.array_equal(first, pictures()) and len(list(tmp_path.iterdir())) == 1
+    assert len(pictures(procedural_count=2)) == 2 and not np.array_equal(first[0], pictures(seed=2)[0])
 
 
 def test_held_out_frames_are_fused_with_as_many_behind_as_the_recipe_says():

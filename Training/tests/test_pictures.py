@@ -59,6 +59,17 @@ def test_clips_are_subsampled_as_often_as_the_style_says(photographs):
         assert np.array_equal(video.clip(np.random.default_rng(seed), 32, 2), subsampled(clip))
 
 
+def test_clips_are_toned_as_often_as_the_style_says(photographs):
+    pictures = read_folder(photographs)
+    of = lambda seed, **style: CropSource(pictures, [], 0, CropStyle(colour_share=0, overcast_share=0, **style)).clip(np.random.default_rng(seed), 32)
+    powers = []
+    for seed in range(8):
+        plain, toned = of(seed), of(seed, toned_share=1)
+        inner = (plain > 0.1) & (plain < 0.9)
+        powers.append(np.median(np.log(toned[inner]) / np.log(plain[inner])))
+    assert 0.49 < min(powers) < 0.9 and 1.1 < max(powers) < 1.61
+
+
 def test_pictures_kept_aside_are_not_trained_on(photographs):
     training, kept = hold_out(read_folder(photographs), 2)
     assert len(training) == 6 and len(kept) == 2

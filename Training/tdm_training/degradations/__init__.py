@@ -8,6 +8,7 @@ what does not (haze, a lens) stays. The ranges are each function's defaults, doc
 
 import numpy as np
 
+from ..chroma import subsampled
 from .common import quantize
 from .compression import compress
 from .haze import haze
@@ -23,30 +24,44 @@ TASKS = {
     "dehaze": haze,
 }
 
+def filmed(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What a camera adds to bad weather: its noise, or what its encoder loses."""
+    if rng.random() < 0.5:
+        return sensor_noise(clip, rng, low=1, high=8)
+    return compress(clip, rng, strongest=0.5)
+
+
 # A second, weaker degradation that footage of the first often has as well: noise that was encoded, rain in a noisy night.
 # The task's own target stays the clean clip.
 SECOND = {
     "denoise": lambda clip, rng: compress(clip, rng, strongest=0.35),
     "deartifact": lambda clip, rng: sensor_noise(clip, rng, low=1, high=8),
-    "superres": lambda clip, rng: clip,  # low_resolution draws its own noise and compression, at the small size
-    "derain": lambda clip, rng: sensor_noise(clip, rng, low=1, high=8),
-    "dehaze": lambda clip, rng: sensor_noise(clip, rng, low=1, high=8),
+    "derain": filmed,
+    "dehaze": filmed,
 }
+# Draws in which it has; low_resolution draws its own noise and compression, at the small size.
+SECOND_SHARES = {"denoise": 0.12, "deartifact": 0.12, "superres": 0, "derain": 0.25, "dehaze": 0.25}
+
+# Draws in which what is degraded comes as video, colours at half their size: the others' degradations have such draws of their own.
+SUBSAMPLED_SHARES = {"derain": 0.6, "dehaze": 0.6}
+
 
 # Draws in which nothing is degraded. Haze, and the veil behind rain, are believed where there are none unless they are often missing.
 UNTOUCHED_SHARES = {"denoise": 0.2, "deartifact": 0.08, "superres": 0.08, "derain": 0.2, "dehaze": 0.18}
 
 
-def degrade(
-    task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float | None = None, mixed_share: float = 0.12
-) -> np.ndarray:
-    """`task`'s degradation of a clip; none at all for `untouched_share` of the draws (the task's own of `UNTOUCHED_SHARES` where
-    it is None), a second one for `mixed_share`."""
+def degrade(task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float | None = None) -> np.ndarray:
+    """`task`'s degradation of a clip; none at all for `untouched_share` of the draws, the task's own of `UNTOUCHED_SHARES` where
+    it is None; a second one for its `SECOND_SHARES`, and its colours at half their size for its `SUBSAMPLED_SHARES`."""
     kind = rng.random()
     untouched_share = UNTOUCHED_SHARES[task] if untouched_share is None else untouched_share
     if kind < untouched_share:
         return quantize(clip)
-    if kind < untouched_share + mixed_share:
-        first, second = (SECOND[task], TASKS[task]) if task == "deartifact" else (TASKS[task], SECOND[task])
-        return second(first(clip, rng), rng)
-    return TASKS[task](clip, rng)
+    steps = [TASKS[task]]
+    if kind < untouched_share + SECOND_SHARES[task]:
+        steps.insert(0 if task == "deartifact" else 1, SECOND[task])
+    for step in steps:
+        clip = step(clip, rng)
+    if task in SUBSAMPLED_SHARES and rng.random() < SUBSAMPLED_SHARES[task]:
+        clip = quantize(subsampled(clip))
+    return clip

@@ -7,12 +7,13 @@ input says otherwise.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from ..degradations.common import blur, quantize, smooth_field
 from ..degradations.compression import STEADY, encoded
 from ..degradations.noise import video_grain
-from ..degradations.rain import layer
+from ..degradations.rain import fallen, stamped, streak
 from ..degradations.resolution import FACTOR, resized
 
 NOISE_DEVIATION = 25 / 255
@@ -64,8 +65,44 @@ def rainy(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     out = clip * np.float32(1 - RAIN_VEIL) + np.float32(RAIN_VEIL * RAIN_GREY)
     for frame in out:
         for density, length, thickness, opacity in RAIN_LAYERS:
-            cover = layer(rng, height, width, density, length, RAIN_ANGLE, thickness)[..., None] * np.float32(opacity)
+            drops = fallen(rng, (height, width), density)
+            cover = stamped((height, width), drops, streak(length, RAIN_ANGLE, thickness))[..., None] * np.float32(opacity)
             frame[:] = frame * (1 - cover) + np.float32(0.92) * cover
+    return quantize(out)
+
+
+# drops a pixel, half of a streak's length in pixels, opacity
+LINES = (0.0020, 10, 0.55)
+
+
+def rainy_lines(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """White lines one pixel wide, not smoothed, 0.1 to 0.3 radians from the vertical and 12 to 28 pixels long, new in every frame."""
+    density, half, opacity = LINES
+    out = clip.copy()
+    for frame in out:
+        lines = np.zeros(frame.shape[:2], np.float32)
+        for y, x, _ in fallen(rng, lines.shape, density):
+            reach, angle = half * rng.uniform(0.6, 1.4), rng.uniform(0.1, 0.3)
+            dy, dx = reach * np.cos(angle), reach * np.sin(angle)
+            cv2.line(lines, (round(x - dx), round(y - dy)), (round(x + dx), round(y + dy)), opacity)
+        frame += (1 - frame) * lines[..., None]
+    return quantize(out)
+
+
+# share of the pixels that drops begin as, pixels that they are drawn out over, how bright
+SMEARED = (0.003, 21, 0.4)
+
+
+def rainy_added(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What image editors make rain of: bright points, blurred a little, drawn out along a slant, added to the picture; new in every frame."""
+    share, length, light = SMEARED
+    kernel = np.zeros((length, length), np.float32)
+    cv2.line(kernel, (length // 2 + 3, 0), (length // 2 - 3, length - 1), 1.0)
+    out = clip.copy()
+    for frame in out:
+        points = (rng.random(frame.shape[:2]) < share).astype(np.float32)
+        rain = cv2.filter2D(blur(points, 0.8), -1, kernel, borderType=cv2.BORDER_REFLECT)
+        frame += np.float32(light) * np.minimum(rain / 0.4, 1)[..., None]
     return quantize(out)
 
 
@@ -102,6 +139,8 @@ INPUTS = [
     Input("deartifact", "deartifact-mpeg4", "MPEG-4 part 2 at quantizer 16, a key frame every 12", coded("mpeg4", MPEG4)),
     Input("superres", "superres", "a quarter of the sides, bicubic", small),
     Input("derain", "derain", "three depths of rain and a veil of 8%", rainy),
+    Input("derain", "derain-lines", "rain drawn as hard lines a pixel wide", rainy_lines),
+    Input("derain", "derain-added", "rain of blurred points, drawn out and added", rainy_added),
     Input("dehaze", "dehaze", "haze, t 0.35 to 0.8", hazy),
 ]
 
