@@ -14,10 +14,11 @@ from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 
 from . import command, folders
-from .dataset import CleanPictures, find_pictures, kept_aside, read_picture
+from .dataset import CleanPictures, find_pictures
 from .degradations import TASKS, degrade
 from .loop import Options, Settings, noise_like, train
 from .networks import tuples
+from .pictures import kept_aside, read_picture
 
 KINDS = {kind.__name__: kind for kind in (AutoencoderKL, AutoencoderTiny)}
 SCALE_PICTURES = 16  # crops by which the latents' deviation is measured

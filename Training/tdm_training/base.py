@@ -14,10 +14,11 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from . import command, folders, tokenizer
-from .dataset import CleanPictures, find_pictures, kept_aside
+from .dataset import CleanPictures, find_pictures
 from .folders import tokens
 from .loop import Options, Settings, noise_like, timesteps_of, train
 from .networks import tuples
+from .pictures import kept_aside
 
 
 class Conditioned(nn.Module):

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from . import recipe as recipes
-from .dataset import DegradedPairs, find_pictures, kept_aside
+from .dataset import DegradedPairs, find_pictures
 from .examples import Examples
 from .measuring.page import sheet, write_picture
+from .pictures import kept_aside
 from .tasks import PROMPTS
 
 EMBEDDED = Path(__file__).parent.parent / "recipes" / "embedded.toml"

@@ -16,10 +16,11 @@ from diffusers import ControlNetModel
 from torch import nn
 
 from . import command, folders
-from .dataset import DegradedPairs, Item, find_pairs, find_pictures, kept_aside
+from .dataset import DegradedPairs, Item, find_pairs, find_pictures
 from .folders import tokens
 from .loop import Options, Settings, noise_like, timesteps_of, train
 from .networks import tuples
+from .pictures import kept_aside
 from .tasks import PROMPTS
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")

@@ -17,7 +17,7 @@ from . import procedural
 from .degradations import TASKS, degrade
 from .degradations.common import as_bytes
 from .degradations.resolution import resized
-from .pictures import SUFFIXES, moved
+from .pictures import SUFFIXES, moved, picture_paths, read_picture
 from .tasks import EMPTY, PROMPTS
 
 ENCODED_FRAMES = 3  # an encoder needs something that moves before the frame that is taken
@@ -33,11 +33,7 @@ class Item:
 
 
 def find_pictures(folder: str | Path) -> list[Item]:
-    """Every picture under a folder, sorted by name."""
-    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise FileNotFoundError(f"{folder}: no pictures found; expected {', '.join(sorted(SUFFIXES))}")
-    return [Item(p) for p in paths]
+    return [Item(p) for p in picture_paths(folder)]
 
 
 def find_pairs(folder: str | Path) -> list[Item]:
@@ -54,14 +50,6 @@ def find_pairs(folder: str | Path) -> list[Item]:
     if not items:
         raise FileNotFoundError(f"{folder}: no pairs found; expected {folder}/TASK/degraded/NAME with TASK of {', '.join(PROMPTS)}")
     return items
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """[H, W, 3] uint8 RGB."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise ValueError(f"{path}: not a readable picture; remove it from the folder")
-    return np.ascontiguousarray(picture[..., ::-1])
 
 
 def with_short_side(picture: np.ndarray, length: int) -> np.ndarray:
@@ -193,9 +181,3 @@ def same_size(item: Item) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"{item.degraded}: {degraded.shape[1]}x{degraded.shape[0]}; expected the size of {item.clean}, "
                          f"{clean.shape[1]}x{clean.shape[0]}")
     return clean, degraded
-
-
-def kept_aside(items: list[Item], count: int) -> tuple[list[Item], list[Item]]:
-    """(for training, held out), the held out spread evenly over the list."""
-    chosen = set(np.linspace(0, len(items) - 1, count).round().astype(int).tolist()) if count else set()
-    return [x for i, x in enumerate(items) if i not in chosen], [x for i, x in enumerate(items) if i in chosen]

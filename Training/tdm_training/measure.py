@@ -23,7 +23,7 @@ from .measuring import clips, filters, inputs, metrics, page, report
 from .measuring.clips import Clip
 from .measuring.perceptual import Perceptual, add_arguments
 from .measuring.report import CLEAN, UNTOUCHED, Row
-from .pictures import hold_out, read_folder
+from .pictures import kept_aside, read_folder
 from .tasks import PROMPTS
 
 EMBEDDED = Path(__file__).parent.parent / "recipes" / "embedded.toml"
@@ -39,7 +39,7 @@ def run_of(text: str) -> tuple[str, list[str]]:
 
 def held_out_pans(pictures: Path, recipe: Path, count: int, frames: int) -> list[Clip]:
     """Clips out of photographs that the recipe keeps aside, the first ones that are wide."""
-    _, kept = hold_out(read_folder(pictures), recipes.read(recipe)["data"]["held_out"])
+    _, kept = kept_aside(read_folder(pictures), recipes.read(recipe)["data"]["held_out"])
     wide = [p for p in kept if p.shape[1] >= p.shape[0]][:count]
     if len(wide) < count:
         raise SystemExit(f"{pictures}: expected {count} wide pictures among the {len(kept)} kept aside, found {len(wide)}")

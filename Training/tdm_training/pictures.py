@@ -14,27 +14,31 @@ MIRRORED = 1.5
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
-def read_folder(folder: str | Path) -> list[np.ndarray]:
-    """Every picture under `folder`, sorted by name, as [H, W, 3] uint8 RGB."""
+def picture_paths(folder: str | Path) -> list[Path]:
+    """Every picture under a folder, sorted by name."""
     paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise FileNotFoundError(f"{folder}: no pictures found; expected {', '.join(sorted(SUFFIXES))}")
-    pictures = []
-    for path in paths:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise ValueError(f"{path}: not a readable picture; remove it from the folder")
-        pictures.append(np.ascontiguousarray(picture[..., ::-1]))
-    return pictures
+    return paths
 
 
-def hold_out(pictures: list[np.ndarray], count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """(for training, for choosing): `count` pictures spread evenly over the list are kept aside."""
-    chosen = set(np.linspace(0, len(pictures) - 1, count).round().astype(int)) if count else set()
-    return (
-        [p for i, p in enumerate(pictures) if i not in chosen],
-        [p for i, p in enumerate(pictures) if i in chosen],
-    )
+def read_picture(path: Path) -> np.ndarray:
+    """[H, W, 3] uint8 RGB."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ValueError(f"{path}: not a readable picture; remove it from the folder")
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def read_folder(folder: str | Path) -> list[np.ndarray]:
+    """Every picture under a folder, sorted by name, each [H, W, 3] uint8 RGB."""
+    return [read_picture(path) for path in picture_paths(folder)]
+
+
+def kept_aside(items: list, count: int) -> tuple[list, list]:
+    """(for training, for choosing): `count` of them, spread evenly over the list, are kept aside."""
+    chosen = set(np.linspace(0, len(items) - 1, count).round().astype(int).tolist()) if count else set()
+    return [x for i, x in enumerate(items) if i not in chosen], [x for i, x in enumerate(items) if i in chosen]
 
 
 @dataclass(frozen=True)

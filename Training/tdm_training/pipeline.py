@@ -59,16 +59,12 @@ def restore(
     strength: float,
     inversion_steps: int,
     steps: int,
-    noise: torch.Tensor | None = None,
     frames: int = 1,
 ) -> torch.Tensor:
-    """Pictures [N, 3, H, W] in [0, 1], sides multiples of 16, `frames` in a row being a clip; `noise` replaces the inverted latents."""
+    """Pictures [N, 3, H, W] in [0, 1], sides multiples of 16, `frames` in a row being a clip."""
     schedule = Schedule(model.scheduler)
     text = contexts(model, ["", task])
     many, beside = lambda c: c.expand(len(degraded), -1, -1), model.beside(degraded)
-    if noise is None:
-        x = invert(model, schedule, model.encode(degraded), many(text[""]), inversion_steps, strength, beside)
-    else:
-        x = noise
+    x = invert(model, schedule, model.encode(degraded), many(text[""]), inversion_steps, strength, beside)
     seen = condition.of(model.controlnet, degraded, degraded)
     return model.decode(sample(model, schedule, x, many(text[task]), seen, steps, strength, frames, beside)).clamp(0, 1)

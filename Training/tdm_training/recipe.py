@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from . import procedural
-from .pictures import CropSource, CropStyle, hold_out, read_folder
+from .pictures import CropSource, CropStyle, kept_aside, read_folder
 
 
 def read(path: str | Path) -> dict:
@@ -33,7 +33,7 @@ def crop_source(data: dict, folder: str | Path, cache: Path | None = None) -> tu
     Drawing the procedural pictures takes a while; the folder `cache` keeps them for the next start.
     """
     expect_keys("data", data, DATA_KEYS, STYLE_KEYS)
-    training, held_out = hold_out(read_folder(folder), data["held_out"])
+    training, held_out = kept_aside(read_folder(folder), data["held_out"])
     kept = cache / "procedural-{seed}-{procedural_count}-{procedural_side}-{held_out}.npy".format(**data) if cache else None
     if kept and kept.exists():
         drawn = list(np.load(kept, mmap_mode="r"))

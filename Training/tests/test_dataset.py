@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from tdm_training.dataset import CleanPictures, DegradedPairs, find_pairs, find_pictures, kept_aside
+from tdm_training.dataset import CleanPictures, DegradedPairs, find_pairs, find_pictures
 from tdm_training.tasks import EMPTY, PROMPTS
 
 DATA = {"short_side": 64, "side": 48, "seed": 3, "held_out": 2}
@@ -75,13 +75,3 @@ def test_what_is_wrong_with_a_folder_of_pairs_is_said(tmp_path):
     cv2.imwrite(str(tmp_path / "dehaze" / "degraded" / "1.png"), np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(FileNotFoundError, match="dehaze/clean/1.png: missing"):
         find_pairs(tmp_path)
-
-
-def test_what_is_kept_aside_is_not_trained_on(photographs):
-    training, kept = kept_aside(find_pictures(photographs), 2)
-    assert len(kept) == 2 and not set(training) & set(kept) and len(training) == 6
-
-
-def test_a_crop_larger_than_the_short_side_is_refused(photographs):
-    with pytest.raises(ValueError, match="short_side 32 is less than side 48"):
-        CleanPictures(find_pictures(photographs), DATA | {"short_side": 32})

@@ -11,8 +11,9 @@ from tdm_training import denoiser, networks, pipeline, recipe, window
 from tdm_training.examples import Examples
 from tdm_training.haar import AutoencoderHaar
 from tdm_training.held_out import HeldOut
-from tdm_training.objective import Objective
+from tdm_training.objective import Batch, Objective
 from tdm_training.schedule import Schedule
+from tdm_training.teacher import Teacher
 from tdm_training.training import Average
 
 from conftest import RECIPES
@@ -21,7 +22,7 @@ from conftest import RECIPES
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, photographs, embedded_recipe):
     folder = tmp_path_factory.mktemp("run")
-    denoiser.train(embedded_recipe, str(photographs), folder, report_seconds=0)
+    denoiser.train(embedded_recipe, str(photographs), folder, report_seconds=0.1)
     return folder
 
 
@@ -50,6 +51,24 @@ def test_training_that_was_stopped_goes_on_as_though_it_had_not(photographs, emb
     for name, tensor in one["trained"].items():
         assert torch.equal(tensor, two["trained"][name]), name
     assert all(torch.equal(a, b) for a, b in zip(one["average"], two["average"], strict=True))
+
+
+def test_a_teacher_s_pictures_take_the_place_of_the_clean_ones_of_its_tasks(trained, embedded_recipe, photographs, tmp_path):
+    source, _ = recipe.crop_source(embedded_recipe["data"], photographs)
+    drawn = Examples(source, 2).at(3, 6, 32, {"dehaze": 0.5, "denoise": 0.5}, 3)
+    batch = Batch(*drawn, frames=3, here=1, task_weights={})
+    assert {"dehaze", "denoise"} == set(batch.tasks)
+    taught = Teacher(trained / "model", ["dehaze"], embedded_recipe["preset"]).taught(batch)
+    whole = pipeline.restore(networks.load(trained / "model"), batch.seen, "dehaze", **embedded_recipe["preset"], frames=3)
+    for i, task in enumerate(batch.tasks):
+        rows = slice(3 * i, 3 * i + 3)
+        if task == "dehaze":
+            assert torch.allclose(taught.clean[rows][1], whole[rows][1], atol=1e-5)
+            assert not torch.allclose(taught.clean[rows][1], batch.clean[rows][1], atol=1e-3)
+        else:
+            assert torch.equal(taught.clean[rows], batch.clean[rows])
+    with pytest.raises(ValueError, match="expected both or neither"):
+        denoiser.train(embedded_recipe, str(photographs), tmp_path, 1, teacher=trained / "model")
 
 
 def test_training_ends_before_numbers_that_are_none_are_kept(photographs, embedded_recipe, tmp_path):

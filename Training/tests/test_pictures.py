@@ -3,7 +3,7 @@ import pytest
 
 from tdm_training import procedural
 from tdm_training.chroma import subsampled
-from tdm_training.pictures import CropSource, CropStyle, hold_out, overcast, read_folder
+from tdm_training.pictures import CropSource, CropStyle, kept_aside, overcast, read_folder
 
 
 def test_a_clip_depends_on_the_seed_alone(photographs):
@@ -71,7 +71,7 @@ def test_clips_are_toned_as_often_as_the_style_says(photographs):
 
 
 def test_pictures_kept_aside_are_not_trained_on(photographs):
-    training, kept = hold_out(read_folder(photographs), 2)
+    training, kept = kept_aside(read_folder(photographs), 2)
     assert len(training) == 6 and len(kept) == 2
     assert not any(np.array_equal(t, k) for t in training for k in kept)
 
