@@ -2,6 +2,7 @@
 # make demo     restore a painted clip, or CLIP=my.mp4, and look at it
 # make test     every test of the program; Training/, which is Python, has its own:
 # make test-training   installs PyTorch and all else that Training/ needs into Training/.venv, and runs its tests
+# make compare  the program beside the executable specifications of both methods, in PyTorch, on random models; COMPARE="--seed 3"
 # make lint     the format of the sources
 # make fuzz     libFuzzer on every reader, FUZZ_SECONDS (60) each; FUZZ="y4m config" for some
 # make sanitize every test under the address, undefined-behaviour and thread sanitizers; SANITIZE=address for one
@@ -27,7 +28,7 @@ TEST = $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/t
 TEST_PACKAGES = ffmpeg python3-jsonschema \
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
 
-.PHONY: build demo test test-training lint fuzz sanitize bench install uninstall clean setup setup-tests
+.PHONY: build demo test test-training compare lint fuzz sanitize bench install uninstall clean setup setup-tests
 
 build: setup
 	$(BUILD) --product tdm-filter
@@ -55,11 +56,16 @@ test-training: build Training/.venv/installed
 	TDM_FILTER="$(CURDIR)/$(PROGRAM)" OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} \
 	  Training/.venv/bin/python -m pytest Training $(if $(FILTER),-k "$(FILTER)")
 
+compare: build Training/.venv/installed
+	for method in pipeline zero_shot; do \
+	  Training/.venv/bin/python Tests/Reference/compare_$$method.py --filter $(PROGRAM) $(COMPARE) || exit 1; \
+	done
+
 PYTHON ?= python3
 Training/.venv/installed: Training/pyproject.toml
 	.ci/setup ffmpeg python3-venv
 	$(PYTHON) -m venv Training/.venv
-	Training/.venv/bin/pip install -q -e "Training[test]"
+	Training/.venv/bin/pip install -q -e "Training[test,compare]"
 	touch $@
 
 lint:

@@ -18,17 +18,19 @@ struct EmbeddedModelTests {
   /// What is done to the clean frames, seeded, and how much better than that they come back at least:
   /// most of what was measured when the model was packed.
   enum Degradation: String, CaseIterable, Sendable {
-    case denoise, deartifact, superres, derain, dehaze
+    case denoise, deartifact, superres, derain, derainLines, dehaze
 
     var gain: Double {
       switch self {
       case .denoise: 8.5
       case .deartifact: 1.2
       case .superres: 2.5
-      case .derain: 3.5
+      case .derain, .derainLines: 4.5
       case .dehaze: 6.5
       }
     }
+
+    var task: String { self == .derainLines ? "derain" : rawValue }
 
     func apply(_ frame: [Float], _ number: Int) -> [Float] {
       let side = EmbeddedModelTests.side
@@ -38,7 +40,8 @@ struct EmbeddedModelTests {
         return frame.map { $0 + 25 * noise.next() }
       case .deartifact: return Self.quantized(frame, side)
       case .superres: return Self.reduced(frame, side)
-      case .derain: return Self.rainy(frame, side, number)
+      case .derain: return Self.rainy(frame, side, number, isSoft: true)
+      case .derainLines: return Self.rainy(frame, side, number, isSoft: false)
       case .dehaze: return frame.map { 0.5 * $0 + 0.5 * 225 }
       }
     }
@@ -93,8 +96,10 @@ struct EmbeddedModelTests {
       }
     }
 
-    /// Bright slanted streaks with soft sides, new in every frame.
-    private static func rainy(_ frame: [Float], _ side: Int, _ number: Int) -> [Float] {
+    /// Bright slanted streaks, new in every frame: with soft sides, or a pixel wide and jagged.
+    private static func rainy(
+      _ frame: [Float], _ side: Int, _ number: Int, isSoft: Bool
+    ) -> [Float] {
       var generator = SplitMix64(state: UInt64(number) + 77)
       var out = frame
       for _ in 0..<60 {
@@ -104,8 +109,11 @@ struct EmbeddedModelTests {
         for step in 0..<14 where (0..<side).contains(y + step) {
           let middle = Float(x) + 0.2 * Float(step)
           for column in max(x - 3, 0)..<min(x + 6, side) {
-            let distance = (Float(column) - middle) / 0.8
-            let cover = 0.5 * exp(-0.5 * distance * distance)
+            let distance = Float(column) - middle
+            let cover =
+              isSoft
+              ? 0.5 * exp(-0.5 * distance * distance / 0.64)
+              : (-0.5..<0.5).contains(distance) ? 0.6 : 0
             let place = ((y + step) * side + column) * 3
             for channel in 0..<3 { out[place + channel] += cover * (235 - out[place + channel]) }
           }
@@ -137,7 +145,7 @@ struct EmbeddedModelTests {
   func gain(degradation: Degradation, preset: String) throws {
     let degraded = Self.clean.enumerated().map { degradation.apply($1, $0) }
     let side = degradation == .superres ? Self.side / 4 : Self.side
-    let restored = try restored(degraded, side, degradation.rawValue, preset)
+    let restored = try restored(degraded, side, degradation.task, preset)
     let before =
       degradation == .superres ? degraded.map { Self.enlarged($0) } : degraded
     let (was, now) = (psnr(before, Self.clean), psnr(restored, Self.clean))

@@ -180,7 +180,7 @@ def test_a_recipe_with_a_key_too_many_or_too_few_is_refused(embedded_recipe):
         denoiser.settings_of({"denoiser": {k: v for k, v in section.items() if k != "ema"}})
 
 
-@pytest.mark.parametrize("name", ["embedded", "denoise", "live", "superres"])
+@pytest.mark.parametrize("name", ["embedded", "weather", "denoise", "live", "superres"])
 def test_the_recipes_have_the_keys_that_are_read(name, photographs):
     whole = recipe.read(RECIPES / f"{name}.toml")
     denoiser.settings_of(whole)
