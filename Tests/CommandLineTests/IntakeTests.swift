@@ -48,7 +48,7 @@ struct IntakeTests {
   func due() throws {
     var told: [Int] = []
     var now = ContinuousClock.now
-    var notices = LateNotices(.skip, now: { now }) { told.append($0.count) }
+    var notices = LateNotices(.skip, now: { now }, report: { told.append($0.count) })
     for number in 0..<3 { notices.add(frame(number)) }
     now += .milliseconds(4999)
     notices.reportDue()

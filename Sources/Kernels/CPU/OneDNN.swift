@@ -51,15 +51,13 @@ struct MemoryDescriptor {
   }
 }
 
-extension OneDNNEngine {
+/// The processor's engine with the stream that primitives are executed on.
+final class OneDNNEngine {
   /// Whether oneDNN may use AVX-512 here.
   static let usesAVX512 =
     dnnl_get_effective_cpu_isa().rawValue & dnnl_cpu_isa_avx512_core.rawValue
     == dnnl_cpu_isa_avx512_core.rawValue
-}
 
-/// The processor's engine with the stream that primitives are executed on.
-final class OneDNNEngine {
   let engine: dnnl_engine_t
   let stream: dnnl_stream_t
 
