@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from . import condition, networks, window
+from . import condition, depth, networks, window
 from . import recipe as recipes
 from .degradations import TASKS
 from .examples import FUSED, Examples
@@ -80,6 +80,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
         condition.fit(model.unet, model.controlnet, recipe)
+        model.unet = depth.fit(model.unet, recipe)
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():

@@ -21,6 +21,9 @@ MODEL_INDEX = {
     "scheduler": ["diffusers", "DDIMScheduler"],
 }
 
+# What a config says that diffusers itself does not know of: Protocol/model-files.md.
+OWN_KEYS = ("resnet_norm", "window_input", "window_attention")
+
 
 @dataclass
 class Model:
@@ -160,9 +163,9 @@ def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderKL | AutoencoderTiny:
 
 
 def load_part(kind: type, folder: Path) -> nn.Module:
-    """A UNet or ControlNet in float32 with what diffusers itself does not know of: Protocol/model-files.md."""
+    """A UNet or ControlNet in float32."""
     config = json.loads((folder / "config.json").read_text())
-    own = {key: config.pop(key) for key in ("resnet_norm", "window_input", "window_attention") if key in config}
+    own = {key: config.pop(key) for key in OWN_KEYS if key in config}
     part = kind.from_config(config)
     if own.get("resnet_norm") == "none":
         plain.without_norms(part)

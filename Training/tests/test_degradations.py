@@ -8,7 +8,9 @@ from tdm_training.degradations.haze import haze
 from tdm_training.degradations.noise import video_grain
 from tdm_training.degradations.rain import Manner, manners, rain
 from tdm_training.degradations.recorded import recorded
-from tdm_training.degradations.resolution import low_resolution
+from tdm_training.degradations.resolution import low_resolution, reduced
+from tdm_training.examples import CONTEXT_FRAMES, Examples
+from tdm_training.pictures import CropSource
 
 
 def moving(frames=3, side=64) -> np.ndarray:
@@ -125,14 +127,36 @@ def test_most_small_pictures_have_colours_at_half_their_size(monkeypatch):
     halved = []
     monkeypatch.setattr(resolution, "subsampled", lambda small: halved.append(small.shape) or small)
     for seed in range(200):
-        low_resolution(moving(1, 32), np.random.default_rng(seed))
-    assert set(halved) == {(1, 8, 8, 3)} and 100 < len(halved) < 140
+        low_resolution(moving(1, 64), np.random.default_rng(seed))
+    assert set(halved) == {(1, 16, 16, 3)} and 100 < len(halved) < 140
 
 
-def test_low_resolution_loses_fine_detail_and_keeps_the_coarse():
-    fine = np.tile(np.float32([[0.2, 0.8], [0.8, 0.2]]), (32, 32))[None, ..., None].repeat(3, 3)
-    out = low_resolution(fine, np.random.default_rng(0))
-    assert out.std() < 0.1 * fine.std() and abs(out.mean() - 0.5) < 0.02
+@pytest.fixture
+def fine() -> np.ndarray:
+    """What a quarter of the sides cannot show: stripes two pixels wide."""
+    return np.tile(np.float32([0.2, 0.8, 0.8, 0.2]), (64, 16))[None, ..., None].repeat(3, 3)
+
+
+def test_low_resolution_loses_fine_detail_and_mostly_keeps_the_coarse(fine):
+    out = [low_resolution(fine, np.random.default_rng(seed)) for seed in range(20)]
+    assert np.median([o.std() for o in out]) < 0.1 * fine.std()
+    assert np.median([abs(o.mean() - 0.5) for o in out]) < 0.02
+
+
+def test_some_small_pictures_show_what_they_cannot_hold(fine):
+    # The pixels that one of these is made of are all bright or all dark.
+    aliased = [abs(reduced(fine, np.random.default_rng(seed)).mean() - 0.5) > 0.2 for seed in range(400)]
+    assert 60 < sum(aliased) < 100
+
+
+def test_some_small_pictures_were_encoded_as_moving_ones(monkeypatch):
+    coded = []
+    monkeypatch.setattr(resolution, "compress", lambda small, rng, strongest: coded.append((small.shape, strongest)) or small)
+    source = Examples(CropSource([(moving(1, 192)[0] * 255).astype(np.uint8)], [], 0), 1)
+    for seed in range(100):
+        clean, seen, _ = source.one(np.random.default_rng(seed), "superres", 64, 1)
+        assert clean.shape == seen.shape == (1, 64, 64, 3)
+    assert set(coded) == {((CONTEXT_FRAMES["superres"], 16, 16, 3), 0.6)} and 20 < len(coded) < 42
 
 
 @pytest.mark.parametrize("codec", [c for c in ENCODERS if c != "jpeg"])

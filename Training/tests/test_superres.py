@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 
-from tdm_training import denoiser, networks, recipe
+from tdm_training import denoiser, depth, networks, recipe
 from tdm_training.haar import AutoencoderHaar
 
 TRAINING = Path(__file__).parent.parent
@@ -15,15 +16,20 @@ sys.path.insert(0, str(TRAINING))
 import pack  # noqa: E402
 
 
+def small(r: dict, layers: int) -> dict:
+    """A recipe of few channels that takes seconds."""
+    r["data"] |= {"held_out": 2, "procedural_count": 2, "procedural_side": 64}
+    r["unet"] |= {"block_out_channels": [16], "layers_per_block": layers, "cross_attention_dim": 16}
+    r["text"] |= {"intermediate_size": 16}
+    r["denoiser"] |= {"steps": 20, "warmup": 5}
+    r["denoiser"]["stages"] = [r["denoiser"]["stages"][0] | {"until": 1.1, "side": 64, "batch": 2}]
+    return r
+
+
 @pytest.fixture(scope="module")
 def enlarging(tmp_path_factory, photographs) -> Path:
     """A model of superres.toml's kind, trained for as long as it takes to see that it can be."""
-    r = recipe.read(TRAINING / "recipes/superres.toml")
-    r["data"] |= {"held_out": 2, "procedural_count": 2, "procedural_side": 64}
-    r["unet"] |= {"block_out_channels": [16], "layers_per_block": 1, "cross_attention_dim": 16}
-    r["text"] |= {"intermediate_size": 16}
-    r["denoiser"] |= {"steps": 20, "warmup": 5}
-    r["denoiser"]["stages"] = [r["denoiser"]["stages"][0] | {"until": 1.1, "side": 32, "batch": 2}]
+    r = small(recipe.read(TRAINING / "recipes/superres.toml"), layers=1)
     folder = tmp_path_factory.mktemp("superres")
     denoiser.train(r, str(photographs), folder, report_seconds=60, bf16=False)
     assert (folder / "denoiser.csv").read_text().splitlines()[0] == "step,minutes,path,path_gradient,superres,rate"
@@ -40,6 +46,28 @@ def test_a_second_haar_level_is_the_first_ones_of_its_bands():
     assert torch.allclose(z[:, 5::12], band, atol=1e-5)
     with pytest.raises(ValueError, match="expected 48"):
         AutoencoderHaar(levels=2)
+
+
+@torch.no_grad()
+def test_a_deeper_network_begins_with_what_the_trained_one_gives(enlarging):
+    unet = networks.load(enlarging).unet
+    deep = depth.fit(unet, {"unet": {"layers_per_block": 3}})
+    blocks = lambda net: sum(isinstance(part, ResnetBlock2D) for part in net.modules())
+    assert blocks(deep) == blocks(unet) + 4
+    x, context = torch.randn(1, 48, 10, 12), torch.randn(1, 77, 16)
+    assert torch.allclose(deep(x, 99, context).sample, unet(x, 99, context).sample, atol=1e-5)
+    assert depth.fit(unet, {"unet": {"layers_per_block": 1}}) is unet
+    with pytest.raises(ValueError, match="expected 3, which the model that it begins with has, or more"):
+        depth.fit(deep, {"unet": {"layers_per_block": 2}})
+
+
+def test_a_deeper_network_is_trained_on_and_loads(enlarging, photographs, tmp_path):
+    r = small(recipe.read(TRAINING / "recipes/superres.toml"), layers=2)
+    denoiser.train(r, str(photographs), tmp_path, report_seconds=60, start=enlarging, bf16=False)
+    deep = networks.load(tmp_path / "model").unet
+    assert len(deep.down_blocks[0].resnets) == 2
+    # What was added has a say.
+    assert deep.down_blocks[0].resnets[1].conv2.weight.any()
 
 
 def test_without_a_controlnet_there_is_none_to_load(enlarging):

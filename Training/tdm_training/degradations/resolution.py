@@ -5,8 +5,8 @@ import numpy as np
 import torch
 
 from ..chroma import subsampled
-from .common import as_bytes, blur, quantize
-from .compression import jpeg
+from .common import blur, log_uniform, quantize
+from .compression import compress
 
 FACTOR = 4
 
@@ -21,27 +21,35 @@ def resized(clip: np.ndarray, height: int, width: int) -> np.ndarray:
 def reduced(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     height, width = clip.shape[1] // FACTOR, clip.shape[2] // FACTOR
     kind = rng.random()
-    if kind < 0.7:
+    if kind < 0.5:
         return resized(clip, height, width)
-    if kind < 0.8:
-        return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in clip])
-    soft = rng.uniform(1.0, 2.2)
-    filter = cv2.INTER_LANCZOS4 if rng.random() < 0.5 else cv2.INTER_LINEAR
-    return np.stack([cv2.resize(blur(f, soft), (width, height), interpolation=filter) for f in clip])
+    if kind < 0.53:
+        first = int(rng.integers(FACTOR))
+        return clip[:, first::FACTOR, first::FACTOR]
+    if kind < 0.63:
+        filter = cv2.INTER_AREA
+    elif kind < 0.8:
+        filter = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_CUBIC
+    else:
+        filter, soft = cv2.INTER_LANCZOS4 if rng.random() < 0.5 else cv2.INTER_LINEAR, rng.uniform(1.0, 2.2)
+        clip = [blur(f, soft) for f in clip]
+    return np.stack([cv2.resize(f, (width, height), interpolation=filter) for f in clip])
 
 
 def low_resolution(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Sides multiples of 4.
 
-    filter   bicubic in 70% of the draws, area in 10%, else a Gaussian of 1.0...2.2 pixels before Lanczos or bilinear
-    on top   at the small size: noise of up to 5 levels in 15%, colours at half the size, as video has them, in 60%, JPEG of quality 40...90 in 10%
+    filter   bicubic in 50% of the draws, area in 10%, a Gaussian of 1.0...2.2 pixels before Lanczos or bilinear in 20%; in the others aliased:
+             bilinear or bicubic over the nearest pixels alone in 17%, one pixel of every 4x4 in 3%
+    on top   at the small size: noise of 0.5...12 levels, log-uniform, in 20%, colours at half the size, as video has them, in 60%, and in 30% an
+             encoder of a strength of up to 0.6: compression.py
     """
     height, width = clip.shape[1:3]
     small = reduced(clip, rng)
-    if rng.random() < 0.15:
-        small = small + rng.standard_normal(small.shape, dtype=np.float32) * np.float32(rng.uniform(0, 5 / 255))
+    if rng.random() < 0.2:
+        small = small + rng.standard_normal(small.shape, dtype=np.float32) * np.float32(log_uniform(rng, 0.5, 12) / 255)
     if rng.random() < 0.6:
         small = subsampled(np.clip(small, 0, 1))
-    if rng.random() < 0.1:
-        small = jpeg(as_bytes(small), int(rng.uniform(40, 90))).astype(np.float32) / np.float32(255)
+    if rng.random() < 0.3:
+        small = compress(np.clip(small, 0, 1), rng, strongest=0.6)
     return quantize(resized(quantize(small), height, width))
