@@ -61,6 +61,30 @@ struct HostileClientTests {
     }
   }
 
+  @Test("that observes and does not read loses events, and is told how many")
+  func deaf() throws {
+    let path = ControlConnection.path()
+    let filter = try FilterProcess(
+      try Tiny.model() + Tiny.steps + Self.streaming + ["--control", path])
+    let client = try ControlConnection(path, patience: 2)
+    #expect(try client.ask(#"{"command":"observe","events":["scene_cut","end"]}"#).isOK)
+    // A cut before every frame: more events than the program and the socket keep.
+    let frameCount = 4000
+    try PlainThread.start(name: "feeder") { filter.feed(Y4M().scenes(frameCount)) }
+    filter.waitForOutput((frameCount - 4) * ControlledRun.frameByteCount)
+    // What has been kept, until no more comes; then there is room again.
+    var messages: [Message] = []
+    while let line = client.line() { messages.append(try Message(line)) }
+    filter.feed(Y4M().scene(frameCount))
+    filter.closeInput()
+    while let line = client.line() { messages.append(try Message(line)) }
+    #expect(filter.wait().status == 0)
+    #expect(messages.last?.event == "end")
+    let cuts = messages.filter { $0.event == "scene_cut" }.count
+    let lost = messages.filter { $0.event == "lost" }.compactMap { $0["count"]?.integer }
+    #expect(!lost.isEmpty && cuts + lost.reduce(0, +) == frameCount)
+  }
+
   @Test("that sends garbage is refused line by line, and cut off where there is no line")
   func garbage() throws {
     try expectFrames { path in

@@ -1,5 +1,6 @@
 import FixtureSupport
 import Foundation
+import Logging
 import StrictJSON
 import Testing
 
@@ -11,6 +12,10 @@ struct StatusTests {
 
   private func options(_ more: [String] = streaming) throws -> [String] {
     try Tiny.model() + Tiny.steps + ["--status-fd", "3"] + more
+  }
+
+  private func number(_ key: String, of message: Message) throws -> Double {
+    try #require(message[key].flatMap { Double($0.text) })
   }
 
   @Test("are those of the published schema, from hello to the end's totals")
@@ -30,15 +35,9 @@ struct StatusTests {
 
   @Test("tell of a cut with the frame that begins the scene")
   func sceneCut() throws {
-    // Dark on the left, and then on the right.
-    let scenes: [[UInt8]] = (0..<6).map { frame in
-      (0..<Y4M.frameByteCount).map { place in
-        (place % Tiny.width < Tiny.width / 2) == (frame < 4) ? 50 : 200
-      }
-    }
     let filter = try FilterProcess(try options(), status: .read)
-    filter.feed(Array((Y4M().header + "\n").utf8))
-    for scene in scenes { filter.feed(Array("FRAME\n".utf8) + scene) }
+    filter.feed(Y4M().scenes(1))
+    for frame in 1..<6 { filter.feed(Y4M().scene(frame < 4 ? 0 : 1)) }
     filter.closeInput()
     #expect(filter.wait().status == 0)
     let cuts = try filter.statusLines().map(Message.init).filter { $0.event == "scene_cut" }
@@ -74,6 +73,68 @@ struct StatusTests {
     #expect(messages.first?["frame_count"] == .integer(4))
   }
 
+  /// Frames move until the pipe behind stdout is full: long enough before, that is told of.
+  @Test("tell twice a second how far it has come, and of a file how long it will take")
+  func progress() throws {
+    let frameCount = 300
+    let file = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID()).y4m")
+    defer { try? FileManager.default.removeItem(at: file) }
+    try Data(Y4M().stream(frames: frameCount)).write(to: file)
+    let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
+    try #require(descriptor >= 0)
+    defer { close(descriptor) }
+    let filter = try FilterProcess(
+      try options(), readsOutput: false, inputDescriptor: descriptor, status: .read)
+    // hello, ready, and then this until a frame is out.
+    var lineCount = 3
+    while !filter.statusLines(atLeast: lineCount).contains(where: { $0.contains("eta_seconds") }) {
+      lineCount += 1
+    }
+    try filter.readOutput()
+    #expect(filter.wait().status == 0)
+    let lines = filter.statusLines()
+    try Message.expectValid(lines, as: "event")
+    let messages = try lines.map(Message.init)
+    let first = try #require(messages.first { $0["eta_seconds"] != nil })
+    let (framesIn, framesOut) = (
+      first["frames_in"]?.integer ?? 0, first["frames_out"]?.integer ?? 0
+    )
+    #expect(framesOut > 0 && framesIn >= framesOut && framesIn < frameCount)
+    #expect(first["frames_held"]?.integer == framesIn - framesOut)
+    let (seconds, left) = (try number("seconds", of: first), try number("eta_seconds", of: first))
+    let expected = seconds * Double(frameCount - framesOut) / Double(framesOut)
+    #expect(abs(left - expected) < 0.01 + 0.01 * expected)
+    #expect(messages.last?["frames_out"]?.integer == frameCount)
+    #expect(first.event == "progress" && messages.last?["eta_seconds"] == nil)
+  }
+
+  @Test("tell of frames that came late, as often as any did")
+  func late() throws {
+    let frameCount = 300
+    let filter = try FilterProcess(
+      try options(["--chunk", "1", "--lookahead", "0", "--when-late", "skip"]), readsOutput: false,
+      status: .read)
+    filter.feed(Y4M().stream(frames: frameCount))
+    filter.closeInput()
+    try filter.readOutput()
+    #expect(filter.wait().status == 0)
+    let lines = filter.statusLines()
+    try Message.expectValid(lines, as: "event")
+    let messages = try lines.map(Message.init)
+    let late = messages.filter { $0.event == "late" }
+    var told = 0
+    for message in late {
+      told += try #require(message["count"]?.integer)
+      #expect(message["total"]?.integer == told && message["action"] == .string("skipped"))
+      let (first, last) = (
+        message["first_frame"]?.integer ?? -1, message["last_frame"]?.integer ?? -1
+      )
+      #expect(0 < first && first <= last && last < frameCount)
+    }
+    #expect(told > 0 && told == messages.last?["frames_skipped"]?.integer)
+    #expect(messages.last?["frames_out"]?.integer == frameCount - told)
+  }
+
   @Test("that nobody reads hold no frame up, and are counted")
   func stalledReader() throws {
     var ends: [Int32] = [0, 0]
@@ -87,17 +148,8 @@ struct StatusTests {
     _ = fcntl(ends[1], F_SETFL, 0)
     let filter = try FilterProcess(try options(), status: .descriptor(ends[1]))
     // A cut before every frame: an event each, more than the program keeps for a reader.
-    let scenes = [true, false].map { isDarkLeft in
-      Array("FRAME\n".utf8)
-        + (0..<Y4M.frameByteCount).map { place in
-          (place % Tiny.width < Tiny.width / 2) == isDarkLeft ? 50 : 200
-        }
-    }
     let frameCount = 2000
-    filter.feed(Array((Y4M().header + "\n").utf8))
-    try PlainThread.start(name: "feeder") {
-      for frame in 0..<frameCount { filter.feed(scenes[frame % 2]) }
-    }
+    try PlainThread.start(name: "feeder") { filter.feed(Y4M().scenes(frameCount)) }
     filter.waitForOutput((frameCount - 4) * Y4M.frameByteCount)
     // Only now somebody reads.
     close(ends[1])
@@ -123,6 +175,22 @@ struct StatusTests {
     #expect(messages.last?.event == "end" && lost > 0)
     let cuts = messages.filter { $0.event == "scene_cut" }.count
     #expect(cuts + lost >= frameCount - 1 && cuts < frameCount - 1)
+  }
+
+  /// Two a second come of progress alone.
+  @Test("are brought to an observer after very many as they were at first")
+  func observed() throws {
+    let reporter = try StatusReporter(
+      StatusReporter.Outlets(), logger: Logger(label: "test"), notifier: nil)
+    let count = Monitor(0)
+    reporter.observe { _, _ in count.change { $0 += 1 } }
+    try reporter.run()
+    for hundred in 0..<200 {
+      for frame in 0..<100 { reporter.post(.sceneCut(frame: 100 * hundred + frame)) }
+      count.wait(until: { $0 == 100 * (hundred + 1) })
+    }
+    reporter.end(.endOfStream)
+    #expect(count.change { $0 } == 20_001 && reporter.lostEventCount == 0)
   }
 
   @Test("whose reader is gone end nothing")

@@ -1,4 +1,5 @@
 import ControlProtocol
+import NIOCore
 
 /// Those who are connected, and what they may know and do. On the event loop only.
 final class ClientList: @unchecked Sendable {
@@ -23,6 +24,11 @@ final class ClientList: @unchecked Sendable {
   }
 
   func remove(_ client: ControlClient) { clients[ObjectIdentifier(client)] = nil }
+
+  /// - Returns: succeeds when all that was sent is written, or cannot be.
+  func written(on loop: any EventLoop) -> EventLoopFuture<Void> {
+    .andAllComplete(clients.values.compactMap { $0.written() }, on: loop)
+  }
 
   func send(_ name: Event.Name, _ line: [UInt8], lostBefore: Int) {
     for client in clients.values { client.send(name, line, lostBefore: lostBefore) }

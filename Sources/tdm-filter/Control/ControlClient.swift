@@ -72,13 +72,16 @@ final class ControlClient: ChannelInboundHandler, @unchecked Sendable {
 
   private func close() { context?.close(promise: nil) }
 
+  /// - Returns: completes when everything is written, or cannot be; nil where nobody is connected.
+  func written() -> EventLoopFuture<Void>? {
+    context.map { $0.writeAndFlush(wrapOutboundOut(ByteBuffer())) }
+  }
+
   /// Ends the connection when everything is written.
   private func closeAfterWriting() {
-    guard let context, !isClosing else { return }
+    guard !isClosing, let written = written() else { return }
     isClosing = true
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [self] _ in
-      close()
-    }
+    written.assumeIsolated().whenComplete { [self] _ in close() }
   }
 
   private func closeIfDone() {

@@ -54,12 +54,15 @@ final class ControlServer: Sendable {
     }
   }
 
-  /// Gives the socket's place back, and has written what was sent so far. Connections end with the
-  /// process.
+  /// Gives the socket's place back, and has clients take what was sent so far, but not for long.
+  /// Connections end with the process.
   func end() {
     socket.remove()
     let isWritten = Monitor(false)
-    group.next().execute { isWritten.change { $0 = true } }
+    let loop = group.next()
+    loop.execute { [clients] in
+      clients.written(on: loop).whenComplete { _ in isWritten.change { $0 = true } }
+    }
     _ = isWritten.wait(until: { $0 }, within: .seconds(1), then: { _ in })
   }
 

@@ -55,7 +55,13 @@ final class StatusReporter: Sendable {
   private let flow = Mutex<StreamFlow?>(nil)
   private let ending = Monitor(Ending())
   private let isStopping = Atomic<Bool>(false)
-  private let observer = Mutex<(@Sendable (Event.Name, [UInt8]) -> Void)?>(nil)
+  /// In a structure: a function that a generic type keeps by itself is wrapped anew each time that
+  /// it is taken out, and would in the end fill the stack.
+  private struct Observer: Sendable {
+    let tell: @Sendable (Event.Name, [UInt8]) -> Void
+  }
+
+  private let observer = Mutex<Observer?>(nil)
 
   init(_ outlets: Outlets, logger: Logger, notifier: ServiceNotifier?) throws(Failure) {
     self.outlets = outlets
@@ -65,8 +71,8 @@ final class StatusReporter: Sendable {
   }
 
   /// Has every event brought to `observer`, too, which must not block.
-  func observe(by observer: @escaping @Sendable (Event.Name, [UInt8]) -> Void) {
-    self.observer.withLock { $0 = observer }
+  func observe(by tell: @escaping @Sendable (Event.Name, [UInt8]) -> Void) {
+    observer.withLock { $0 = Observer(tell: tell) }
   }
 
   /// Begins to tell. To be called once.
@@ -166,7 +172,7 @@ final class StatusReporter: Sendable {
   private func tell(_ event: Event, at seconds: Double, on descriptor: inout StatusDescriptor?) {
     let line = event.line(at: seconds)
     descriptor?.write(line, at: seconds, isLast: event.name == .end)
-    observer.withLock { $0 }?(event.name, line)
+    observer.withLock { $0 }?.tell(event.name, line)
   }
 
   private func tellEnd(

@@ -41,6 +41,19 @@ struct Y4M {
     return bytes
   }
 
+  /// Frames of which each begins another scene: dark on the left, dark on the right.
+  func scenes(_ frames: Int) -> [UInt8] {
+    Array((header + "\n").utf8) + (0..<frames).flatMap { scene($0) }
+  }
+
+  /// One of them.
+  func scene(_ number: Int) -> [UInt8] {
+    Array("\(frameLine)\n".utf8)
+      + (0..<Self.frameByteCount).map { place in
+        (place % Tiny.width < Tiny.width / 2) == (number % 2 == 0) ? 50 : 200
+      }
+  }
+
   /// The pictures in what came out.
   static func frameCount(of output: [UInt8]) -> Int {
     guard let newline = output.firstIndex(of: 0x0a) else { return 0 }
