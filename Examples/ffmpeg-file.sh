@@ -5,10 +5,16 @@ set -euo pipefail  # a pipe fails where its first command does
 usage="usage: ffmpeg-file.sh IN OUT [options of tdm-filter]"
 in=${1:?$usage} out=${2:?$usage}
 shift 2
+property() { ffprobe -v error -select_streams v:0 -show_entries "stream=$1" -of default=nw=1:nk=1 "$in" | head -n 1; }
 # Y4M does not tell what the colours mean: the filter is told, and the new file.
 tags=() matrix=()
+case $(property pix_fmt) in
+*rgb* | *bgr* | gbr* | pal8) is_rgb=yes tags=(-colorspace smpte170m -color_range tv) ;;  # what ffmpeg makes of it below
+*) is_rgb= ;;
+esac
 for tag in color_space:colorspace color_primaries:color_primaries color_transfer:color_trc color_range:color_range; do
-  value=$(ffprobe -v error -select_streams v:0 -show_entries "stream=${tag%:*}" -of default=nw=1:nk=1 "$in" | head -n 1)
+  case $is_rgb:$tag in yes:color_space:* | yes:color_range:*) continue ;; esac
+  value=$(property "${tag%:*}")
   case $value in
   "" | unknown | gbr) ;;
   *) tags+=("-${tag#*:}" "$value") ;;

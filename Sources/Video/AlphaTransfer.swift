@@ -30,6 +30,9 @@ final class AlphaTransfer {
 
   func transfer(from input: UnsafeRawPointer, to output: UnsafeMutableRawPointer) {
     guard let enlargement else {
+      if case .floats = reader.component.access {
+        return reader.copy(input, to: output)
+      }
       alpha.withUnsafeMutableBufferPointer { line in
         for y in 0..<reader.height {
           reader.read(input, line: y, into: line.baseAddress!)

@@ -16,7 +16,8 @@ public final class ByteSink: @unchecked Sendable {
   /// - Parameter descriptor: stays the caller's to close.
   public init(descriptor: Int32) { self.descriptor = descriptor }
 
-  /// - Throws: ``VideoError`` of kind `readerGone` for EPIPE, else of kind `transfer`.
+  /// - Throws: ``VideoError`` of kind `readerGone` for EPIPE, or ECONNRESET of a socket whose reader
+  ///   left something unread; else of kind `transfer`.
   public func write(_ bytes: UnsafeRawBufferPointer) throws(VideoError) {
     guard let base = bytes.baseAddress else { return }
     var written = 0
@@ -31,7 +32,7 @@ public final class ByteSink: @unchecked Sendable {
       switch errno {
       case EINTR: continue
       case EAGAIN, EWOULDBLOCK: try waitForRoom()
-      case EPIPE:
+      case EPIPE, ECONNRESET:
         throw VideoError(
           .readerGone,
           "writing output at byte \(position): whoever read it has closed it; see what ended that "
@@ -48,6 +49,14 @@ public final class ByteSink: @unchecked Sendable {
     try text.withUTF8 { utf8 in
       Result { () throws(VideoError) in try write(UnsafeRawBufferPointer(utf8)) }
     }.get()
+  }
+
+  /// Has the system tell what it has not told yet: that a file on another machine, or over its
+  /// quota, could not be written may come out only when it is closed. The descriptor stays open.
+  public func finish() throws(VideoError) {
+    let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+    guard copy >= 0, close(copy) != 0, errno != EINTR else { return }
+    throw VideoError.system("finishing output at byte \(position)", errno)
   }
 
   private func waitForRoom() throws(VideoError) {

@@ -1,9 +1,9 @@
 /// Colour samples' way to the luma samples' resolution, or back.
 ///
 /// Up: cubic interpolation (Catmull and Rom's), at the places where the siting puts the samples.
-/// Down: the low-pass that undoes it. Colours that nothing changed come back as they were, however
-/// often a clip is filtered; a plain average or decimation would blur or alias them each time. Four
-/// to one is two to one, twice.
+/// Down: a low-pass that undoes it exactly. Colours that nothing changed come back as they were,
+/// however often a clip is filtered; a plain average or decimation would blur or alias them each
+/// time. Four to one is two to one, twice.
 struct ChromaResampling: Sendable {
   let across: ResamplingFilter
   let down: ResamplingFilter
@@ -63,9 +63,9 @@ struct ChromaResampling: Sendable {
   }
 
   private static func halving(from count: Int, to half: Int, cosited: Bool) -> ResamplingFilter {
-    // Cosited: Deslauriers and Dubuc's (4, 2) wavelet's low-pass, exactly dual to the interpolation
-    // above. Centred: the eight taps nearest to a dual (their product with the interpolation is the
-    // identity within 0.0005), found by least squares.
+    // Cosited: Deslauriers and Dubuc's (4, 2) wavelet's low-pass, dual to the interpolation above but
+    // at the line's ends. Centred: the eight taps nearest to a dual (their product with the
+    // interpolation is the identity within 0.0005), found by least squares.
     let low: [(offset: Int, weight: Double)] =
       cosited
       ? [(-4, 1), (-2, -8), (-1, 16), (0, 46), (1, 16), (2, -8), (4, 1)].map {
@@ -77,6 +77,7 @@ struct ChromaResampling: Sendable {
       ]
     return ResamplingFilter(
       inputCount: count,
-      taps: (0..<half).map { index in low.map { (2 * index + $0.offset, $0.weight) } })
+      taps: (0..<half).map { index in low.map { (2 * index + $0.offset, $0.weight) } }
+    ).undoing(doubling(from: half, to: count, cosited: cosited))
   }
 }

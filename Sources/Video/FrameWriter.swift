@@ -39,7 +39,10 @@ public final class FrameWriter: @unchecked Sendable {
   }
 
   /// Ends the stream: one without frames still gets its header.
-  public func finish() throws(VideoError) { try writeHeader() }
+  public func finish() throws(VideoError) {
+    try writeHeader()
+    try sink.finish()
+  }
 
   private func writeHeader() throws(VideoError) {
     guard let header else { return }

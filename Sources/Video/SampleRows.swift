@@ -75,6 +75,16 @@ struct SampleRows {
     }
   }
 
+  /// Copies all samples of a frame of the same layout, whatever they are: in floating point numbers
+  /// below 0, above 1, or none.
+  /// - Precondition: they are in floating point, which have planes of their own.
+  func copy(_ frame: UnsafeRawPointer, to other: UnsafeMutableRawPointer) {
+    for y in 0..<height {
+      let start = plane.offset + y * plane.rowBytes + component.offset
+      (other + start).copyMemory(from: frame + start, byteCount: 4 * width)
+    }
+  }
+
   /// Writes line `y` of `frame`: the codes next to the values in `input`, `stride` floats apart.
   /// Halves go up.
   func write(

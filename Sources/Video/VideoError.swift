@@ -13,7 +13,7 @@ public struct VideoError: Error, Equatable, Sendable, CustomStringConvertible {
     case badStream
     /// The system refused to read or write.
     case transfer
-    /// Whoever read our output has gone (EPIPE).
+    /// Whoever read our output has gone.
     case readerGone
     /// There was no memory, or a library failed.
     case fault
@@ -33,8 +33,7 @@ extension VideoError {
 
   /// The one way from errno to an error.
   static func system(_ what: String, _ code: Int32) -> VideoError {
-    VideoError(
-      code == EPIPE ? .readerGone : .transfer, "\(what): \(String(cString: strerror(code)))")
+    VideoError(.transfer, "\(what): \(String(cString: strerror(code)))")
   }
 
   /// Bytes as a person can read them: `"RIFF" 0x00 0x1a`.

@@ -48,6 +48,7 @@ struct TDMFilter: ParsableCommand {
     unsetenv("DNNL_VERBOSE")
     unsetenv("ONEDNN_VERBOSE")
     StopSignal.block()
+    StopSignal.leaveFailuresToWrites()
     LibraryEnvironment.set()
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
     AlignedMemory.whenRefused.withLock { $0 = { Ending.because(of: Failure($0)) } }
@@ -89,7 +90,9 @@ struct TDMFilter: ParsableCommand {
 
   /// Writes lines to stdout that are no frames.
   private static func tell(_ lines: String) throws(VideoError) {
-    try ByteSink(descriptor: STDOUT_FILENO).write(lines + "\n")
+    let sink = ByteSink(descriptor: STDOUT_FILENO)
+    try sink.write(lines + "\n")
+    try sink.finish()
   }
 
   /// Gives a closed stderr somewhere to go. Its number would else be that of the first socket or

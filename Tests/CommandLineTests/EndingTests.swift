@@ -84,6 +84,18 @@ struct EndingTests {
     expectFailure(result, .readerGone, saying: ["read", "clos"])
   }
 
+  @Test(
+    "with the same status where nobody reads what it tells on stdout",
+    arguments: [["--help"], ["--version"], ["--dry-run"]])
+  func listenerGone(options: [String]) throws {
+    let arguments = try options == ["--dry-run"] ? Tiny.model() + Tiny.steps + options : options
+    let filter = try FilterProcess(arguments, readsOutput: false)
+    filter.closeOutput()
+    filter.feed(Y4M().stream(frames: 1))
+    filter.closeInput()
+    expectFailure(filter.wait(hasOutput: false), .readerGone, saying: ["read", "clos"])
+  }
+
   @Test("with status 74 where stdout cannot be written")
   func fullDisk() throws {
     let result = try FilterProcess.run(

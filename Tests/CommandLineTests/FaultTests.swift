@@ -57,6 +57,14 @@ struct FaultTests {
     #expect([UInt8](try Data(contentsOf: path)) == Array(whole[..<2048]))
   }
 
+  @Test("output that cannot be written after all, as its closing tells, is status 74")
+  func closing() throws {
+    let result = try Interposer.run("close", Self.options(), input: stream)
+    expectFailure(result, .inputOutput, saying: ["finishing output at byte", "quota"])
+    expectFailure(
+      try Interposer.run("close", ["--version"], input: []), .inputOutput, saying: ["quota"])
+  }
+
   @Test("a model that is cut short while it is read is status 66, and no signal")
   func truncatedModel() throws {
     var outcomes: Set<Int32> = []

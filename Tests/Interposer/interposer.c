@@ -5,6 +5,7 @@
 // - short: reads of stdin and writes of stdout take one byte at a time;
 // - interrupted: every other one of them fails with EINTR;
 // - would-block: every other one of them fails with EAGAIN;
+// - close: closing what is the same file as stdout fails with EDQUOT;
 // - pread=N: from the Nth on a pread finds the file's end;
 // - memory=N: the Nth allocation of 4096 bytes or more fails, counted from main on;
 // - thread=N: the Nth thread cannot be made, counted from main on;
@@ -27,11 +28,12 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int is_short, interrupts, blocks, probes, probes_loading, counts;
+static int is_short, interrupts, blocks, fails_closing, probes, probes_loading, counts;
 static long failing_pread, failing_allocation, failing_thread;
 static atomic_long preads, allocations, threads, calls, writes;
 static atomic_int in_main;
@@ -54,6 +56,7 @@ __attribute__((constructor)) static void begin(void) {
   is_short = option("short") != NULL;
   interrupts = option("interrupted") != NULL;
   blocks = option("would-block") != NULL;
+  fails_closing = option("close") != NULL;
   probes = option("probe") != NULL;
   probes_loading = option("probe-loading") != NULL;
   counts = option("count") != NULL;
@@ -102,6 +105,16 @@ ssize_t write(int descriptor, const void *buffer, size_t count) {
     if (is_short && count > 1) count = 1;
   }
   return syscall(SYS_write, descriptor, buffer, count);
+}
+
+int close(int descriptor) {
+  struct stat closed, output;
+  if (fails_closing && !fstat(descriptor, &closed) && !fstat(1, &output) &&
+      closed.st_dev == output.st_dev && closed.st_ino == output.st_ino) {
+    errno = EDQUOT;
+    return -1;
+  }
+  return (int)syscall(SYS_close, descriptor);
 }
 
 ssize_t pread(int descriptor, void *buffer, size_t count, off_t offset) {

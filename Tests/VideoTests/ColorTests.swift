@@ -174,6 +174,17 @@ let manyFormats = [
     }
   }
 
+  @Test("alpha in floating point comes through as it was, whatever number it is or is not")
+  func floatingAlpha() throws {
+    let format = try stream("gbrapf32le", 3, 2)
+    let alpha: [Float] = [1.2, -1e-7, .nan, .infinity, 0, 0.5]
+    let bytes = [UInt8](repeating: 0, count: 3 * 6 * 4) + alpha.withUnsafeBytes(Array.init)
+    let source = frame(format, bytes)
+    let picture = [Float](repeating: 100, count: 3 * 6)
+    let same = try FrameEncoder(format, from: format).encode(picture, from: source)
+    same.withBytes { #expect(Array($0.suffix(4 * 6)) == Array(bytes.suffix(4 * 6))) }
+  }
+
   @Test("any size down to one pixel works in every format that is taken")
   func sizes() throws {
     #expect(PixelFormat.all.count > 160)

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Video
@@ -14,6 +15,35 @@ import Testing
     for bytes in streams {
       #expect(try copied(bytes) == bytes)
     }
+  }
+
+  @Test("a socket whose reader left something unread is told as one that is gone")
+  func resetSocket() throws {
+    let door = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let own = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { for end in [door, own] { close(end) } }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    try withUnsafeMutablePointer(to: &address) { pointer in
+      try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        try #require(bind(door, $0, length) == 0 && listen(door, 1) == 0)
+        try #require(getsockname(door, $0, &length) == 0)
+        try #require(connect(own, $0, length) == 0)
+      }
+    }
+    let reader = accept(door, nil, nil)
+    try #require(reader >= 0)
+    let sink = ByteSink(descriptor: own)
+    try sink.write("a frame")
+    var waited = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+    try #require(poll(&waited, 1, 10_000) == 1)
+    close(reader)
+    waited = pollfd(fd: own, events: Int16(POLLIN), revents: 0)
+    try #require(poll(&waited, 1, 10_000) == 1)
+    let error = #expect(throws: VideoError.self) { try sink.write("another") }
+    #expect(error?.kind == .readerGone, "\(String(describing: error))")
   }
 
   @Test("a long header keeps a range that is not meant without being said")

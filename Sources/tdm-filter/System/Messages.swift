@@ -9,13 +9,22 @@ final class Messages: Sendable {
   /// Whether a person watches: a line can be rewritten.
   let isTerminal: Bool
   private let descriptor: Int32
+  /// For what is written at once or not at all. A terminal that is ready for a byte may hold a line
+  /// up: it is opened anew, for this to be non-blocking by itself.
+  private let impatient: Int32
   /// Whether the line in place is yet to be ended.
   private let hasOpenLine = Mutex(false)
 
   init(descriptor: Int32) {
     self.descriptor = descriptor
     isTerminal = isatty(descriptor) == 1
+    let opened =
+      isTerminal
+      ? open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1
+    impatient = opened < 0 ? descriptor : opened
   }
+
+  deinit { if impatient != descriptor { close(impatient) } }
 
   /// Writes a line, however long that takes: for what has to be known.
   func tell(_ line: String) {
@@ -76,12 +85,14 @@ final class Messages: Sendable {
   /// In bytes; with what stands about it below PIPE_BUF, which a pipe that is ready takes at once.
   private static let longestMention = 4000
 
-  /// How long a line waits for room where a neighbour has set stderr non-blocking, in milliseconds.
+  /// How long what has to be known waits for room where a neighbour has set stderr non-blocking, in
+  /// milliseconds.
   private static let patience: Int32 = 1000
 
   /// In one piece where there is room, so that lines of two programs on one terminal do not mix.
   /// What cannot be written is lost: there is nowhere to say so.
   private func write(_ text: String, patience: Int32) {
+    let descriptor = patience == 0 ? impatient : descriptor
     let bytes = Array(text.utf8)
     var written = 0
     while written < bytes.count {

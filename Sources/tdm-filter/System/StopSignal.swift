@@ -54,14 +54,17 @@ final class StopSignal: Sendable {
     return signals
   }
 
-  /// Takes over both signals, and turns SIGPIPE and SIGXFSZ off: a reader that goes away and a file
-  /// that may not grow are errors of a write, told as such.
+  /// Turns SIGPIPE and SIGXFSZ off: a reader that goes away and a file that may not grow are errors
+  /// of a write, told as such.
+  static func leaveFailuresToWrites() {
+    for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
+  }
+
+  /// Takes over both signals.
   ///
   /// To be called once, before any other thread is started: threads inherit what is blocked.
   /// - Parameter announce: gets a line for the person, from another thread.
   func take(announce: @escaping @Sendable (String) -> Void) throws(Failure) {
-    signal(SIGPIPE, SIG_IGN)
-    signal(SIGXFSZ, SIG_IGN)
     let awaited = Self.block()
     try PlainThread.start(name: "signals", stackByteCount: 256 << 10) { [self] in
       var awaited = awaited
