@@ -101,6 +101,25 @@ struct ModelFolderTests {
     #expect(try model.weights(of: .unet).unused == ["a", "b"])
   }
 
+  @Test("of shards and one file each library's choice is taken, and full precision before half")
+  func preference() throws {
+    copyConfigs("small", ["unet", "text_encoder"])
+    for (stem, part) in [
+      ("unet/diffusion_pytorch_model", ModelPart.unet), ("text_encoder/model", .textEncoder),
+    ] {
+      folder.write("\(part.rawValue)/x.safetensors", weights)
+      folder.write(
+        "\(stem).fp16.safetensors", SafetensorsBuilder.file([SafetensorsBuilder.f32("c", [1])]))
+      folder.write(
+        "\(stem).safetensors.index.json",
+        #"{"weight_map": {"a": "x.safetensors", "b": "x.safetensors"}}"#)
+      #expect(try model().weights(of: part).unused == ["a", "b"])
+      folder.write(
+        "\(stem).safetensors", SafetensorsBuilder.file([SafetensorsBuilder.f32("d", [1])]))
+      #expect(try model().weights(of: part).unused == (part == .unet ? ["a", "b"] : ["d"]))
+    }
+  }
+
   @Test("pickled weights are never opened, and said to be there")
   func pickle() throws {
     copyConfigs("small", ["unet"])

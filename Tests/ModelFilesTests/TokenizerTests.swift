@@ -44,12 +44,14 @@ struct TokenizerTests {
     }
   }
 
-  @Test("words that were added to a model have their own numbers, in every layout that says them")
+  @Test(
+    "words that were added to a model come behind its vocabulary, in every layout that says them")
   func added() throws {
     let vocabulary = String(decoding: Fixtures.bytes("tokenizer/vocab.json"), as: UTF8.self)
     let merges = String(decoding: Fixtures.bytes("tokenizer/merges.txt"), as: UTF8.self)
     let token = #"{"content": "<cat-toy>", "normalized": true, "special": false"#
     let plain = try tokenizer()
+    let size = Int32(try files("end-padded").vocabulary.count)
     for (name, text) in [
       ("tokenizer_config.json", #"{"added_tokens_decoder": {"4000": \#(token)}}}"#),
       ("added_tokens.json", #"{"<cat-toy>": 4000}"#),
@@ -66,9 +68,9 @@ struct TokenizerTests {
       }
       let tokenizer = try CLIPTokenizer(
         CLIPTokenizerFiles(DirectoryTree(name: folder.path)), length: 77)
-      #expect(tokenizer.encode("the <cat-toy>").contains(4000), "\(name)")
-      #expect(tokenizer.encode("<Cat-Toy>")[1] == 4000, "\(name)")
-      #expect(!tokenizer.encode("cat toy").contains(4000), "\(name)")
+      #expect(tokenizer.encode("the <cat-toy>").contains(size), "\(name)")
+      #expect(tokenizer.encode("<Cat-Toy>")[1] == size, "\(name)")
+      #expect(!tokenizer.encode("cat toy").contains(size), "\(name)")
       if name != "tokenizer.json" {
         #expect(tokenizer.encode("the noise") == plain.encode("the noise"), "\(name)")
       }
@@ -125,13 +127,20 @@ struct TokenizerTests {
       refusal(["vocab.json": #"{"a": -1}"#, "merges.txt": ""]).contains("expected a whole number"))
     #expect(
       refusal(["vocab.json": #"{"a": 0}"#, "merges.txt": ""])
-        .contains("bos_token \"<|startoftext|>\": expected a token of the vocabulary"))
+        .contains("unk_token \"<|endoftext|>\": expected a token of the vocabulary"))
+    for (key, value) in [
+      ("pad_token", "\"\""), ("pad_token", "null"), ("padding_side", "\"left\""),
+      ("truncation_side", "\"left\""), ("split_special_tokens", "true"),
+    ] {
+      let config = "{\"\(key)\": \(value)}"
+      let files = ["vocab.json": vocabulary, "merges.txt": "", "tokenizer_config.json": config]
+      #expect(refusal(files).hasPrefix("tokenizer_config.json: \(key): expected"), "\(config)")
+    }
+    let directed =
+      #"{"model": {"vocab": \#(vocabulary), "merges": []}, "padding": {"direction": "Left"}}"#
     #expect(
-      refusal([
-        "vocab.json": vocabulary, "merges.txt": "",
-        "tokenizer_config.json": "{\"pad_token\": \"<pad>\"}",
-      ])
-      .contains("tokenizer_config.json: pad_token \"<pad>\""))
+      refusal(["tokenizer.json": directed]).hasPrefix("tokenizer.json: padding.direction: expected")
+    )
     #expect(refusal(["vocab.json": "{", "merges.txt": ""]).hasPrefix("vocab.json: not valid JSON"))
     #expect(refusal(["tokenizer.json": "{}"]).hasPrefix("tokenizer.json: expected an object model"))
   }

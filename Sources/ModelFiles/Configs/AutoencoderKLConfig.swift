@@ -22,9 +22,6 @@ public struct AutoencoderKLConfig: Sendable, Equatable {
 
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.require("act_fn", oneOf: .string("silu"), .string("swish"))
-    try reader.require("shift_factor", oneOf: .null, .integer(0))
-    try reader.require("latents_mean", oneOf: .null)
-    try reader.require("latents_std", oneOf: .null)
     try reader.requireEach("down_block_types", .string("DownEncoderBlock2D"))
     try reader.requireEach("up_block_types", .string("UpDecoderBlock2D"))
     inChannels = try reader.int("in_channels", default: 3)

@@ -24,7 +24,6 @@ public struct AutoencoderTinyConfig: Sendable, Equatable {
   public var factor: Int { 1 << (encoderBlockOutChannels.count - 1) }
 
   init(_ reader: ConfigReader) throws(ModelError) {
-    try reader.require("shift_factor", oneOf: .null, .integer(0))
     inChannels = try reader.int("in_channels", default: 3)
     outChannels = try reader.int("out_channels", default: 3)
     latentChannels = try reader.int("latent_channels", default: 4)

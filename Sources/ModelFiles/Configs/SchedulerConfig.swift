@@ -23,6 +23,7 @@ public struct SchedulerConfig: Sendable, Equatable {
   public var trainStepCount: Int
   public var betaStart: Double
   public var betaEnd: Double
+  /// Of no meaning beside ``trainedBetas``.
   public var betaSchedule: BetaSchedule
   /// Betas that replace the schedule, one for each timestep.
   public var trainedBetas: [Double]?
@@ -48,7 +49,6 @@ public struct SchedulerConfig: Sendable, Equatable {
     trainStepCount = try reader.int("num_train_timesteps", default: 1000, in: 1...1_000_000)
     betaStart = try reader.double("beta_start", default: 0.0001, atLeast: 0)
     betaEnd = try reader.double("beta_end", default: 0.02, atLeast: 0)
-    betaSchedule = try reader.choice("beta_schedule", default: .linear)
     setAlphaToOne = try reader.bool("set_alpha_to_one", default: true)
     predictionType = try reader.choice("prediction_type", default: .epsilon)
     rescaleBetasZeroSNR = try reader.bool("rescale_betas_zero_snr", default: false)
@@ -56,12 +56,15 @@ public struct SchedulerConfig: Sendable, Equatable {
       throw reader.error(betaStart < 1 ? "beta_end" : "beta_start", expected: "a number below 1")
     }
     if let value = reader.members["trained_betas"], value != .null {
-      let betas = value.array?.compactMap(\.real).filter { (0..<1).contains($0) } ?? []
+      let betas = value.array?.compactMap(\.real).filter { (0...1).contains($0) } ?? []
       guard betas.count == trainStepCount, betas.count == value.array?.count else {
         throw reader.error(
-          "trained_betas", expected: "null or \(trainStepCount) numbers from 0 and below 1")
+          "trained_betas", expected: "null or \(trainStepCount) numbers from 0 to 1")
       }
       trainedBetas = betas
+      betaSchedule = .linear
+    } else {
+      betaSchedule = try reader.choice("beta_schedule", default: .linear)
     }
   }
 }

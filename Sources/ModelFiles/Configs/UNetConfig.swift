@@ -51,7 +51,7 @@ public struct UNetConfig: Sendable, Equatable {
 
   private static func requireSupported(_ reader: ConfigReader) throws(ModelError) {
     for key in [
-      "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act", "cross_attention_norm",
+      "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act",
       "reverse_transformer_layers_per_block",
     ] {
       try reader.require(key, oneOf: .null)
@@ -61,12 +61,10 @@ public struct UNetConfig: Sendable, Equatable {
     if !reader.isNull("time_cond_proj_dim") {
       _ = try reader.int("time_cond_proj_dim", default: 256)
     }
-    for key in ["dual_cross_attention", "resnet_skip_time_act", "class_embeddings_concat"] {
+    for key in ["dual_cross_attention", "class_embeddings_concat"] {
       try reader.require(key, oneOf: .bool(false))
     }
-    try reader.require("mid_block_only_cross_attention", oneOf: .null, .bool(false))
     try reader.require("time_embedding_type", oneOf: .string("positional"))
     try reader.require("attention_type", oneOf: .string("default"))
-    try reader.require("resnet_out_scale_factor", oneOf: .integer(1))
   }
 }

@@ -1,7 +1,8 @@
 import StrictJSON
 
-/// Finds the files that hold a part's weights: one file or shards with an index, in full or half
-/// precision.
+/// Finds the files that hold a part's weights: one file or shards with an index, in full precision
+/// or, where there is none of that, in half. Of both kinds diffusers takes the shards, transformers
+/// the one file.
 enum PartWeights {
   /// - Parameter folder: the part's own.
   static func checkpoint(_ part: ModelPart, in folder: any FileTree) throws(ModelError)
@@ -10,16 +11,17 @@ enum PartWeights {
     guard let stem = part.weightsStem else {
       preconditionFailure("the part \(part.rawValue) has no weights")
     }
-    for name in ["\(stem).safetensors", "\(stem).fp16.safetensors"] {
-      if let file = try folder.file(name) {
-        return try Checkpoint(part: part, place: file.name, files: [SafetensorsFile(file)])
-      }
-    }
-    for name in [
-      "\(stem).safetensors.index.json", "\(stem).safetensors.index.fp16.json",
-      "\(stem).fp16.safetensors.index.json",
-    ] {
-      if let index = try folder.file(name) { return try sharded(part, index: index, in: folder) }
+    let whole = ["\(stem).safetensors"]
+    let index = ["\(stem).safetensors.index.json"]
+    let halfWhole = ["\(stem).fp16.safetensors"]
+    let halfIndex = ["\(stem).safetensors.index.fp16.json", "\(stem).fp16.safetensors.index.json"]
+    let names =
+      part == .textEncoder
+      ? whole + index + halfWhole + halfIndex : index + whole + halfIndex + halfWhole
+    for name in names {
+      guard let file = try folder.file(name) else { continue }
+      if name.hasSuffix(".json") { return try sharded(part, index: file, in: folder) }
+      return try Checkpoint(part: part, place: file.name, files: [SafetensorsFile(file)])
     }
     throw missing(stem: stem, in: folder)
   }

@@ -1,5 +1,5 @@
-/// Turns a prompt into the numbers that CLIPTextModel reads, as transformers' CLIPTokenizer does; but
-/// that a token of its own is one within words, too, whatever `single_word` says.
+/// Turns a prompt into the numbers that CLIPTextModel reads, exactly as transformers' CLIPTokenizer
+/// does.
 ///
 /// Reference: Radford et al. 2021; byte-level pairs as in GPT-2, ends of words marked, everything
 /// in lower case.
@@ -24,11 +24,22 @@ public final class CLIPTokenizer: Sendable {
   init(_ files: CLIPTokenizerFiles, length: Int) throws(ModelError) {
     self.length = length
     paddingID = files.padding
-    largestID = max(files.vocabulary.values.max() ?? 0, files.special.map(\.id).max() ?? 0)
+    largestID = max(files.vocabulary.values.max() ?? 0, files.added.map(\.id).max() ?? 0)
     start = files.start
     end = files.end
-    plain = AddedTokens(files.special.filter { !$0.isNormalized })
-    normalized = AddedTokens(files.special.filter(\.isNormalized))
+    var plain = AddedTokens()
+    var normalized = AddedTokens()
+    // Of those that look alike when they are normalized the first counts, and an insertion takes
+    // the place of an earlier one.
+    for (token, id) in files.added.reversed() {
+      if token.isNormalized {
+        normalized.insert(token, as: PromptText.normalize(token.text[...]), id: id)
+      } else {
+        plain.insert(token, as: token.text, id: id)
+      }
+    }
+    self.plain = plain
+    self.normalized = normalized
     pairs = try BytePairEncoding(
       vocabulary: files.vocabulary, pairs: files.pairs, unknown: files.unknown,
       place: files.pairsPlace)
@@ -68,17 +79,6 @@ public final class CLIPTokenizer: Sendable {
           }
         }
       }
-    }
-  }
-}
-
-extension AddedTokens {
-  fileprivate init(_ tokens: [CLIPTokenizerFiles.SpecialToken]) {
-    self.init()
-    // Of those that look alike when they are normalized the first counts, and an insertion takes
-    // the place of an earlier one.
-    for token in tokens.reversed() {
-      insert(AddedToken(text: token.text), as: token.text, id: token.id)
     }
   }
 }

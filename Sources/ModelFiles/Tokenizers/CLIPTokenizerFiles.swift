@@ -1,17 +1,8 @@
 import StrictJSON
 
-/// What a tokenizer's folder says, checked: a vocabulary, the pairs to merge, and the tokens with a
-/// meaning of their own.
+/// What a CLIP tokenizer's folder says, checked: a vocabulary, the pairs to merge, and the tokens
+/// that are looked for in the text. `tokenizer.json` comes before `vocab.json` and `merges.txt`.
 struct CLIPTokenizerFiles {
-  /// A token that is looked for in the prompt's text as it stands.
-  struct SpecialToken: Equatable, Sendable {
-    /// Normalized, where it is looked for in normalized text.
-    let text: String
-    let id: Int32
-    /// Whether it is looked for after the text was normalized, so that its case does not matter.
-    let isNormalized: Bool
-  }
-
   let vocabulary: [String: Int32]
   let pairs: [(String, String)]
   /// The file of the pairs, for errors.
@@ -20,97 +11,63 @@ struct CLIPTokenizerFiles {
   let end: Int32
   let unknown: Int32
   let padding: Int32
-  let special: [SpecialToken]
+  let added: [(token: AddedToken, id: Int32)]
 
   init(_ folder: any FileTree) throws(ModelError) {
-    var declared: [String: Declaration] = [:]
-    if let vocabulary = try folder.file("vocab.json") {
-      let advice = "\(vocabulary.name) needs it"
-      let merges = try folder.required("merges.txt", advice)
-      self.vocabulary = try Self.vocabulary(vocabulary.object(), place: vocabulary.name)
-      pairs = try Self.pairs(merges)
-      pairsPlace = merges.name
-    } else if let whole = try folder.file("tokenizer.json") {
-      let object = try whole.object()
-      guard let model = object["model"]?.object, let table = model["vocab"]?.object else {
-        throw ModelError("\(whole.name): expected an object model with an object vocab")
-      }
+    let config = try TokenLists.config(in: folder)
+    var listed: [Int: ListedToken] = [:]
+    if let whole = try folder.file("tokenizer.json") {
+      guard let model = try whole.object()["model"]?.object, let table = model["vocab"]?.object
+      else { throw ModelError("\(whole.name): expected an object model with an object vocab") }
       vocabulary = try Self.vocabulary(table, place: whole.name)
       pairs = try Self.pairs(model["merges"], place: whole.name)
       pairsPlace = whole.name
-      for token in object["added_tokens"]?.array ?? [] {
-        Self.declare(token, id: token.object?["id"]?.integer, in: &declared)
-      }
+      listed = try TokenLists.listed(by: whole)
     } else {
-      throw ModelError(
-        "\(folder.place("vocab.json")): missing: the model's tokenizer has to be complete")
+      let file = try folder.required("vocab.json", "the model's tokenizer has to be complete")
+      let merges = try folder.required("merges.txt", "\(file.name) needs it")
+      vocabulary = try Self.vocabulary(file.object(), place: file.name)
+      pairs = try Self.pairs(merges)
+      pairsPlace = merges.name
     }
-
-    let configFile = try folder.file(ModelPart.tokenizer.configFile)
-    let config = try configFile?.object() ?? [:]
-    if let table = config["added_tokens_decoder"]?.object {
-      for (id, token) in table { Self.declare(token, id: Int(id), in: &declared) }
-    } else if let table = try folder.file("added_tokens.json")?.object() {
-      for (text, id) in table where declared[text] == nil {
-        declared[text] = Declaration(id: Self.id(id.integer), isNormalized: true)
-      }
+    let lists = try TokenLists(config, in: folder, usual: Self.usual, whole: listed) {
+      map throws(ModelError) in
+      try TokenLists.tokens("additional_special_tokens", in: map) ?? []
     }
-    // The older of the two places for special tokens wins, where the newer has no table of its own.
-    let map =
-      config["added_tokens_decoder"] == nil
-      ? try folder.file("special_tokens_map.json")?.object() ?? [:] : [:]
-    let place = configFile?.name ?? folder.place(ModelPart.tokenizer.configFile)
+    // As the crate `tokenizers` numbers them.
+    let size = Int32(vocabulary.count)
     var ids: [String: Int32] = [:]
-    var flags: [String: Bool] = [:]
-    for (role, usual) in Self.roles {
-      let value = map[role] ?? config[role] ?? .string(usual)
-      let text = value.string ?? value.object?["content"]?.string ?? usual
-      // Words that were added to a model have numbers that its vocabulary does not list.
-      guard let id = vocabulary[text] ?? declared[text]?.id else {
-        throw ModelError("\(place): \(role) \(text.quoted): expected a token of the vocabulary")
-      }
-      ids[role] = id
-      flags[text] = value.object?["normalized"] == .bool(true)
+    var last: Int32 = -1
+    for token in lists.added {
+      let id = vocabulary[token.text] ?? max(last + 1, size)
+      ids[token.text] = id
+      last = max(last, id)
     }
-    flags.merge(declared.mapValues(\.isNormalized)) { $1 }
-    var special: [SpecialToken] = []
-    for (text, isNormalized) in flags.sorted(by: { $0.key < $1.key }) where !text.isEmpty {
-      guard let id = vocabulary[text] ?? declared[text]?.id else {
-        throw ModelError("\(place): token \(text.quoted): expected a token of the vocabulary")
+    added = lists.added.map { ($0, ids[$0.text]!) }
+    func id(_ role: String) throws(ModelError) -> Int32 {
+      let text = try lists.text(of: role)
+      guard let id = ids[text] else {
+        throw ModelError("\(config.file): \(role): expected a token with a text, found \"\"")
       }
-      let pattern = isNormalized ? PromptText.normalize(text[...]) : text
-      guard !pattern.isEmpty else { continue }
-      special.append(SpecialToken(text: pattern, id: id, isNormalized: isNormalized))
+      return id
     }
-    self.special = special
-    (start, end) = (ids["bos_token"]!, ids["eos_token"]!)
-    (unknown, padding) = (ids["unk_token"]!, ids["pad_token"]!)
+    start = try id("bos_token")
+    end = try id("eos_token")
+    padding = try id("pad_token")
+    // What no pair leads to is looked up among the others.
+    let text = try lists.text(of: "unk_token")
+    guard let unknown = vocabulary[text] else {
+      throw ModelError(
+        "\(config.file): unk_token \(text.quoted): expected a token of the vocabulary")
+    }
+    self.unknown = unknown
   }
 
-  /// The tokens with a role, and what they are where no file says.
-  private static let roles = [
-    ("bos_token", "<|startoftext|>"), ("eos_token", "<|endoftext|>"),
-    ("unk_token", "<|endoftext|>"), ("pad_token", "<|endoftext|>"),
+  /// The tokens with a role where no file says them.
+  private static let usual = [
+    "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>",
+    "pad_token": "<|endoftext|>",
   ]
-
-  /// A token that is listed apart from the vocabulary: a special one, or a word that was added.
-  private struct Declaration {
-    /// Nil where the list does not say it.
-    let id: Int32?
-    let isNormalized: Bool
-  }
-
-  private static func declare(
-    _ token: JSON, id: Int?, in declared: inout [String: Declaration]
-  ) {
-    guard let token = token.object, let text = token["content"]?.string else { return }
-    declared[text] = Declaration(
-      id: Self.id(id), isNormalized: token["normalized"] == .bool(true))
-  }
-
-  private static func id(_ number: Int?) -> Int32? {
-    number.flatMap(Int32.init(exactly:)).flatMap { $0 >= 0 ? $0 : nil }
-  }
 
   private static func vocabulary(
     _ table: [String: JSON], place: String

@@ -51,14 +51,6 @@ struct T5Vocabulary {
       throw ModelError(
         "\(file.name): model.unk_id: expected 2 as every T5 model has, found \(unknown.summary)")
     }
-    // What the file says of padding and truncation otherwise, a prompt's length overrules.
-    for key in ["truncation", "padding"] {
-      guard let direction = object[key]?.object?["direction"], direction != .string("Right")
-      else { continue }
-      throw ModelError(
-        "\(file.name): \(key).direction: expected \"Right\", found \(direction.summary): "
-          + "nothing else is supported")
-    }
     var pieces: [(text: String, score: Double)] = []
     pieces.reserveCapacity(list.count)
     for (id, entry) in list.enumerated() {
@@ -74,14 +66,7 @@ struct T5Vocabulary {
     self.pieces = pieces
     charsmap = try Self.charsmap(object["normalizer"]?.object ?? [:], place: file.name)
     special = nil
-    var listed: [Int: ListedToken] = [:]
-    for token in object["added_tokens"]?.array ?? [] {
-      guard let id = token.object?["id"]?.integer else {
-        throw ModelError("\(file.name): added_tokens: expected tokens with an id")
-      }
-      listed[id] = try ListedToken(token, place: "\(file.name): added_tokens")
-    }
-    self.listed = listed
+    listed = try TokenLists.listed(by: file)
   }
 
   /// Of a normalizer in `tokenizer.json`, alone or in a sequence. transformers' T5Tokenizer takes

@@ -86,6 +86,16 @@ def layouts(size: int) -> dict[str, dict[str, dict]]:
         "added": {"tokenizer_config.json": plain | roles | {"added_tokens_decoder": {
             str(size + i): {key: value for key, value in added(text, **flags).items() if key != "__type"}
             for i, (text, flags) in enumerate({"<Cat-Toy>": {}, "[Plain]": {"normalized": False}}.items())}}},
+        # Tokens whose numbers leave gaps, and that take white space with them or stand by themselves only.
+        "gaps": {"tokenizer_config.json": plain | roles | {"added_tokens_decoder": {
+            str(size + 3 * i + 2): {key: value for key, value in added(text, **flags).items() if key != "__type"}
+            for i, (text, flags) in enumerate({
+                "<cat-toy>": {"lstrip": True}, "[Plain]": {"normalized": False, "rstrip": True}, "rain": {"single_word": True},
+            }.items())}}},
+        # Special tokens without a role, in either place, and a padding that the vocabulary lacks.
+        "listed": {"tokenizer_config.json": plain | roles | {"pad_token": "<pad>", "additional_special_tokens": ["<Cat-Toy>", "[Plain]"]},
+                   "added_tokens.json": {"<Cat-Toy>": size + 1, "rain": size}},
+        "mapped": {"tokenizer_config.json": plain | roles, "special_tokens_map.json": {"additional_special_tokens": ["[Plain]", "rain"]}},
     }
 
 
@@ -106,6 +116,16 @@ def main() -> None:
         if name == "end-padded":
             tokenizer.save_pretrained(ROOT / "single-file")  # what transformers 5 writes: no vocab.json
             expected["single-file"] = expected[name][:50]
+            # A word that was added later: the older files beside know nothing of it.
+            tokenizer.add_tokens(["<cat-toy>"])
+            tokenizer.save_pretrained(ROOT / "older-files-beside")
+            for file in ("vocab.json", "merges.txt"):
+                (ROOT / "older-files-beside" / file).write_bytes((ROOT / file).read_bytes())
+            tokenizer = CLIPTokenizer.from_pretrained(ROOT / "older-files-beside")
+            expected["older-files-beside"] = [
+                tokenizer(text, padding="max_length", max_length=77, truncation=True).input_ids for text in texts[:50]]
+            for file in ("vocab.json", "merges.txt"):
+                (ROOT / "older-files-beside" / file).unlink()
         for file in ("vocab.json", "merges.txt"):
             (folder / file).unlink()
 
