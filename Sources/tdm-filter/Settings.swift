@@ -111,7 +111,8 @@ struct Settings: Sendable {
     if arguments.quiet, arguments.progress {
       throw Failure(.usage, "--progress writes to stderr and --quiet nothing; give one of them")
     }
-    var outlets = StatusReporter.Outlets()
+    // Before anything else is opened, by whose number it might be.
+    var descriptor: Int32?
     if let number = arguments.statusFd {
       // A descriptor's number is an Int32; fcntl tells whether it is one that can be written.
       let flags = Int32(exactly: number).map { fcntl($0, F_GETFL) } ?? -1
@@ -123,8 +124,9 @@ struct Settings: Sendable {
           "--status-fd \(number): expected a descriptor that is open for writing and carries no frames; open it, as in "
             + "--status-fd 3 3>status.jsonl")
       }
-      outlets.descriptor = Int32(number)
+      descriptor = Int32(number)
     }
+    var outlets = StatusReporter.Outlets(descriptor: descriptor)
     if arguments.progress {
       outlets.display = .blocks
     } else if !arguments.quiet, outlets.messages.isTerminal {

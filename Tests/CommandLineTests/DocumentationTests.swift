@@ -162,12 +162,15 @@ struct DocumentationTests {
       '\(examples)/ffmpeg-file.sh' in.mp4 kept.mkv \(options) --quiet
       ffprobe -v error -select_streams v:0 -show_entries \
         stream=color_space,color_transfer,color_primaries:format_tags=title -of default=nw=1:nk=1 kept.mkv
+      ffmpeg -v error -f lavfi -i testsrc2=size=24x16:duration=0.08 -c:v libx264rgb rgb.mkv
+      '\(examples)/ffmpeg-file.sh' rgb.mkv converted.mkv \(options) --quiet
+      ffprobe -v error -select_streams v:0 -show_entries stream=color_range,color_space -of csv=p=0 converted.mkv
       '\(examples)/ffmpeg-raw.sh' turned.mp4 larger.mkv \(options) --quiet --task sr
       ffprobe -v error -count_frames -select_streams v:0 -show_entries stream=width,height,nb_read_frames \
         -of csv=p=0 larger.mkv
       """)
     #expect(result.status == 0, "\(result.errors)")
     let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
-    #expect(lines == ["bt709", "bt709", "bt709", "Name", "64,96,2"], "\(lines)")
+    #expect(lines == ["bt709", "bt709", "bt709", "Name", "tv,smpte170m", "64,96,2"], "\(lines)")
   }
 }

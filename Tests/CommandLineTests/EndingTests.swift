@@ -89,11 +89,15 @@ struct EndingTests {
     arguments: [["--help"], ["--version"], ["--dry-run"]])
   func listenerGone(options: [String]) throws {
     let arguments = try options == ["--dry-run"] ? Tiny.model() + Tiny.steps + options : options
-    let filter = try FilterProcess(arguments, readsOutput: false)
-    filter.closeOutput()
-    filter.feed(Y4M().stream(frames: 1))
-    filter.closeInput()
-    expectFailure(filter.wait(hasOutput: false), .readerGone, saying: ["read", "clos"])
+    let words = arguments.map { "'\($0)'" }.joined(separator: " ")
+    // A pipe that nobody reads.
+    let result = try FilterProcess.pipeline(
+      """
+      folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
+      mkfifo "$folder/pipe"; exec 3<>"$folder/pipe" 4>"$folder/pipe" 3<&-
+      "$TDM_FILTER" \(words) >&4
+      """, input: Y4M().stream(frames: 1))
+    expectFailure(result, .readerGone, saying: ["read", "clos"])
   }
 
   @Test("with status 74 where stdout cannot be written")

@@ -65,16 +65,18 @@ struct HostileClientTests {
   func deaf() throws {
     let path = ControlConnection.path()
     let filter = try FilterProcess(
-      try Tiny.model() + Tiny.steps + Self.streaming + ["--control", path])
-    let client = try ControlConnection(path, patience: 2)
-    #expect(try client.ask(#"{"command":"observe","events":["scene_cut","end"]}"#).isOK)
+      try Tiny.model() + Tiny.steps + Self.streaming + ["--control", path], patience: 300)
+    let client = try ControlConnection(path)
+    #expect(try client.ask(#"{"command":"observe","events":["scene_cut","lost","end"]}"#).isOK)
     // A cut before every frame: more events than the program and the socket keep.
     let frameCount = 4000
     try PlainThread.start(name: "feeder") { filter.feed(Y4M().scenes(frameCount)) }
     filter.waitForOutput((frameCount - 4) * ControlledRun.frameByteCount)
     // What has been kept, until no more comes; then there is room again.
     var messages: [Message] = []
+    client.setPatience(2)
     while let line = client.line() { messages.append(try Message(line)) }
+    client.setPatience(60)
     filter.feed(Y4M().scene(frameCount))
     filter.closeInput()
     while let line = client.line() { messages.append(try Message(line)) }
@@ -82,7 +84,9 @@ struct HostileClientTests {
     #expect(messages.last?.event == "end")
     let cuts = messages.filter { $0.event == "scene_cut" }.count
     let lost = messages.filter { $0.event == "lost" }.compactMap { $0["count"]?.integer }
-    #expect(!lost.isEmpty && cuts + lost.reduce(0, +) == frameCount)
+    #expect(!lost.isEmpty && cuts < frameCount)
+    // Others that the server itself had no room for, of progress, are counted as well.
+    #expect((frameCount..<frameCount + 100).contains(cuts + lost.reduce(0, +)))
   }
 
   @Test("that sends garbage is refused line by line, and cut off where there is no line")

@@ -30,10 +30,10 @@ struct SoakTests {
     arguments: [false, true])
   func footprint(isEmbedded: Bool) throws {
     try #require(Self.frameCount >= 1000, "TDM_SOAK: expected 1000 or more")
-    // A tiny model's networks, and what users run: fusion, history and cuts.
+    // A tiny model's networks, and what users run: fusion, history and cuts; with events, too.
     let options =
       isEmbedded
-      ? ["--threads", "1"]
+      ? ["--threads", "1", "--control", ControlConnection.path()]
       : try Tiny.model() + Tiny.steps + ["--chunk", "2", "--lookahead", "1", "--scene-cut", "off"]
     let filter = try FilterProcess(
       options, readsOutput: false, patience: 100 + UInt32(Self.frameCount / 20))

@@ -44,6 +44,15 @@ struct TerminalTests {
     #expect(terminal.shown().utf8.count < 5000 * 20)
   }
 
+  @Test("is not taken for a descriptor that was to be open")
+  func descriptor() throws {
+    let terminal = try Pseudoterminal()
+    let result = try FilterProcess.pipeline(
+      "\"$TDM_FILTER\" --status-fd 3 3>&- 2>\(terminal.path) </dev/null >/dev/null")
+    #expect(result.status == ProgramStatus.usage.rawValue)
+    #expect(terminal.shown().contains("--status-fd 3: expected a descriptor that is open"))
+  }
+
   @Test("is neither read for frames nor flooded with them")
   func refusals() throws {
     let terminal = try Pseudoterminal()

@@ -146,7 +146,7 @@ def test_low_resolution_loses_fine_detail_and_mostly_keeps_the_coarse(fine):
 def test_some_small_pictures_show_what_they_cannot_hold(fine):
     # The pixels that one of these is made of are all bright or all dark.
     aliased = [abs(reduced(fine, np.random.default_rng(seed)).mean() - 0.5) > 0.2 for seed in range(400)]
-    assert 60 < sum(aliased) < 100
+    assert 40 < sum(aliased) < 75
 
 
 def test_some_small_pictures_were_encoded_as_moving_ones(monkeypatch):
@@ -156,7 +156,7 @@ def test_some_small_pictures_were_encoded_as_moving_ones(monkeypatch):
     for seed in range(100):
         clean, seen, _ = source.one(np.random.default_rng(seed), "superres", 64, 1)
         assert clean.shape == seen.shape == (1, 64, 64, 3)
-    assert set(coded) == {((CONTEXT_FRAMES["superres"], 16, 16, 3), 0.6)} and 20 < len(coded) < 42
+    assert set(coded) == {((CONTEXT_FRAMES["superres"], 16, 16, 3), 0.6)} and 10 < len(coded) < 27
 
 
 @pytest.mark.parametrize("codec", [c for c in ENCODERS if c != "jpeg"])

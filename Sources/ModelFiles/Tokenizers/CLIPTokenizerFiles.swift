@@ -17,12 +17,14 @@ struct CLIPTokenizerFiles {
     let config = try TokenLists.config(in: folder)
     var listed: [Int: ListedToken] = [:]
     if let whole = try folder.file("tokenizer.json") {
-      guard let model = try whole.object()["model"]?.object, let table = model["vocab"]?.object
-      else { throw ModelError("\(whole.name): expected an object model with an object vocab") }
+      let object = try whole.object()
+      guard let model = object["model"]?.object, let table = model["vocab"]?.object else {
+        throw ModelError("\(whole.name): expected an object model with an object vocab")
+      }
       vocabulary = try Self.vocabulary(table, place: whole.name)
       pairs = try Self.pairs(model["merges"], place: whole.name)
       pairsPlace = whole.name
-      listed = try TokenLists.listed(by: whole)
+      listed = try TokenLists.listed(by: object, place: whole.name)
     } else {
       let file = try folder.required("vocab.json", "the model's tokenizer has to be complete")
       let merges = try folder.required("merges.txt", "\(file.name) needs it")
@@ -39,7 +41,7 @@ struct CLIPTokenizerFiles {
     var ids: [String: Int32] = [:]
     var last: Int32 = -1
     for token in lists.added {
-      let id = vocabulary[token.text] ?? max(last + 1, size)
+      let id = vocabulary[token.text] ?? max(last &+ 1, size)
       ids[token.text] = id
       last = max(last, id)
     }

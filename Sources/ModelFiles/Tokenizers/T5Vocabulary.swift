@@ -66,7 +66,7 @@ struct T5Vocabulary {
     self.pieces = pieces
     charsmap = try Self.charsmap(object["normalizer"]?.object ?? [:], place: file.name)
     special = nil
-    listed = try TokenLists.listed(by: file)
+    listed = try TokenLists.listed(by: object, place: file.name)
   }
 
   /// Of a normalizer in `tokenizer.json`, alone or in a sequence. transformers' T5Tokenizer takes

@@ -54,7 +54,7 @@ struct TokenLists {
     } else {
       if let file = try folder.file("added_tokens.json") {
         let named = Set(
-          roles.filter(\.isListed).map(\.token.text) + (special ?? []).map(\.text))
+          roles.filter(\.isListed).map(\.token.text) + (try Self.listedTexts(config, map)))
         for (text, id) in try file.object().sorted(by: { $0.key < $1.key }) {
           guard let id = id.integer else {
             throw ModelError(
@@ -81,22 +81,24 @@ struct TokenLists {
   }
 
   /// The tokens that `tokenizer.json` lists, by their numbers.
-  static func listed(by whole: StoredFile) throws(ModelError) -> [Int: ListedToken] {
-    let object = try whole.object()
+  /// - Parameter place: what errors call the file.
+  static func listed(
+    by object: [String: JSON], place: String
+  ) throws(ModelError) -> [Int: ListedToken] {
     // What the file says of padding and truncation otherwise, a prompt's length overrules.
     for key in ["truncation", "padding"] {
       guard let direction = object[key]?.object?["direction"], direction != .string("Right")
       else { continue }
       throw ModelError(
-        "\(whole.name): \(key).direction: expected \"Right\", found \(direction.summary): "
+        "\(place): \(key).direction: expected \"Right\", found \(direction.summary): "
           + "nothing else is supported")
     }
     var listed: [Int: ListedToken] = [:]
     for token in object["added_tokens"]?.array ?? [] {
       guard let id = token.object?["id"]?.integer else {
-        throw ModelError("\(whole.name): added_tokens: expected tokens with an id")
+        throw ModelError("\(place): added_tokens: expected tokens with an id")
       }
-      listed[id] = try ListedToken(token, place: "\(whole.name): added_tokens")
+      listed[id] = try ListedToken(token, place: "\(place): added_tokens")
     }
     return listed
   }
@@ -126,17 +128,30 @@ struct TokenLists {
   private static func special(
     _ config: ConfigReader, _ map: ConfigReader
   ) throws(ModelError) -> [ListedToken]? {
-    let newer = "extra_special_tokens"
-    let older = "additional_special_tokens"
-    var isEmpty = true
-    if let tokens = config.members[newer]?.array { isEmpty = tokens.isEmpty }
-    let key = isEmpty && config.members[older] != nil ? older : newer
-    var special = try tokens(key, in: config)
+    var special = try tokens(key(of: config), in: config)
     if var more = try tokens(newer, in: map) {
       for index in more.indices { more[index].isSpecial = true }
       special = (special ?? []) + more
     }
     return special
+  }
+
+  private static let newer = "extra_special_tokens", older = "additional_special_tokens"
+
+  /// Under which name the configuration lists them.
+  private static func key(of config: ConfigReader) -> String {
+    var isEmpty = true
+    if let tokens = config.members[newer]?.array { isEmpty = tokens.isEmpty }
+    return isEmpty && config.members[older] != nil ? older : newer
+  }
+
+  /// Those of which transformers knows when it reads `added_tokens.json`: an object in the
+  /// configuration is no token yet.
+  private static func listedTexts(
+    _ config: ConfigReader, _ map: ConfigReader
+  ) throws(ModelError) -> [String] {
+    let texts = config.members[key(of: config)]?.array?.compactMap(\.string) ?? []
+    return texts + (try tokens(newer, in: map) ?? []).map(\.text)
   }
 
   static func tokens(

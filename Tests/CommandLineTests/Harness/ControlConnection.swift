@@ -21,7 +21,12 @@ final class ControlConnection: @unchecked Sendable {
       if !isConnected { usleep(50_000) }
     }
     try #require(isConnected, "nobody listens at \(path)")
-    var limit = timeval(tv_sec: patience, tv_usec: 0)
+    setPatience(patience)
+  }
+
+  /// - Parameter seconds: for each line.
+  func setPatience(_ seconds: Int) {
+    var limit = timeval(tv_sec: seconds, tv_usec: 0)
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
       setsockopt(
         descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))

@@ -95,6 +95,9 @@ def layouts(size: int) -> dict[str, dict[str, dict]]:
         # Special tokens without a role, in either place, and a padding that the vocabulary lacks.
         "listed": {"tokenizer_config.json": plain | roles | {"pad_token": "<pad>", "additional_special_tokens": ["<Cat-Toy>", "[Plain]"]},
                    "added_tokens.json": {"<Cat-Toy>": size + 1, "rain": size}},
+        # In the configuration's list an object, whose case counts, and a text.
+        "objects": {"tokenizer_config.json": plain | roles | {"additional_special_tokens": [added("<CAT-TOY>", normalized=False, special=True), "[Plain]"]},
+                    "added_tokens.json": {"<CAT-TOY>": size, "[Plain]": size + 1}},
         "mapped": {"tokenizer_config.json": plain | roles, "special_tokens_map.json": {"additional_special_tokens": ["[Plain]", "rain"]}},
     }
 

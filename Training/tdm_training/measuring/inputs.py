@@ -18,6 +18,7 @@ from ..degradations.resolution import FACTOR, resized
 
 NOISE_DEVIATION = 25 / 255
 X264 = {"crf": "38", "preset": "medium", "x264-params": STEADY}
+SMALL_X264 = X264 | {"crf": "23"}
 MPEG4 = {"qmin": "16", "qmax": "16"}
 KEY_FRAMES = 12
 
@@ -47,6 +48,17 @@ def coded(codec: str, options: dict[str, str]) -> Callable:
 def small(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A quarter of the sides, bicubic with a = -0.5 and antialiasing: [F, H / 4, W / 4, 3]."""
     return quantize(resized(clip, clip.shape[1] // FACTOR, clip.shape[2] // FACTOR))
+
+
+def small_aliased(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A quarter of the sides as OpenCV makes it by default: the mean of the four pixels about each place, no filter against aliasing."""
+    size = (clip.shape[2] // FACTOR, clip.shape[1] // FACTOR)
+    return quantize(np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in clip]))
+
+
+def small_coded(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A quarter of the sides, bicubic, and then as x264 leaves it."""
+    return coded("libx264", SMALL_X264)(small(clip, rng), rng)
 
 
 def enlarged(clip: np.ndarray) -> np.ndarray:
@@ -138,6 +150,8 @@ INPUTS = [
     Input("deartifact", "deartifact-x264", "x264 at CRF 38, preset medium without mbtree, a key frame every 12", coded("libx264", X264)),
     Input("deartifact", "deartifact-mpeg4", "MPEG-4 part 2 at quantizer 16, a key frame every 12", coded("mpeg4", MPEG4)),
     Input("superres", "superres", "a quarter of the sides, bicubic", small),
+    Input("superres", "superres-aliased", "a quarter of the sides, bilinear without a filter against aliasing", small_aliased),
+    Input("superres", "superres-x264", "a quarter of the sides, bicubic, then x264 at CRF 23", small_coded),
     Input("derain", "derain", "three depths of rain and a veil of 8%", rainy),
     Input("derain", "derain-lines", "rain drawn as hard lines a pixel wide", rainy_lines),
     Input("derain", "derain-added", "rain of blurred points, drawn out and added", rainy_added),
