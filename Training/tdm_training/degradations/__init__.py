@@ -46,7 +46,8 @@ SECOND_SHARES = {"denoise": 0.12, "deartifact": 0.12, "superres": 0, "derain": 0
 SUBSAMPLED_SHARES = {"derain": 0.6, "dehaze": 0.6}
 
 
-# Draws in which nothing is degraded. Haze, and the veil behind rain, are believed where there are none unless they are often missing.
+# Draws in which nothing is degraded. Haze, and the veil behind rain, are believed where there are none unless they are often missing. Whatever
+# superres is given was small.
 UNTOUCHED_SHARES = {"denoise": 0.2, "deartifact": 0.08, "superres": 0, "derain": 0.2, "dehaze": 0.18}
 
 
