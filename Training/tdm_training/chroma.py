@@ -1,7 +1,12 @@
 """Video's light and colours: BT.601, with the colours at half the size (4:2:0), as nearly all video comes."""
 
+from functools import cache
+
 import cv2
 import numpy as np
+
+# Limited range, 8 bits: black's code or no colour's, and how many codes there are from 0 to 1.
+LIGHT, COLOUR = (16, 219), (128, 224)
 
 
 def to_rgb(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
@@ -21,11 +26,42 @@ def enlarged(colours: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_CUBIC) for f in colours])
 
 
+@cache
+def halving(length: int) -> np.ndarray:
+    """[ceil(length / 2), length]: undoes what `enlarged` does along one side, and of what no half size enlarges to keeps all it can (least squares)."""
+    half = (length + 1) // 2
+    enlarging = cv2.resize(np.eye(half, dtype=np.float32), (half, length), interpolation=cv2.INTER_CUBIC)
+    return np.linalg.pinv(enlarging.astype(np.float64)).astype(np.float32)
+
+
+def codes(part: np.ndarray, scale: tuple[int, int]) -> np.ndarray:
+    zero, steps = scale
+    return np.clip(np.round(part * steps) + zero, 0, 255).astype(np.uint8)
+
+
+def values(part: np.ndarray, scale: tuple[int, int]) -> np.ndarray:
+    zero, steps = scale
+    return (part.astype(np.float32) - zero) / np.float32(steps)
+
+
+def to_planes(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A clip [T, H, W, 3] in [0, 1] as 4:2:0's bytes: light [T, H, W, 1] and colours [T, ceil(H / 2), ceil(W / 2), 2]. What came from such bytes goes
+    back to them, where none of its colours was cut off."""
+    light, colours = from_rgb(clip)
+    height, width = clip.shape[1:3]
+    colours = np.einsum("yh,thwc,xw->tyxc", halving(height), colours, halving(width), optimize=True)
+    return codes(light, LIGHT), codes(colours, COLOUR)
+
+
+def from_planes(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """The clip in [0, 1] that bytes of 4:2:0 show."""
+    return np.clip(to_rgb(values(light, LIGHT), enlarged(values(colours, COLOUR), *light.shape[1:3])), 0, 1)
+
+
 def subsampled(clip: np.ndarray) -> np.ndarray:
-    """What is left of a clip [T, H, W, 3] in [0, 1] in 4:2:0 of 8 bits, limited range: colours at half the size, all of it rounded."""
+    """What is left of a clip [T, H, W, 3] in [0, 1] in 4:2:0 of 8 bits: colours at half the size, the mean of four pixels, all of it rounded."""
     height, width = clip.shape[1:3]
     light, colours = from_rgb(clip)
     half = ((width + 1) // 2, (height + 1) // 2)
     colours = np.stack([cv2.resize(f, half, interpolation=cv2.INTER_AREA) for f in colours])
-    light, colours = (np.round(part * steps) / np.float32(steps) for part, steps in ((light, 219), (colours, 224)))
-    return np.clip(to_rgb(light, enlarged(colours, height, width)), 0, 1)
+    return from_planes(codes(light, LIGHT), codes(colours, COLOUR))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tdm_training import procedural
-from tdm_training.chroma import subsampled
+from tdm_training.chroma import from_planes, subsampled, to_planes
 from tdm_training.pictures import CropSource, CropStyle, kept_aside, overcast, read_folder
 
 
@@ -49,6 +49,16 @@ def test_subsampled_pictures_keep_their_light_and_lose_fine_colours():
     # What has been through it once loses little more.
     once = subsampled(0.25 + 0.5 * clip)
     assert np.abs(subsampled(once) - once).mean() < 0.25 * np.abs(once - 0.25 - 0.5 * clip).mean()
+
+
+def test_what_4_2_0_showed_goes_back_to_its_bytes_at_every_size():
+    rng = np.random.default_rng(1)
+    for height, width in ((64, 48), (33, 47), (1, 2)):
+        half = ((height + 1) // 2, (width + 1) // 2)
+        light = rng.integers(100, 150, (2, height, width, 1), dtype=np.uint8)
+        colours = rng.integers(118, 138, (2, *half, 2), dtype=np.uint8)
+        for part, again in zip((light, colours), to_planes(from_planes(light, colours))):
+            assert np.array_equal(part, again)
 
 
 def test_clips_are_subsampled_as_often_as_the_style_says(photographs):

@@ -7,6 +7,7 @@ import av
 import cv2
 import numpy as np
 
+from ..chroma import from_planes, to_planes
 from .common import as_bytes
 
 logging.getLogger("libav").setLevel(logging.ERROR)
@@ -26,7 +27,8 @@ SHARES = np.array([share for share, _ in ENCODERS.values()])
 
 
 def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -> np.ndarray:
-    """A clip of bytes [T, H, W, 3], sides even, through an encoder (4:2:0, BT.601) and its decoder."""
+    """A clip [T, H, W, 3] in [0, 1], sides even, through an encoder (4:2:0, BT.601) and its decoder. No more is lost on the way to bytes of 4:2:0
+    and back than they cannot hold: what a conversion shifts, networks learn to shift back, of video that never was shifted."""
     file = io.BytesIO()
     count, rows, columns = clip.shape[:3]
     if codec == "libx265":
@@ -39,21 +41,25 @@ def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -
         stream.codec_context.thread_count = 1
         stream.codec_context.gop_size = group
         stream.options = options
-        for picture in clip:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        for light, colours in zip(*to_planes(clip)):
+            planes = [light.ravel(), colours[..., 0].ravel(), colours[..., 1].ravel()]
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.concatenate(planes).reshape(-1, width), format="yuv420p")))
         out.mux(stream.encode(None))
     file.seek(0)
     with av.open(file) as source:
         source.streams.video[0].codec_context.thread_count = 1
-        decoded = [f.to_ndarray(format="rgb24") for f in source.decode(video=0)]
+        decoded = [f.to_ndarray(format="yuv420p").ravel() for f in source.decode(video=0)]
     if len(decoded) != frames:
         raise RuntimeError(f"{codec} {options}: {frames} frames in, {len(decoded)} out")
-    return np.stack(decoded)[:count, :rows, :columns]
+    light, colours = np.split(np.stack(decoded), [height * width], 1)
+    light = light.reshape(frames, height, width, 1)
+    colours = np.moveaxis(colours.reshape(frames, 2, height // 2, width // 2), 1, -1)
+    return from_planes(light, colours)[:count, :rows, :columns]
 
 
 def jpeg(clip: np.ndarray, quality: int) -> np.ndarray:
-    coded = [cv2.imencode(".jpg", f[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for f in clip]
-    return np.stack([cv2.imdecode(c, cv2.IMREAD_COLOR)[..., ::-1] for c in coded])
+    coded = [cv2.imencode(".jpg", f[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for f in as_bytes(clip)]
+    return np.stack([cv2.imdecode(c, cv2.IMREAD_COLOR)[..., ::-1] for c in coded]).astype(np.float32) / np.float32(255)
 
 
 def compress(clip: np.ndarray, rng: np.random.Generator, strongest: float = 1.0) -> np.ndarray:
@@ -63,9 +69,7 @@ def compress(clip: np.ndarray, rng: np.random.Generator, strongest: float = 1.0)
     """
     codec = list(ENCODERS)[rng.choice(len(ENCODERS), p=SHARES / SHARES.sum())]
     strength = strongest * rng.random()
-    options, data = ENCODERS[codec][1](strength), as_bytes(clip)
+    options = ENCODERS[codec][1](strength)
     if codec == "jpeg":
-        out = jpeg(data, int(options["quality"]))
-    else:
-        out = encoded(data, codec, options, int(rng.integers(1, 13)))
-    return out.astype(np.float32) / np.float32(255)
+        return jpeg(clip, int(options["quality"]))
+    return encoded(clip, codec, options, int(rng.integers(1, 13)))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .common import as_bytes, log_uniform, quantize
+from .common import log_uniform, quantize
 from .compression import STEADY, encoded
 from .noise import video_grain
 
@@ -19,4 +19,4 @@ def recorded(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         return quantize(grainy)
     options = {"crf": f"{rng.uniform(8, 20):.0f}", "preset": "veryfast", "x264-params": STEADY}
-    return encoded(as_bytes(grainy), "libx264", options, int(rng.integers(1, 13))).astype(np.float32) / np.float32(255)
+    return encoded(np.clip(grainy, 0, 1), "libx264", options, int(rng.integers(1, 13)))

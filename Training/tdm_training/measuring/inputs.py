@@ -40,7 +40,7 @@ def noisy_video(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def coded(codec: str, options: dict[str, str]) -> Callable:
     def code(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return encoded(np.round(clip * 255).astype(np.uint8), codec, options, KEY_FRAMES).astype(np.float32) / 255
+        return encoded(clip, codec, options, KEY_FRAMES)
 
     return code
 
