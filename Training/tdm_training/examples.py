@@ -9,7 +9,7 @@ from .fusion import fused
 from .pictures import CropSource
 
 # What an encoder loses grows from one key frame to the next: how many frames are made where fewer are wanted.
-CONTEXT_FRAMES = {"deartifact": 9, "superres": 5}
+CONTEXT_FRAMES = {"denoise": 8, "deartifact": 9, "superres": 5}
 
 
 # What the program fuses along the motion before its networks see it, and how.

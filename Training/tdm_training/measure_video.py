@@ -27,21 +27,22 @@ class Input:
     task: str
     name: str
     noise: int | None = None  # of ffmpeg's filter of that name
-    crf: int | None = None  # of x264
+    crf: int | None = None  # of x264, after the noise
 
     def made(self, clean: Path, out: Path) -> None:
+        # Its generator begins anew in every process: the same noise each time.
+        worse = ["-vf", f"noise=alls={self.noise}:allf=t"] if self.noise else []
         if self.crf is not None:
             coded = out.with_suffix(".mkv")
-            ffmpeg(["-y", "-i", str(clean), "-c:v", "libx264", "-crf", str(self.crf), str(coded)])
+            ffmpeg(["-y", "-i", str(clean), *worse, "-c:v", "libx264", "-crf", str(self.crf), str(coded)])
             ffmpeg(["-y", "-i", str(coded), *Y4M, str(out)])
         else:
-            # Its generator begins anew in every process: the same noise each time.
-            worse = ["-vf", f"noise=alls={self.noise}:allf=t"] if self.noise else []
             ffmpeg(["-y", "-i", str(clean), *worse, *Y4M, str(out)])
 
 
 INPUTS = [
     *(Input("denoise", f"noise {n}" if n else "clean, denoise", noise=n) for n in (0, 4, 8, 20, 40)),
+    *(Input("denoise", f"noise {n}, then CRF {c}", noise=n, crf=c) for n, c in ((8, 23), (20, 23), (20, 28))),
     Input("deartifact", "clean, deartifact"),
     *(Input("deartifact", f"CRF {c}", crf=c) for c in (15, 20, 25, 30, 36)),
 ]

@@ -1,6 +1,7 @@
 import numpy as np
 
 from tdm_training import examples
+from tdm_training.degradations.common import blur
 from tdm_training.examples import Examples
 from tdm_training.fusion import fused
 from tdm_training.pictures import CropSource
@@ -24,6 +25,14 @@ def test_frames_that_show_the_same_lose_their_noise():
     assert out.shape == (5, *clean.shape[1:])
     # Five frames instead of one: 7 dB at most.
     assert psnr(out[2], clean[3]) > psnr(noisy[3], clean[3]) + 5.5
+
+
+def test_coarse_noise_is_found_along_the_motion():
+    clean = scene(7)
+    coarse = np.stack([blur(f, 1) for f in np.random.default_rng(1).standard_normal(clean.shape[:3], dtype=np.float32)])
+    noisy = clean + coarse[..., None] / coarse.std() * np.float32(4 / 255)
+    out = fused(noisy, 2, range(1, 6))
+    assert psnr(out[2], clean[3]) > psnr(noisy[3], clean[3]) + 4
 
 
 def test_what_stood_still_before_counts_with_its_history_and_what_moved_does_not():

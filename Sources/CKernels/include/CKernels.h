@@ -235,7 +235,7 @@ void tdm_motion(float *flow, const float *own, const float *other, size_t width,
 size_t tdm_fusion_scratch_count(size_t width, int threads);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
-/// differ by no more than its noise, as tdm_noise_levels gives it, makes them, in what is coarse and in
+/// differ by no more than its noise, as tdm_noise_levels gives it or more, makes them, in what is coarse and in
 /// what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
 /// picture's own. weights: takes how many pictures each pixel has become the average of, [height, width]; or null.
 void tdm_fusion(
@@ -261,6 +261,13 @@ void tdm_history_take(float *mean, float *counts, const float *picture, size_t p
 /// 16 x 16, in steps of an eighth, at least 1/16; 0 where it has no such block, or all of them are
 /// black or white.
 void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
+
+/// The standard deviation of the noise in a picture's light, as above, by what `count` others show
+/// differently along the motion, from all their pyramids and the flows to them: that of three
+/// quarters of the flattest quarter of its blocks, less what motion's errors make of them. 0 where
+/// there are no others, a side is less than 16, or all blocks are black or white.
+float tdm_noise_along_motion(
+    const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height);
 
 // ---- Guided transfer
 

@@ -58,6 +58,7 @@ final class CPUMotionFusion: MotionFusion {
   /// Their pixels, and the flows to them: made anew for each picture, in the same memory.
   private var others: [UnsafePointer<Float>?] = []
   private var motions: [UnsafePointer<Float>?] = []
+  private var pyramids: [UnsafePointer<Float>?] = []
   /// What a picture's noise is taken to be.
   private var levels: [Float] = [0, 0, 0]
 
@@ -121,6 +122,7 @@ final class CPUMotionFusion: MotionFusion {
     makeReady(picture)
     others.removeAll(keepingCapacity: true)
     motions.removeAll(keepingCapacity: true)
+    pyramids.removeAll(keepingCapacity: true)
     for index in pictures.indices where index != place {
       let other = own(pictures[index])
       makeReady(other)
@@ -131,8 +133,13 @@ final class CPUMotionFusion: MotionFusion {
       )
       others.append(UnsafePointer(floats(other.pixels)))
       motions.append(UnsafePointer(flow))
+      pyramids.append(UnsafePointer(floats(other.pyramid)))
     }
-    for index in levels.indices { levels[index] = max(picture.noise[index], noise) }
+    let least = max(
+      noise,
+      tdm_noise_along_motion(
+        floats(picture.pyramid), pyramids, motions, others.count, width, height))
+    for index in levels.indices { levels[index] = max(picture.noise[index], least) }
     let still = history.map(own).flatMap { $0.isEmpty ? nil : $0 }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(

@@ -45,6 +45,15 @@ def coded(codec: str, options: dict[str, str]) -> Callable:
     return code
 
 
+NOISE_BEFORE, X264_BEHIND = 10 / 255, X264 | {"crf": "25"}
+
+
+def noisy_coded(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Noise of 10/255 in the light and in both colour differences of 4:2:0, and then what x264 leaves of it, as most noisy video comes."""
+    noise = np.float32(NOISE_BEFORE) * video_grain(rng, clip.shape, 1.0, 0.0)
+    return coded("libx264", X264_BEHIND)(np.clip(clip + noise, 0, 1), rng)
+
+
 def small(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A quarter of the sides, bicubic with a = -0.5 and antialiasing: [F, H / 4, W / 4, 3]."""
     return quantize(resized(clip, clip.shape[1] // FACTOR, clip.shape[2] // FACTOR))
@@ -147,6 +156,7 @@ class Input:
 INPUTS = [
     Input("denoise", "denoise", "Poisson-Gaussian noise, deviation 25/255", noisy),
     Input("denoise", "denoise-video", "noise of 15/255 in the light and the colours of 4:2:0", noisy_video),
+    Input("denoise", "denoise-x264", "noise of 10/255 as above, then x264 at CRF 25", noisy_coded),
     Input("deartifact", "deartifact-x264", "x264 at CRF 38, preset medium without mbtree, a key frame every 12", coded("libx264", X264)),
     Input("deartifact", "deartifact-mpeg4", "MPEG-4 part 2 at quantizer 16, a key frame every 12", coded("mpeg4", MPEG4)),
     Input("superres", "superres", "a quarter of the sides, bicubic", small),
