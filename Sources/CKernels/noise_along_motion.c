@@ -3,7 +3,8 @@
 //
 // What an encoder has left of noise is coarse: hardly any is found among neighbouring pixels
 // (noise_level.c), but it is new in every frame. So are the errors of motion, of up to some levels
-// where all is flat, which is why less than that is taken for none.
+// where all is flat, which is why less than that is taken for none. A neighbour may show something
+// else altogether: the one that differs least is believed.
 #include "include/CKernels.h"
 #include "scalar.h"
 
@@ -14,9 +15,9 @@ enum {
 };
 
 // Of white noise of deviation 1 in the light the means of 2 x 2 pixels and of their channels, softened
-// by 1 2 1 both ways, keep 1 / sqrt(3) / 2 * 6 / 16. Where video's colours, which are coarser, have as
-// much of it as its light, 1.25 times as much is left: so much is counted on, or white noise of video
-// would be taken for more than it is.
+// by 1 2 1 both ways, keep 1 / sqrt(3) / 2 * 6 / 16. Noise of video's colours is coarser, and more of it
+// is left: with 1.25 times that, noise that is as strong in them as in the light comes out as what it
+// is, and less where it is in the light alone.
 static const float kept = 1.25f * 0.10825318f;
 // What motion's errors may look like.
 static const float motion_error = 3.6f;
@@ -25,7 +26,7 @@ typedef struct {
   float mean, variance;
 } moments;
 
-static moments moments_of(const float block[SIDE][SIDE]) {
+static moments moments_of(float block[SIDE][SIDE]) {
   float sum = 0, squares = 0;
   for (size_t r = 0; r < SIDE; r++)
     for (size_t c = 0; c < SIDE; c++) sum += block[r][c];
@@ -60,7 +61,8 @@ static int structure_at(size_t *bin, const float *corner, size_t width) {
   return m.mean >= MARGIN && m.mean <= 255 - MARGIN;
 }
 
-/// How much the block at `x`, `y` differs from what lies along the motion in another picture of half the size, but for its brightness, which may fade.
+/// How much the block at `x`, `y` differs from what lies along the motion in another picture of half
+/// the size, but for its brightness, which may fade.
 static float difference_at(
     const float *own, const float *other, const float *flow, size_t x, size_t y, size_t width,
     size_t height) {
@@ -87,7 +89,7 @@ float tdm_noise_along_motion(
     const float *own, const float *const *others, const float *const *flows, size_t count,
     size_t width, size_t height) {
   size_t w = width / 2, h = height / 2, total = 0, bin;
-  if (w < SIDE || h < SIDE) return 0;
+  if (count == 0 || w < SIDE || h < SIDE) return 0;
   size_t structure[BINS] = {0};
   for (size_t y = 0; y + SIDE <= h; y += SIDE)
     for (size_t x = 0; x + SIDE <= w; x += SIDE)
@@ -95,16 +97,19 @@ float tdm_noise_along_motion(
         structure[bin]++;
         total++;
       }
-  size_t flat = quantile(structure, total, 0.25f), seen = 0;
-  size_t differences[BINS] = {0};
-  for (size_t y = 0; y + SIDE <= h; y += SIDE)
-    for (size_t x = 0; x + SIDE <= w; x += SIDE) {
-      if (!structure_at(&bin, own + y * w + x, w) || bin > flat) continue;
-      for (size_t i = 0; i < count; i++)
+  if (total == 0) return 0;
+  size_t flat = quantile(structure, total, 0.25f), least = BINS;
+  for (size_t i = 0; i < count; i++) {
+    size_t differences[BINS] = {0}, seen = 0;
+    for (size_t y = 0; y + SIDE <= h; y += SIDE)
+      for (size_t x = 0; x + SIDE <= w; x += SIDE) {
+        if (!structure_at(&bin, own + y * w + x, w) || bin > flat) continue;
         differences[bin_of(difference_at(own, others[i], flows[i], x, y, w, h))]++;
-      seen += count;
-    }
-  if (seen == 0) return 0;
-  float found = ((float)quantile(differences, seen, 0.75f) + 0.5f) / 8;
+        seen++;
+      }
+    bin = quantile(differences, seen, 0.75f);
+    least = bin < least ? bin : least;
+  }
+  float found = ((float)least + 0.5f) / 8;
   return found > motion_error ? __builtin_sqrtf(found * found - motion_error * motion_error) : 0;
 }

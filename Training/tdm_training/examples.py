@@ -8,7 +8,7 @@ from .degradations.recorded import recorded
 from .fusion import fused
 from .pictures import CropSource
 
-# What an encoder loses grows from one key frame to the next: how many frames are made where fewer are wanted.
+# What an encoder loses, of noise, too, grows from one key frame to the next: how many frames are made where fewer are wanted.
 CONTEXT_FRAMES = {"denoise": 8, "deartifact": 9, "superres": 5}
 
 
@@ -47,11 +47,11 @@ class Examples:
             else:
                 moving = int(rng.integers(1, max(self.history // 2, 1) + 1))
         clean = self.source.clip(rng, side, made + moving)
-        clean = np.concatenate([clean[:1].repeat(still, 0), clean])
+        first = int(rng.integers(made - length + 1))
+        clean = np.concatenate([clean[:first], clean[first : first + 1].repeat(still, 0), clean[first:]])
         if task == "deartifact" and self.recorded_share and rng.random() < self.recorded_share:
             clean = recorded(clean, rng)
         degraded = degrade(task, clean, rng)
-        first = int(rng.integers(made - length + 1))
         earlier = still + moving
         clean, degraded = (clip[first : first + earlier + length] for clip in (clean, degraded))
         places = range(earlier + before, earlier + before + frames)

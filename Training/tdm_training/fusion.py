@@ -31,7 +31,7 @@ def library() -> ctypes.CDLL:
 
 def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, keeps_detail: bool = False, history: bool = False) -> np.ndarray:
     """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, as far as the clip has them.
-    `least_noise`, of 255 levels, is what is taken for noise where less is found, among pixels and along the motion. With `history` the frames before those are averaged, too, where
+    `least_noise`, of 255 levels, is what is taken for noise where less is found, in a frame and along the motion. With `history` the frames before those are averaged, too, where
     they show the same at the same place: as in the program, but that each is judged by itself before it is taken, not by what it is fused to."""
     if radius == 0 or len(clip) == 1:
         return clip[places.start : places.stop]
@@ -57,7 +57,8 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
         pointers = lambda arrays: (ctypes.c_void_p * max(len(near), 1))(*(a.ctypes.data for a in arrays))
         noise = room(3)
         kernels.tdm_noise_levels(at(noise), at(own), *size)
-        along = kernels.tdm_noise_along_motion(at(pyramids[i]), pointers([pyramids[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size)
+        along = kernels.tdm_noise_along_motion(
+            at(pyramids[i]), pointers([pyramids[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size)
         np.maximum(noise, np.float32(max(least_noise, along)), out=noise)
         kernels.tdm_fusion(
             at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, at(noise),

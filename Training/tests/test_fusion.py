@@ -47,6 +47,20 @@ def test_what_stood_still_before_counts_with_its_history_and_what_moved_does_not
     assert psnr(moved, clean[11]) > psnr(alone, clean[11]) - 0.3
 
 
+def test_what_stood_still_stands_where_the_window_begins(monkeypatch):
+    picture = (np.random.default_rng(5).random((200, 200, 3)) * 255).astype(np.uint8)
+    seen = []
+    monkeypatch.setattr(examples, "degrade", lambda task, clip, rng: clip)
+    monkeypatch.setattr(examples, "fused", lambda clip, radius, places, **how: seen.append((clip, places)) or clip[places.start : places.stop])
+    drawn = Examples(CropSource([picture], [], 0), 1, fusion_radius=2, history=16)
+    for seed in range(60):
+        drawn.one(np.random.default_rng(seed), "denoise", 32, 1, around=(2, 2))
+    stood = [(clip, places.start - 2) for clip, places in seen if places.start > 3 and np.array_equal(clip[0], clip[1])]
+    assert len(stood) > 10 and any(not np.array_equal(clip[at], clip[at + 1]) for clip, at in stood)
+    for clip, at in stood:
+        assert all(np.array_equal(frame, clip[at]) for frame in clip[:at])
+
+
 def test_some_examples_have_a_history(monkeypatch):
     source = CropSource([(scene(1, 160, 160)[0] * 255).astype(np.uint8)], [], 0)
     def lengths(task, around):

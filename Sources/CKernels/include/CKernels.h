@@ -262,10 +262,11 @@ void tdm_history_take(float *mean, float *counts, const float *picture, size_t p
 /// black or white.
 void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
 
-/// The standard deviation of the noise in a picture's light, as above, by what `count` others show
-/// differently along the motion, from all their pyramids and the flows to them: that of three
-/// quarters of the flattest quarter of its blocks, less what motion's errors make of them. 0 where
-/// there are no others, a side is less than 16, or all blocks are black or white.
+/// The standard deviation of a picture's noise, as above, by what `count` others show differently
+/// along the motion, from all their pyramids and the flows to them: of the other that differs least,
+/// the deviation that three quarters of the flattest quarter of the picture's blocks do not exceed;
+/// less, in squares, what motion's errors may be. 0 where there are no others, a side is less than
+/// 16, or all blocks are black or white.
 float tdm_noise_along_motion(
     const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height);
 

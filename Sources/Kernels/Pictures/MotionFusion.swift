@@ -27,7 +27,7 @@ public protocol MotionFusion: AnyObject {
   ///   - pictures: of this object's making.
   ///   - place: of the one among them.
   ///   - noise: the standard deviation, of 255 levels, that it is taken to have where it is found
-  ///     to have less, among its pixels and beside the others.
+  ///     to have less, by itself and held against the others.
   ///   - keepsDetail: whether what the average changes is blurred by 1 2 1 both ways, so that what
   ///     is finer stays as it is.
   ///   - history: of this object's making, and of pictures that come before these; it loses what it

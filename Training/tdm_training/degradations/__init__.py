@@ -2,7 +2,7 @@
 
 A clip is [T, H, W, 3] float32 in [0, 1], RGB as it is shown (not linear light). Every degradation takes a clip and a
 numpy Generator, draws its parameters once for the clip, and returns a clip of the same shape, clipped and rounded to
-8 bits, because that is what a filter gets to read. What moves or flickers in the world differs from frame to frame (grain, rain);
+8 bits of RGB or of 4:2:0 video, because that is what a filter gets to read. What moves or flickers in the world differs from frame to frame (grain, rain);
 what does not (haze, a lens) stays. The ranges are each function's defaults, documented there.
 """
 

@@ -27,8 +27,8 @@ SHARES = np.array([share for share, _ in ENCODERS.values()])
 
 
 def encoded(clip: np.ndarray, codec: str, options: dict[str, str], group: int) -> np.ndarray:
-    """A clip [T, H, W, 3] in [0, 1], sides even, through an encoder (4:2:0, BT.601) and its decoder. No more is lost on the way to bytes of 4:2:0
-    and back than they cannot hold: what a conversion shifts, networks learn to shift back, of video that never was shifted."""
+    """A clip [T, H, W, 3] in [0, 1], sides even, through an encoder (4:2:0, BT.601) and its decoder. On the way to bytes of 4:2:0
+    and back nothing is lost but what they cannot hold: what a conversion shifts, networks learn to shift back, and do it to video that was never shifted."""
     file = io.BytesIO()
     count, rows, columns = clip.shape[:3]
     if codec == "libx265":
