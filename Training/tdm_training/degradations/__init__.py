@@ -34,13 +34,13 @@ def filmed(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 # A second, weaker degradation that footage of the first often has as well: noise that was encoded, rain in a noisy night.
 # The task's own target stays the clean clip.
 SECOND = {
-    "denoise": lambda clip, rng: compress(clip, rng, strongest=0.6),
+    "denoise": lambda clip, rng: compress(clip, rng, strongest=0.5),
     "deartifact": lambda clip, rng: sensor_noise(clip, rng, low=1, high=8),
     "derain": filmed,
     "dehaze": filmed,
 }
 # Draws in which it has; low_resolution draws its own noise and compression, at the small size.
-SECOND_SHARES = {"denoise": 0.35, "deartifact": 0.12, "superres": 0, "derain": 0.25, "dehaze": 0.25}
+SECOND_SHARES = {"denoise": 0.15, "deartifact": 0.12, "superres": 0, "derain": 0.25, "dehaze": 0.25}
 
 # Draws in which what is degraded comes as video, colours at half their size: the others' degradations have such draws of their own.
 SUBSAMPLED_SHARES = {"derain": 0.6, "dehaze": 0.6}
