@@ -1,25 +1,44 @@
 /// What a picture's colours have beyond RGB's range, which networks are not shown, and what of it
 /// restored pictures get back.
 ///
-/// Codes of video reach below black, above white, and to colours that RGB lacks: where colours are
-/// kept at half the size, the edges of saturated ones have these. Noise reaches there, too. So a
-/// pixel gets its excess e back as far as that is larger than what was changed about it:
-/// max(0, 1 - 8 v / e²) of it, v being the mean square of the changes within two pixels each way.
+/// Codes of video reach below black, above white, and to colours that RGB lacks: vivid ones do
+/// where the stream's matrix is not the one that it is read by, and edges of such where colours are
+/// kept at half the size. Noise reaches there, too, and half of black's does.
+///
+/// So each value's excess comes back as Wiener's filter has it. Within two pixels each way let m and
+/// s² be the excess's mean and variance and v the mean square of what was changed about the colour;
+/// and n the larger of v and of that mean over all of the picture that is not beyond. Of the mean
+/// max(0, 1 - v / m²) comes back, and of what differs from it max(0, 1 - n / s²): all where nothing
+/// was changed, the mean alone where a colour lies beyond as a whole, nothing where noise does.
 public struct RangeExcess: Sendable {
   private static let reach = 2
-  private static let caution: Float = 8
 
   private let size: PictureSize
-  /// Squares of the changes, [height, width].
+  /// Squares of the changes, [height, width, 3].
   private var changes: [Float]
+  /// Whether a row has anything beyond.
+  private var isBeyond: [Bool]
+  /// Sums over a window's rows, [3][reach + width + reach, 3]: of the excess, its squares and the
+  /// changes'; 0 where the picture has no columns.
+  private var sums: [[Float]]
+  /// [width, 3]: one over a window's columns.
+  private let shares: [Float]
 
   public init(_ size: PictureSize) {
     self.size = size
-    changes = Array(repeating: 0, count: size.pixelCount)
+    changes = Array(repeating: 0, count: 3 * size.pixelCount)
+    isBeyond = Array(repeating: false, count: size.height)
+    sums = Array(
+      repeating: Array(repeating: 0, count: 3 * (size.width + 2 * Self.reach)), count: 3)
+    shares = (0..<size.width).flatMap { x in
+      Array(repeating: 1 / Float(Self.window(x, size.width).count), count: 3)
+    }
   }
 
   /// Bytes of the buffers that are made once.
-  public var bufferByteCount: Int { changes.count * MemoryLayout<Float>.size }
+  public var bufferByteCount: Int {
+    (changes.count + 3 * sums[0].count + shares.count) * MemoryLayout<Float>.size + isBeyond.count
+  }
 
   /// What networks are shown of a picture: each value within 0...255.
   public static func cut(_ rgb: inout [Float]) {
@@ -30,44 +49,103 @@ public struct RangeExcess: Sendable {
 
   /// - Parameters:
   ///   - source: the picture as it came, [height, width, 3].
-  ///   - restored: what its cut picture was restored to; takes the whole.
+  ///   - restored: what its cut picture was restored to; takes what comes back.
   public mutating func giveBack(_ source: [Float], to restored: inout [Float]) {
-    let (width, height) = (size.width, size.height)
-    precondition(source.count == 3 * size.pixelCount && restored.count == source.count)
+    precondition(source.count == changes.count && restored.count == source.count)
+    let everywhere = compare(source, &restored)
+    for y in 0..<size.height {
+      let rows = Self.window(y, size.height)
+      guard isBeyond[rows].contains(true) else { continue }
+      sum(source, rows)
+      giveBackLine(source, y, rows.count, everywhere, to: &restored)
+    }
+  }
+
+  /// The rows or columns within reach of one of `count`.
+  private static func window(_ place: Int, _ count: Int) -> ClosedRange<Int> {
+    max(place - reach, 0)...min(place + reach, count - 1)
+  }
+
+  /// Cuts the restored picture; the mean square of what was changed where nothing is beyond.
+  private mutating func compare(_ source: [Float], _ restored: inout [Float]) -> Float {
+    let lineCount = 3 * size.width
+    var (sum, count) = (0.0, 0)
     source.withUnsafeBufferPointer { source in
       restored.withUnsafeMutableBufferPointer { restored in
         changes.withUnsafeMutableBufferPointer { changes in
-          for pixel in changes.indices {
-            var sum: Float = 0
-            for index in 3 * pixel..<3 * pixel + 3 {
+          for y in isBeyond.indices {
+            var (lineSum, within): (Float, Int32) = (0, 0)
+            for index in y * lineCount..<(y + 1) * lineCount {
+              let shown = clamped(source[index])
               restored[index] = clamped(restored[index])
-              let change = restored[index] - clamped(source[index])
-              sum += change * change
+              let change = restored[index] - shown
+              changes[index] = change * change
+              lineSum += source[index] == shown ? change * change : 0
+              within += source[index] == shown ? 1 : 0
             }
-            changes[pixel] = sum
+            isBeyond[y] = within < lineCount
+            sum += Double(lineSum)
+            count += Int(within)
           }
-          for y in 0..<height {
-            let rows = max(y - Self.reach, 0)...min(y + Self.reach, height - 1)
-            for x in 0..<width {
-              let first = 3 * (y * width + x)
-              let excess = (
-                source[first] - clamped(source[first]),
-                source[first + 1] - clamped(source[first + 1]),
-                source[first + 2] - clamped(source[first + 2])
-              )
-              let square =
-                excess.0 * excess.0 + excess.1 * excess.1 + excess.2 * excess.2
-              guard square > 0 else { continue }
-              let columns = max(x - Self.reach, 0)...min(x + Self.reach, width - 1)
-              var sum: Float = 0
-              for row in rows {
-                for column in columns { sum += changes[row * width + column] }
+        }
+      }
+    }
+    return count == 0 ? 0 : Float(sum / Double(count))
+  }
+
+  private mutating func sum(_ source: [Float], _ rows: ClosedRange<Int>) {
+    let lineCount = 3 * size.width
+    for place in sums.indices {
+      sums[place].withUnsafeMutableBufferPointer { sums in
+        sums.update(repeating: 0)
+        let sums = sums.baseAddress! + 3 * Self.reach
+        source.withUnsafeBufferPointer { source in
+          changes.withUnsafeBufferPointer { changes in
+            for row in rows {
+              let source = source.baseAddress! + row * lineCount
+              let changes = changes.baseAddress! + row * lineCount
+              switch place {
+              case 0: for i in 0..<lineCount { sums[i] += source[i] - clamped(source[i]) }
+              case 1:
+                for i in 0..<lineCount {
+                  let excess = source[i] - clamped(source[i])
+                  sums[i] += excess * excess
+                }
+              default: for i in 0..<lineCount { sums[i] += changes[i] }
               }
-              let mean = sum / Float(rows.count * columns.count)
-              let share = max(0, 1 - Self.caution * mean / square)
-              restored[first] += share * excess.0
-              restored[first + 1] += share * excess.1
-              restored[first + 2] += share * excess.2
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func giveBackLine(
+    _ source: [Float], _ y: Int, _ rowCount: Int, _ everywhere: Float, to restored: inout [Float]
+  ) {
+    let ofRows = 1 / Float(rowCount)
+    let lineCount = 3 * size.width
+    sums[0].withUnsafeBufferPointer { excesses in
+      sums[1].withUnsafeBufferPointer { squares in
+        sums[2].withUnsafeBufferPointer { changes in
+          source.withUnsafeBufferPointer { source in
+            restored.withUnsafeMutableBufferPointer { restored in
+              let source = source.baseAddress! + y * lineCount
+              let restored = restored.baseAddress! + y * lineCount
+              for i in 0..<lineCount {
+                func average(_ sums: UnsafeBufferPointer<Float>) -> Float {
+                  let columns = sums[i] + sums[i + 3] + sums[i + 6] + sums[i + 9] + sums[i + 12]
+                  return columns * ofRows * shares[i]
+                }
+                let (mean, change) = (average(excesses), average(changes))
+                // Where both are 0 the share is 1.
+                let least = Float.leastNormalMagnitude
+                let ofMean = max(0, 1 - change / (mean * mean + least))
+                let variance = max(0, average(squares) - mean * mean)
+                let ofRest = max(0, 1 - max(change, everywhere) / (variance + least))
+                let excess = source[i] - clamped(source[i])
+                restored[i] += ofRest * excess + (1 - ofRest) * ofMean * mean
+              }
             }
           }
         }

