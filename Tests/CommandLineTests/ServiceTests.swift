@@ -71,6 +71,31 @@ struct ServiceTests {
     #expect(heard.last == "STOPPING=1")
   }
 
+  @Test("hears that it lives while the last frames wait for their reader")
+  func stalledReader() throws {
+    let name = "tdm-test-\(UUID())"
+    let receiver = try Receiver(name, isAbstract: true)
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + ["--chunk", "1", "--lookahead", "0"], readsOutput: false,
+      environment: ["NOTIFY_SOCKET": "@" + name, "WATCHDOG_USEC": "400000"])
+    // Three fit into the pipe, one is being written and two wait: the computing is done.
+    filter.narrowOutput()
+    filter.feed(Y4M().stream(frames: 6))
+    filter.closeInput()
+    var heard: [String] = []
+    while heard.last != "READY=1", let message = receiver.next() { heard.append(message) }
+    usleep(2_000_000)
+    let later = ContinuousClock.now
+    var beats: [ContinuousClock.Instant] = []
+    while beats.count < 25, let message = receiver.next() {
+      if message == "WATCHDOG=1" { beats.append(.now) }
+    }
+    #expect(beats.count == 25 && later.duration(to: beats.last ?? later) > .seconds(0.2))
+    try filter.readOutput()
+    let result = filter.wait()
+    #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 6)
+  }
+
   @Test("hears no messages, which are a person's, where stderr is closed")
   func closedErrors() throws {
     let name = "tdm-test-\(UUID())"

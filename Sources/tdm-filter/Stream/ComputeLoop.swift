@@ -72,7 +72,7 @@ final class ComputeLoop {
   // MARK: Signs of life
 
   private var watchPeriod: Duration? { reporter.notifier?.watchdogTimeout.map { $0 / 4 } }
-  private var watching: Idle { Idle(period: watchPeriod, body: showLife) }
+  var watching: Idle { Idle(period: watchPeriod, body: showLife) }
   private func showLife() { reporter.notifier?.showLife() }
 
   // MARK: What clients want

@@ -20,6 +20,8 @@ struct FramePath: Sendable {
   private let incoming: BoundedQueue<Arrival>
   private let announced = BoundedQueue<StreamFormat>(capacity: 1)
   private let outgoing: BoundedQueue<Departure>
+  /// Whether nothing more will be written.
+  private let isWritten = Monitor(false)
   /// What clients want and may know.
   let desk: ControlDesk
 
@@ -152,6 +154,8 @@ struct FramePath: Sendable {
       announced.finish()
       let fault = try loop.run()
       outgoing.finish(throwing: fault)
+      // The last frames may have to wait long for their reader.
+      isWritten.wait(until: { $0 }, idle: loop.watching, then: { _ in })
     } catch {
       desk.close()
       announced.finish(throwing: error)
@@ -160,6 +164,7 @@ struct FramePath: Sendable {
   }
 
   private func write() throws {
+    defer { isWritten.change { $0 = true } }
     guard let format = try announced.receive() else { return }
     let writer = try FrameWriter(ByteSink(descriptor: STDOUT_FILENO), format)
     while let departure = try outgoing.receive() {
