@@ -147,7 +147,9 @@ struct DocumentationTests {
     #expect(lines.first?.hasSuffix("30000/1001,6") == true, "\(lines)")
   }
 
-  @Test("the example for files keeps the colours' tags, that for raw frames a new size and a turn")
+  @Test(
+    "the example for files keeps tags and alpha, or guesses, that for raw frames a new size and a turn"
+  )
   func exampleFormats() throws {
     let options = (try Tiny.model() + Tiny.steps).map { "'\($0)'" }.joined(separator: " ")
     let examples = Self.root.appending(path: "Examples").path
@@ -165,12 +167,24 @@ struct DocumentationTests {
       ffmpeg -v error -f lavfi -i testsrc2=size=24x16:duration=0.08 -c:v libx264rgb rgb.mkv
       '\(examples)/ffmpeg-file.sh' rgb.mkv converted.mkv \(options) --quiet
       ffprobe -v error -select_streams v:0 -show_entries stream=color_range,color_space -of csv=p=0 converted.mkv
+      # Once for the file, once for the program in it, is each property told of this.
+      ffmpeg -v error -f lavfi -i testsrc2=size=48x32:duration=0.08 -pix_fmt yuv420p -c:v libx264 -colorspace bt709 in.ts
+      '\(examples)/ffmpeg-file.sh' in.ts from-ts.mkv \(options) --quiet
+      ffprobe -v error -select_streams v:0 -show_entries stream=color_space -of csv=p=0 from-ts.mkv
+      ffmpeg -v error -f lavfi -i color=red:size=16x720:rate=4:duration=0.5 -pix_fmt yuva444p -c:v ffv1 plain.mkv
+      ENCODE="-c:v ffv1" RATE=8 '\(examples)/ffmpeg-file.sh' plain.mkv rated.mkv --quiet --amount 0
+      ffprobe -v error -count_frames -select_streams v:0 -show_entries \
+        stream=codec_name,pix_fmt,color_space,nb_read_frames -of csv=p=0 rated.mkv
       '\(examples)/ffmpeg-raw.sh' turned.mp4 larger.mkv \(options) --quiet --task sr
       ffprobe -v error -count_frames -select_streams v:0 -show_entries stream=width,height,nb_read_frames \
         -of csv=p=0 larger.mkv
       """)
     #expect(result.status == 0, "\(result.errors)")
     let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
-    #expect(lines == ["bt709", "bt709", "bt709", "Name", "tv,smpte170m", "64,96,2"], "\(lines)")
+    #expect(
+      lines == [
+        "bt709", "bt709", "bt709", "Name", "tv,smpte170m", "bt709", "ffv1,yuva444p,bt709,3",
+        "64,96,2",
+      ], "\(lines)")
   }
 }
