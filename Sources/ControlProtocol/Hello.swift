@@ -9,21 +9,28 @@ package struct Hello: Sendable {
     package var width, height: Int
     /// Frames a second, `N/D`; nil where unknown.
     package var frameRate: String?
+    /// As they are read; nil of RGB and gray, which have none.
+    package var matrix: String?
+    package var range: String
 
     package init(
-      container: String, width: Int, height: Int, pixelFormat: String, frameRate: String?
+      container: String, width: Int, height: Int, pixelFormat: String, frameRate: String?,
+      matrix: String?, range: String
     ) {
       self.container = container
       self.width = width
       self.height = height
       self.pixelFormat = pixelFormat
       self.frameRate = frameRate
+      self.matrix = matrix
+      self.range = range
     }
 
     fileprivate var json: JSON {
       .object([
         "container": .string(container), "width": .integer(width), "height": .integer(height),
         "pixel_format": .string(pixelFormat), "frame_rate": frameRate.map(JSON.string) ?? .null,
+        "matrix": matrix.map(JSON.string) ?? .null, "range": .string(range),
       ])
     }
   }

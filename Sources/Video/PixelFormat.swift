@@ -55,7 +55,7 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
       } else if has(AV_PIX_FMT_FLAG_FLOAT), !SampleComponent.areSingles(all) {
         "its samples are not planes of 32-bit floating point; convert it first, as in -pix_fmt gbrpf32le"
       } else if !Self.isConvertible(code) && !has(AV_PIX_FMT_FLAG_PLANAR) {
-        "it cannot be both read and written; convert it first, as in -pix_fmt yuv420p"
+        "it cannot be both read and written; convert it first, as in -pix_fmt \(Self.planar(like: descriptor))"
       } else {
         nil
       }
@@ -94,6 +94,22 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
       } else {
         nil
       }
+  }
+
+  /// The name of a format that loses nothing of one of these, which can be used.
+  private static func planar(like format: AVPixFmtDescriptor) -> String {
+    let flags = Int32(truncatingIfNeeded: format.flags)
+    let depth = format.comp.0.depth
+    if flags & AV_PIX_FMT_FLAG_RGB != 0 { return depth > 8 ? "rgb48le" : "rgb24" }
+    let shared =
+      switch (format.log2_chroma_w, format.log2_chroma_h) {
+      case (2, 0): "411"
+      case (1, 1): "420"
+      case (1, 0): "422"
+      default: "444"
+      }
+    let bits = depth > 12 ? "16le" : depth > 10 ? "12le" : depth > 8 ? "10le" : ""
+    return "yuv\(flags & AV_PIX_FMT_FLAG_ALPHA != 0 ? "a" : "")\(shared)p\(bits)"
   }
 
   private static func isConvertible(_ code: AVPixelFormat) -> Bool {

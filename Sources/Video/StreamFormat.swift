@@ -63,6 +63,9 @@ public struct StreamFormat: Equatable, Sendable {
 
   public var layout: FrameLayout { FrameLayout(size: size, pixelFormat: pixelFormat) }
 
+  /// Whether a matrix made the samples: gray and RGB have none.
+  public var hasMatrix: Bool { pixelFormat.family == .yuv }
+
   /// The matrix in effect: BT.601 where nobody says.
   public var effectiveMatrix: ColorMatrix { matrix ?? .bt601 }
 

@@ -56,7 +56,8 @@ struct Y4MHeaderTags {
       throw VideoError(
         .badStream,
         "Y4M header at byte \(stated.byte): unknown colour space \"\(stated.text)\"; expected one "
-          + "of \(known); convert the stream first, as in ffmpeg -pix_fmt yuv420p")
+          + "of \(known); have ffmpeg write the one of them that is nearest, as by -pix_fmt yuv444p16le "
+          + "-strict -1")
     }
     return StreamFormat(
       container: .y4m, size: size, pixelFormat: pixelFormat, chromaSiting: siting, range: range,

@@ -29,7 +29,7 @@ struct DryRunTests {
         "task",
       ])
     #expect(plan["task"] == "derain, by the prompt \"remove the rain\"")
-    #expect(plan["input"] == "y4m, 37x21 yuv420p, 25/1 frames a second")
+    #expect(plan["input"] == "y4m, 37x21 yuv420p bt601 limited, 25/1 frames a second")
     #expect(plan["latency"] == "6 frames come in before the first goes out, 0.24 s of the stream")
     #expect(
       plan["preset"]?.contains("--steps 1 --strength 1 --radius 3 --fusion 0 --history 0 --chunk 4")

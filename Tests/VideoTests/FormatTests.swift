@@ -25,6 +25,7 @@ import Testing
     arguments: [
       ("yuv421p", "unknown"), ("", "unknown"), ("vaapi", "live on a device"), ("pal8", "palette"),
       ("bayer_rggb8", "mosaic"), ("uyyvyy411", "cannot be both read and written"),
+      ("uyyvyy411", "-pix_fmt yuv411p"), ("y210le", "-pix_fmt yuv422p10le"),
     ])
   func refused(name: String, reason: String) {
     let error = #expect(throws: VideoError.self) { try PixelFormat(named: name) }

@@ -85,8 +85,8 @@ struct RunPlan {
     lines.map { name, text in (name + ":").padded(to: 11) + text }.joined(separator: "\n")
   }
 
-  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p, 25 frames a
-  /// second; memory 300.0 MiB at most`
+  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p bt601 limited,
+  /// 25 frames a second; memory 300.0 MiB at most`
   static func line(
     _ stream: StreamRestoration, _ preset: Preset, from format: StreamFormat
   ) -> String {
@@ -101,14 +101,21 @@ struct RunPlan {
     let tiles =
       plan.tileCount > 1
       ? ", in \(plan.tileCount) tiles of \(plan.tileWidth)x\(plan.tileHeight)" : ""
-    return "\(options.task.rawValue), \(how), \(format.size)\(enlarged) \(format.pixelFormat)"
+    return "\(options.task.rawValue), \(how), \(format.size)\(enlarged) \(Self.samples(format))"
       + (format.frameRate.map { ", \($0) frames a second" } ?? "")
       + reduced + tiles + "; memory \(stream.memoryBound)"
   }
 
   private static func text(_ format: StreamFormat) -> String {
-    "\(format.container.rawValue), \(format.size) \(format.pixelFormat)"
+    "\(format.container.rawValue), \(format.size) \(samples(format))"
       + (format.frameRate.map { ", \($0) frames a second" } ?? ", frame rate unknown")
+  }
+
+  /// `yuv420p bt601 limited`
+  private static func samples(_ format: StreamFormat) -> String {
+    let matrix = format.hasMatrix ? " \(format.effectiveMatrix.rawValue)" : ""
+    return "\(format.pixelFormat)\(matrix)"
+      + (format.pixelFormat.isRGB ? "" : " \(format.effectiveRange.rawValue)")
   }
 
   private static func pictures(_ stream: StreamRestoration) -> String {

@@ -23,6 +23,8 @@ extension Hello.Stream {
   fileprivate init(_ format: StreamFormat) {
     self.init(
       container: format.container.rawValue, width: format.size.width, height: format.size.height,
-      pixelFormat: "\(format.pixelFormat)", frameRate: format.frameRate?.description)
+      pixelFormat: "\(format.pixelFormat)", frameRate: format.frameRate?.description,
+      matrix: format.hasMatrix ? format.effectiveMatrix.rawValue : nil,
+      range: format.effectiveRange.rawValue)
   }
 }
