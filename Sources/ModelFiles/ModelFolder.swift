@@ -138,7 +138,7 @@ public struct ModelFolder: Sendable {
     try requireClass(part)
     let advice =
       part == .controlnet
-      ? "the model has no ControlNet: give one in a folder of its own, or leave it out with --control-scale 0"
+      ? "the model has no ControlNet: leave it out with --control-scale 0, or give a model of your own one by --controlnet"
       : "the part \(part.rawValue) of the model has to be complete"
     return try ConfigReader(try folder(of: part).required(part.configFile, advice))
   }

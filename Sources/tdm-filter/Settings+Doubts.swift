@@ -17,18 +17,23 @@ extension Settings {
       ]
     }
     let given = arguments.restoration
-    return [
-      ("strength", given.strength, values.strength),
-      (
-        "inversion-steps", given.inversionSteps.map(Double.init),
-        values.inversionSteps.map(Double.init)
-      ),
-    ].compactMap { name, given, made in
-      guard let given, let made, given != made else { return nil }
-      return
-        "--\(name) \(given.shortest): \(model.name) is made for \(made.shortest), and restores worse by another; "
-        + "--amount says how much of what it does is kept"
-    }
+    let ofStart =
+      arguments.ablations.start == .noise
+      ? ["--start noise: \(model.name) is made to begin with the frame, and restores worse"] : []
+    return ofStart
+      + [
+        ("steps", given.steps.map(Double.init), values.steps.map(Double.init)),
+        ("strength", given.strength, values.strength),
+        (
+          "inversion-steps", given.inversionSteps.map(Double.init),
+          values.inversionSteps.map(Double.init)
+        ),
+      ].compactMap { name, given, made in
+        guard let given, let made, given != made else { return nil }
+        return
+          "--\(name) \(given.shortest): \(model.name) is made for \(made.shortest), and restores worse by another; "
+          + "--amount says how much of what it does is kept"
+      }
   }
 
   /// What in the stream will not be as its sender may think.

@@ -112,6 +112,13 @@ struct WhenLateTests {
       try doubt("--preset", "live") == nil && doubt("--preset", "live", "--task", "sr") == nil)
     let warning = try #require(try doubt("--preset", "paper"))
     #expect(warning.contains("--preset paper") && warning.contains("balanced and live"))
+    for words in [
+      ["--steps", "2"], ["--strength", "0.5"], ["--inversion-steps", "1"], ["--start", "noise"],
+    ] {
+      let warning = try #require(try doubt(words[0], words[1]))
+      #expect(warning.hasPrefix("\(words[0]) \(words[1]): the embedded model"))
+    }
+    #expect(try doubt("--steps", "1") == nil && doubt("--start", "inversion") == nil)
     // Only those whose steps it gives are presets that a model was made for.
     let presets = #"{"live": {"steps": 1}, "paper": {"control_scale": 0}}"#
     let second = try withPresets(presets) { try doubt("--preset", "paper", "--model", $0) }

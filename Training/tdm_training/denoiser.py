@@ -14,6 +14,7 @@ from . import recipe as recipes
 from .degradations import TASKS
 from .examples import FUSED, Examples
 from .held_out import HeldOut
+from .muon import Muon
 from .objective import GOOD_ENOUGH, Batch, Objective
 from .teacher import Teacher
 from .training import Average, Log, keep, rate_factor, resume, share_gradients
@@ -26,9 +27,11 @@ KEYS = {
     "latent_weight", "shares", "stages",
 }
 OPTIONAL_KEYS = {
+    "optimizer",  # "adamw", which it is where none is said, or "muon": muon.py
     "fusion_ahead",  # frames behind one that it is fused with; else as many as before it
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
+    "enlarged_share",  # of the clips that get fused: as if enlarged after they were degraded; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "taught",  # tasks of which --teacher's results are learned, not the clean pictures; else none: teacher.py
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
@@ -43,7 +46,9 @@ def settings_of(recipe: dict) -> dict:
         recipes.expect_keys("denoiser.stages", stage, STAGE_KEYS | {"until", "rate", "task_weights"}, {"large"})
         if "large" in stage:
             recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
-    return {"fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
+    if settings.get("optimizer", "adamw") not in ("adamw", "muon"):
+        raise ValueError(f"[denoiser] optimizer: expected adamw or muon, found {settings['optimizer']!r}")
+    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -80,21 +85,21 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         torch.manual_seed(settings["seed"])
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
         condition.fit(model.unet, model.controlnet, recipe)
-        model.unet = depth.fit(model.unet, recipe)
+        depth.fit(model, recipe)
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
-    examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"])
+    examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"],
+                        settings["enlarged_share"])
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
     judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
-    optimizer = torch.optim.AdamW(
-        parameters, lr=settings["learning_rate"], betas=(0.9, 0.99), weight_decay=settings["weight_decay"], fused=True
-    )
+    options = {"lr": settings["learning_rate"], "betas": (0.9, 0.99), "weight_decay": settings["weight_decay"], "fused": True}
+    optimizer = Muon(trained, accelerator, **options) if settings["optimizer"] == "muon" else torch.optim.AdamW(parameters, **options)
     state_path = folder / "denoiser.state"
     step = resume(state_path, trained, optimizer, average)
     objective = Objective(model, preset, settings)

@@ -4,7 +4,9 @@ import numpy as np
 import torch
 
 from .degradations import degrade
+from .degradations.common import quantize
 from .degradations.recorded import recorded
+from .degradations.resolution import resized
 from .fusion import fused
 from .pictures import CropSource
 
@@ -26,12 +28,15 @@ class Examples:
     recording: where little was lost of it, its grain has to stay, and no other frame has that.
 
     `history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
-    the clip stood still until then, in the others, which have half as many, it did not."""
+    the clip stood still until then, in the others, which have half as many, it did not.
+
+    `enlarged_share`: of the clips that get fused, as footage that was 1.25 to 2.5 times as small when it was degraded. What is restored is soft, too."""
 
     def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0,
-                 recorded_share: float = 0):
+                 recorded_share: float = 0, enlarged_share: float = 0):
         self.source, self.seed, self.process = source, seed, process
-        self.fusion_radius, self.history, self.recorded_share = fusion_radius, history, recorded_share
+        self.fusion_radius, self.history = fusion_radius, history
+        self.recorded_share, self.enlarged_share = recorded_share, enlarged_share
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0)
@@ -49,11 +54,17 @@ class Examples:
         clean = self.source.clip(rng, side, made + moving)
         first = int(rng.integers(made - length + 1))
         clean = np.concatenate([clean[:first], clean[first : first + 1].repeat(still, 0), clean[first:]])
+        enlarged = task in FUSED and self.enlarged_share and rng.random() < self.enlarged_share
+        if enlarged:
+            small = 2 * int(side / rng.uniform(1.25, 2.5) / 2)  # even, as encoders want it
+            clean = quantize(resized(clean, small, small))
         if task == "deartifact" and self.recorded_share and rng.random() < self.recorded_share:
             clean = recorded(clean, rng)
         degraded = degrade(task, clean, rng)
         earlier = still + moving
         clean, degraded = (clip[first : first + earlier + length] for clip in (clean, degraded))
+        if enlarged:
+            clean, degraded = (quantize(resized(clip, side, side)) for clip in (clean, degraded))
         places = range(earlier + before, earlier + before + frames)
         here = slice(places.start, places.stop)
         return clean[here], as_seen(task, degraded, self.fusion_radius, places), degraded[here]

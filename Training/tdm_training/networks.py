@@ -162,16 +162,21 @@ def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderKL | AutoencoderTiny:
     return folders.frozen(folders.load_vae(folder))
 
 
-def load_part(kind: type, folder: Path) -> nn.Module:
-    """A UNet or ControlNet in float32."""
-    config = json.loads((folder / "config.json").read_text())
-    own = {key: config.pop(key) for key in OWN_KEYS if key in config}
-    part = kind.from_config(config)
+def of_config(kind: type, config: dict) -> UNet2DConditionModel | ControlNetModel:
+    """A UNet or ControlNet of no weights in particular."""
+    own = {key: config[key] for key in OWN_KEYS if key in config}
+    part = kind.from_config({key: value for key, value in config.items() if key not in own})
     if own.get("resnet_norm") == "none":
         plain.without_norms(part)
     if own.get("window_input"):
         window.widen(part, own["window_input"])
     part.register_to_config(**own)
+    return part
+
+
+def load_part(kind: type, folder: Path) -> UNet2DConditionModel | ControlNetModel:
+    """A UNet or ControlNet in float32."""
+    part = of_config(kind, json.loads((folder / "config.json").read_text()))
     part.load_state_dict(load_file(folder / "diffusion_pytorch_model.safetensors"))
     return part.float()
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers.models.resnet import ResnetBlock2D
 
-from tdm_training import denoiser, depth, networks, recipe
+from tdm_training import denoiser, networks, recipe
 from tdm_training.haar import AutoencoderHaar
 
 TRAINING = Path(__file__).parent.parent
@@ -46,19 +45,6 @@ def test_a_second_haar_level_is_the_first_ones_of_its_bands():
     assert torch.allclose(z[:, 5::12], band, atol=1e-5)
     with pytest.raises(ValueError, match="expected 48"):
         AutoencoderHaar(levels=2)
-
-
-@torch.no_grad()
-def test_a_deeper_network_begins_with_what_the_trained_one_gives(enlarging):
-    unet = networks.load(enlarging).unet
-    deep = depth.fit(unet, {"unet": {"layers_per_block": 3}})
-    blocks = lambda net: sum(isinstance(part, ResnetBlock2D) for part in net.modules())
-    assert blocks(deep) == blocks(unet) + 4
-    x, context = torch.randn(1, 48, 10, 12), torch.randn(1, 77, 16)
-    assert torch.allclose(deep(x, 99, context).sample, unet(x, 99, context).sample, atol=1e-5)
-    assert depth.fit(unet, {"unet": {"layers_per_block": 1}}) is unet
-    with pytest.raises(ValueError, match="expected 3, which the model that it begins with has, or more"):
-        depth.fit(deep, {"unet": {"layers_per_block": 2}})
 
 
 def test_a_deeper_network_is_trained_on_and_loads(enlarging, photographs, tmp_path):

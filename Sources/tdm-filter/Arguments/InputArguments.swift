@@ -32,7 +32,7 @@ struct InputArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The colour matrix of YUV frames, which no header tells. (default: bt601)",
+      "The colour matrix of YUV frames, which no header tells; also by ffmpeg's names, as smpte170m and bt2020nc. (default: bt601)",
       valueName: "matrix"))
   var matrix: ColorMatrix?
 

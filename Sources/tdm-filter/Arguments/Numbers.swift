@@ -21,7 +21,7 @@ func number(_ text: String) throws -> Double {
 /// Reads the value of an option that wants a size in bytes.
 func byteCount(_ text: String) throws -> ByteCount {
   guard let size = ByteCount(parsing: text) else {
-    throw WrongValue(description: "expected a size above 0, as 800M or 6G")
+    throw WrongValue(description: "expected a size in bytes, K, M or G, as 800M or 6G")
   }
   return size
 }

@@ -51,7 +51,7 @@ def sensor_noise(clip: np.ndarray, rng: np.random.Generator, low: float = 1, hig
                10...35, where most footage that people want cleaned lies (only where the range reaches that far)
     shot       0...1 of the variance follows the light; none at all in a fifth of the draws
     channels   gains 0.7...1.3 in a quarter of the draws; up to 0.8 of the variance in common in a fifth
-    neighbours an in-camera blur of 0.4...1.0 pixels in 15%, a Bayer mosaic in 12%
+    neighbours a blur of 0.4...1.8 pixels, log-uniform, in 18%: a camera's own, film's coarse grain; a Bayer mosaic in 12%
     video      in 45%, but for mosaics, the light's noise is all colours', and they have 0.2...1.4 of it at half the size
     """
     deviation = log_uniform(rng, low, high)
@@ -61,10 +61,10 @@ def sensor_noise(clip: np.ndarray, rng: np.random.Generator, low: float = 1, hig
     gains = rng.uniform(0.7, 1.3, 3) if rng.random() < 0.25 else np.ones(3)
     common = rng.uniform(0, 0.8) if rng.random() < 0.2 else 0.0
     kind = rng.random()
-    smooth = rng.uniform(0.4, 1.0) if kind < 0.15 else 0.0
+    smooth = log_uniform(rng, 0.4, 1.8) if kind < 0.18 else 0.0
     level = max(float(clip.mean()), 0.15)
     variance = np.float32((deviation / 255) ** 2) * (np.float32(1 - shot) + np.float32(shot / level) * clip)
-    mosaic = 0.15 <= kind < 0.27
+    mosaic = 0.18 <= kind < 0.3
     if not mosaic and rng.random() < 0.45:
         light = np.sqrt(variance.mean(-1, keepdims=True))
         return quantize(clip + light * video_grain(rng, clip.shape, rng.uniform(0.2, 1.4), smooth))
