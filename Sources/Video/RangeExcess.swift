@@ -1,5 +1,16 @@
-/// What a picture's colours have beyond RGB's range, which networks are not shown, and what of it
-/// restored pictures get back.
+/// Gives restored pictures back what their colours had beyond RGB's range, which networks are not
+/// shown.
+public protocol ExcessReturn: Sendable {
+  /// Bytes of the buffers that are made once.
+  var bufferByteCount: Int { get }
+
+  /// - Parameters:
+  ///   - source: the picture as it came, [height, width, 3].
+  ///   - restored: what its cut picture was restored to; is cut itself, and takes what comes back.
+  mutating func giveBack(_ source: [Float], to restored: inout [Float])
+}
+
+/// What a picture's colours have beyond RGB's range, and what of it restored pictures get back.
 ///
 /// Codes of video reach below black, above white, and to colours that RGB lacks: vivid ones do
 /// where the stream's matrix is not the one that it is read by, and edges of such where colours are
@@ -10,7 +21,7 @@
 /// and n the larger of v and of that mean over all of the picture that is not beyond. Of the mean
 /// max(0, 1 - v / m²) comes back, and of what differs from it max(0, 1 - n / s²): all where nothing
 /// was changed, the mean alone where a colour lies beyond as a whole, nothing where noise does.
-public struct RangeExcess: Sendable {
+public struct RangeExcess: ExcessReturn {
   private static let reach = 2
 
   private let size: PictureSize
@@ -35,7 +46,6 @@ public struct RangeExcess: Sendable {
     }
   }
 
-  /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
     (changes.count + 3 * sums[0].count + shares.count) * MemoryLayout<Float>.size + isBeyond.count
   }
@@ -47,9 +57,6 @@ public struct RangeExcess: Sendable {
     }
   }
 
-  /// - Parameters:
-  ///   - source: the picture as it came, [height, width, 3].
-  ///   - restored: what its cut picture was restored to; takes what comes back.
   public mutating func giveBack(_ source: [Float], to restored: inout [Float]) {
     precondition(source.count == changes.count && restored.count == source.count)
     let everywhere = compare(source, &restored)

@@ -77,6 +77,29 @@ import Testing
     #expect(zip(unchanged, source).allSatisfy { abs($0 - $1) < 1e-4 })
   }
 
+  @Test("come back enlarged with what is enlarged")
+  func enlarged() throws {
+    let size = try PictureSize(width: 6, height: 5)
+    // The left half is red and green beyond.
+    let source = (0..<90).map { index in
+      index / 3 % 6 < 3 ? [-40, 295, 120][index % 3] : 100 as Float
+    }
+    var excess = EnlargedExcess(size, factor: 4)
+    var larger: [Float] = []
+    BicubicEnlargement(width: 6, height: 5, factor: 4)(cut(source), into: &larger)
+    var back = larger.map { $0 * 1.5 }
+    excess.giveBack(source, to: &back)
+    for (place, colors) in [(0, [-40, 295, 180]), (23, [150, 150, 150])] as [(Int, [Float])] {
+      for (color, expected) in colors.enumerated() {
+        #expect(abs(back[3 * (24 * 10 + place) + color] - expected) < 1e-3)
+      }
+    }
+    // Without anything beyond it is cut, and that is all.
+    back = larger.map { $0 * 3 }
+    excess.giveBack(cut(source), to: &back)
+    #expect(back == cut(larger.map { $0 * 3 }))
+  }
+
   @Test("stay away where they are noise, and what networks make beyond is cut")
   func away() throws {
     // Black, of which the lower half of the noise is beyond, and restored to what is left.

@@ -22,8 +22,8 @@ final class StreamRestoration {
   private let decoder: FrameDecoder
   private let encoder: FrameEncoder
   private let enlargement: BicubicEnlargement?
-  /// Nil where frames have nothing beyond RGB's range, and where they are enlarged.
-  private var excess: RangeExcess?
+  /// Nil where frames have nothing beyond RGB's range.
+  private var excess: (any ExcessReturn)?
   private let restorer: any FrameRestorer
   private let statistics: StreamStatistics
   /// Frames that have come and not yet left, oldest first: what goes out takes number, parameters
@@ -63,10 +63,17 @@ final class StreamRestoration {
       decodedCount * 3
       * (format.size.pixelCount + (factor == 1 ? 0 : outputFormat.size.pixelCount))
     excess =
-      factor == 1 && !format.pixelFormat.isRGB ? RangeExcess(format.size) : nil
+      if format.pixelFormat.isRGB {
+        nil
+      } else if factor == 1 {
+        RangeExcess(format.size)
+      } else {
+        EnlargedExcess(format.size, factor: factor)
+      }
+    let outgoingCount =
+      outputFormat.size.pixelCount + (excess == nil ? 0 : format.size.pixelCount)
     let outgoing =
-      (excess == nil ? 1 : 2) * 3 * outputFormat.size.pixelCount * MemoryLayout<Float>.size
-      + (excess?.bufferByteCount ?? 0)
+      3 * outgoingCount * MemoryLayout<Float>.size + (excess?.bufferByteCount ?? 0)
     frameMemory = FrameMemory(
       limits: limits, whenLate: whenLate, inputFrame: format.layout.byteCount,
       outputFrame: outputFormat.layout.byteCount,
@@ -156,16 +163,17 @@ final class StreamRestoration {
     let arrival = held.removeFirst()
     finished.removeAll(keepingCapacity: true)
     finished.append(contentsOf: rgb)
-    if excess == nil {
-      RangeExcess.cut(&finished)
-    } else {
-      decoder.decode(arrival.frame, into: &source)
-      excess?.giveBack(source, to: &finished)
-    }
+    giveBackExcess(of: arrival.frame, to: &finished)
     emit(
       Departure(
         frame: try encoder.encode(finished, from: arrival.frame), arrival: arrival.instant))
     try passThrough(emit)
+  }
+
+  private func giveBackExcess(of frame: Frame, to rgb: inout [Float]) {
+    guard excess != nil else { return RangeExcess.cut(&rgb) }
+    decoder.decode(frame, into: &source)
+    excess?.giveBack(source, to: &rgb)
   }
 
   /// Gives the late frames that no other stands before.
@@ -183,6 +191,7 @@ final class StreamRestoration {
     decoder.decode(frame, into: &passed.decoded)
     RangeExcess.cut(&passed.decoded)
     enlargement(passed.decoded, into: &passed.enlarged)
+    giveBackExcess(of: frame, to: &passed.enlarged)
     return try encoder.encode(passed.enlarged, from: frame)
   }
 }
