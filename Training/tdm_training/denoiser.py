@@ -86,6 +86,9 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         model = networks.load(start) if start else networks.build(recipe, folder, vae)
         condition.fit(model.unet, model.controlnet, recipe)
         depth.fit(model, recipe)
+        if not recipe.get("window_input") and not settings["windowed"] and window.radius_of(model.unet):
+            for net in filter(None, (model.unet, model.controlnet)):
+                window.narrow(net)
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():

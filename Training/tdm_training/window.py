@@ -32,6 +32,17 @@ def widen(net: nn.Module, radius: int) -> None:
     net.register_to_config(window_input=radius)
 
 
+@torch.no_grad()
+def narrow(net: nn.Module) -> None:
+    """Has a network that gets every frame alone, and so has read it in the places of its neighbours, too, read it once: the sum of its weights for
+    all of them gives the same."""
+    old, frames = net.conv_in, 2 * radius_of(net) + 1
+    net.conv_in = nn.Conv2d(old.in_channels // frames, old.out_channels, old.kernel_size, padding=old.padding)
+    net.conv_in.weight.copy_(old.weight.unflatten(1, (frames, -1)).sum(1))
+    net.conv_in.bias.copy_(old.bias)
+    net.register_to_config(window_input=0)
+
+
 def radius_of(net: nn.Module) -> int:
     """Frames on either side that a network reads; 0 for one that reads a frame alone."""
     return net.config.get("window_input", 0)

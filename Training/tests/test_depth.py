@@ -1,10 +1,10 @@
-"""Networks that get deeper: what was trained stays as it was."""
+"""Networks that get deeper, or lose a window that nothing is in: what was trained stays as it was."""
 
 import pytest
 import torch
 from diffusers.models.resnet import ResnetBlock2D
 
-from tdm_training import depth, networks, recipe
+from tdm_training import depth, networks, recipe, window
 
 from conftest import RECIPES
 
@@ -28,7 +28,7 @@ def given(model: networks.Model) -> torch.Tensor:
     generator = torch.Generator().manual_seed(4)
     draw = lambda *shape: torch.randn(shape, generator=generator)
     net = model.unet
-    picture = draw(1, 6, 32, 48) if model.controlnet else None
+    picture = draw(1, model.controlnet.config.conditioning_channels, 32, 48) if model.controlnet else None
     width = model.vae.config.latent_channels
     return model.predict(draw(1, width, 16, 24), torch.tensor([99]), draw(1, 77, net.config.cross_attention_dim), picture)
 
@@ -68,3 +68,14 @@ def test_nothing_gets_shallower(tmp_path):
     depth.fit(model, {"unet": {"layers_per_block": 3}})
     with pytest.raises(ValueError, match="expected 3, which the model that it begins with has, or more"):
         depth.fit(model, {"unet": {"layers_per_block": 2}})
+
+
+def test_without_a_window_it_gives_what_it_gave_of_frames_alone(tmp_path):
+    model = small("embedded.toml", tmp_path, [16, 24, 32])
+    before, came = given(model), model.unet.conv_in.in_channels
+    for net in (model.unet, model.controlnet):
+        window.narrow(net)
+        assert net.conv_in.in_channels == came / 5 and window.radius_of(net) == 0
+    assert torch.allclose(given(model), before, atol=1e-5)
+    model.save(tmp_path / "narrow")
+    assert torch.allclose(given(networks.load(tmp_path / "narrow")), before, atol=1e-5)
