@@ -2,11 +2,11 @@
 """Packs a model's folder, as diffusers writes it, into one .tdmpack file (the format: Protocol/model-files.md).
 
     pip install torch safetensors zstandard
-    pack.py FOLDER OUT.tdmpack [--bits N]
+    pack.py FOLDER OUT.tdmpack [--bits N] [--bits-of INNER=N]...
 
 Weights become float16; a value that float16 cannot hold is refused by name. With --bits each keeps so many of its 11 significant bits,
-and the zeros behind them take no room: with 8, as many as bfloat16 has, a fifth less to store, with 7 a quarter. The same folder always
-makes the same file, with the same version of zstandard.
+and the zeros behind them take no room: with 8, as many as bfloat16 has, a fifth less to store, with 7 a quarter, with 5 two fifths. --bits-of says it for
+a model within the folder by itself. The same folder always makes the same file, with the same version of zstandard.
 """
 import argparse
 import json
@@ -69,12 +69,16 @@ def half_weights(path: pathlib.Path, bits: int) -> tuple[bytes, bytes]:
     return struct.pack("<Q", len(header)) + header, b"".join(pieces)
 
 
-def collect(folder: pathlib.Path, bits: int = FLOAT16_BITS) -> list[tuple[str, bytes, int | None]]:
+def collect(folder: pathlib.Path, bits: int = FLOAT16_BITS, bits_of: dict[str, int] = {}) -> list[tuple[str, bytes, int | None]]:
     """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack: those of the model and of
     the models within it that its presets name."""
     files = collect_model(folder, bits)
-    for inner in inner_models(folder):
-        files += [(f"{inner}/{name}", content, planes) for name, content, planes in collect_model(folder / inner, bits)]
+    names = inner_models(folder)
+    if unknown := sorted(bits_of.keys() - set(names)):
+        raise PackError(f"--bits-of {unknown[0]}: expected a model within {folder}, {', '.join(names) or 'which has none'}")
+    for inner in names:
+        own = collect_model(folder / inner, bits_of.get(inner, bits))
+        files += [(f"{inner}/{name}", content, planes) for name, content, planes in own]
     return files
 
 
@@ -130,8 +134,8 @@ def frame(content: bytes) -> bytes:
     return min((compressor.compress(content) for compressor in compressors), key=len)
 
 
-def pack(folder: pathlib.Path, bits: int = FLOAT16_BITS) -> bytes:
-    files = [(path, content, planes, frame(content)) for path, content, planes in collect(folder, bits)]
+def pack(folder: pathlib.Path, bits: int = FLOAT16_BITS, bits_of: dict[str, int] = {}) -> bytes:
+    files = [(path, content, planes, frame(content)) for path, content, planes in collect(folder, bits, bits_of)]
     index = {"files": [{"path": path, "size": len(content), "packed": len(packed)} | ({} if planes is None else {"planesFrom": planes})
                        for path, content, planes, packed in files]}
     head = json.dumps(index, separators=(",", ":")).encode()
@@ -140,15 +144,27 @@ def pack(folder: pathlib.Path, bits: int = FLOAT16_BITS) -> bytes:
     return MAGIC + struct.pack("<IIIIQ", VERSION, len(parts[0]), len(head), 0, size) + b"".join(parts)
 
 
+def significant_bits(text: str) -> int:
+    if not text.isdecimal() or not 4 <= int(text) <= FLOAT16_BITS:
+        raise argparse.ArgumentTypeError(f"expected 4 to {FLOAT16_BITS}, found {text}")
+    return int(text)
+
+
+def bits_of_inner(text: str) -> tuple[str, int]:
+    inner, _, bits = text.partition("=")
+    return inner, significant_bits(bits)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--bits", type=int, choices=range(4, FLOAT16_BITS + 1), default=FLOAT16_BITS, metavar="N",
-                        help="significant bits of each weight, 4 to 11")
+    parser.add_argument("--bits", type=significant_bits, default=FLOAT16_BITS, metavar="N", help="significant bits of each weight, 4 to 11")
+    parser.add_argument("--bits-of", type=bits_of_inner, action="append", default=[], metavar="INNER=N",
+                        help="of the weights of a model within the folder; may repeat")
     options = parser.parse_args()
     try:
-        packed = pack(options.folder, options.bits)
+        packed = pack(options.folder, options.bits, dict(options.bits_of))
     except PackError as error:
         print(f"pack.py: {error}", file=sys.stderr)
         return 66

@@ -28,10 +28,14 @@ class Input:
     name: str
     noise: int | None = None  # of ffmpeg's filter of that name
     crf: int | None = None  # of x264, after the noise
+    blur: float | None = None  # of the noise, in pixels: grain
 
     def made(self, clean: Path, out: Path) -> None:
         # Its generator begins anew in every process: the same noise each time.
-        worse = ["-vf", f"noise=alls={self.noise}:allf=t"] if self.noise else []
+        noise = f"noise=alls={self.noise}:allf=t"
+        if self.blur:
+            noise = f"split[a][b];[b]lutyuv=128:128:128,{noise},gblur=sigma={self.blur}[n];[a][n]blend=all_mode=grainmerge"
+        worse = ["-vf", noise] if self.noise else []
         if self.crf is not None:
             coded = out.with_suffix(".mkv")
             ffmpeg(["-y", "-i", str(clean), *worse, "-c:v", "libx264", "-crf", str(self.crf), str(coded)])
@@ -42,6 +46,7 @@ class Input:
 
 INPUTS = [
     *(Input("denoise", f"noise {n}" if n else "clean, denoise", noise=n) for n in (0, 4, 8, 20, 40)),
+    *(Input("denoise", f"noise {n}, blurred by {b}", noise=n, blur=b) for n, b in ((40, 0.8), (100, 1.6))),
     *(Input("denoise", f"noise {n}, then CRF {c}", noise=n, crf=c) for n, c in ((8, 23), (20, 23), (20, 28))),
     Input("deartifact", "clean, deartifact"),
     *(Input("deartifact", f"CRF {c}", crf=c) for c in (15, 20, 25, 30, 36)),

@@ -85,6 +85,16 @@ def test_it_is_packed_with_the_model_around_it(enlarging, around):
         pack.collect(around)
 
 
+def test_its_weights_may_have_significant_bits_of_their_own(enlarging, around):
+    mixed = dict((name, content) for name, content, _ in pack.collect(around, 5, {"superres": 7}))
+    for name, content, _ in pack.collect(enlarging, 5):
+        assert mixed[name] == content or name == "presets.json"
+    for name, content, _ in pack.collect(enlarging, 7):
+        assert mixed[f"superres/{name}"] == content
+    with pytest.raises(pack.PackError, match="--bits-of live: expected a model within .*, superres"):
+        pack.collect(around, 5, {"live": 7})
+
+
 def test_it_enlarges_in_place_of_the_model_around_it(around, tmp_path, restored_count):
     folder = around
     (tmp_path / "model.tdmpack").write_bytes(pack.pack(folder))

@@ -40,7 +40,7 @@ SECOND = {
     "dehaze": filmed,
 }
 # Draws in which it has; low_resolution draws its own noise and compression, at the small size.
-SECOND_SHARES = {"denoise": 0.22, "deartifact": 0.12, "superres": 0, "derain": 0.25, "dehaze": 0.25}
+SECOND_SHARES = {"denoise": 0.15, "deartifact": 0.12, "superres": 0, "derain": 0.25, "dehaze": 0.25}
 
 # Draws in which what is degraded comes as video, colours at half their size: the others' degradations have such draws of their own.
 SUBSAMPLED_SHARES = {"derain": 0.6, "dehaze": 0.6}
