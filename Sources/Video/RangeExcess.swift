@@ -19,7 +19,7 @@ public protocol ExcessReturn: Sendable {
 /// So each value's excess comes back as Wiener's filter has it. Within two pixels each way let m and
 /// s² be the excess's mean and variance and v the mean square of what was changed about the colour;
 /// and n the larger of v and of that mean over all of the picture that is not beyond. Of the mean
-/// max(0, 1 - v / m²) comes back, and of what differs from it max(0, 1 - n / s²): all where nothing
+/// max(0, 1 - n / m²) comes back, and of what differs from it max(0, 1 - n / s²): all where nothing
 /// was changed, the mean alone where a colour lies beyond as a whole, nothing where noise does.
 public struct RangeExcess: ExcessReturn {
   private static let reach = 2
@@ -147,9 +147,10 @@ public struct RangeExcess: ExcessReturn {
                 let (mean, change) = (average(excesses), average(changes))
                 // Where both are 0 the share is 1.
                 let least = Float.leastNormalMagnitude
-                let ofMean = max(0, 1 - change / (mean * mean + least))
+                let noise = max(change, everywhere)
+                let ofMean = max(0, 1 - noise / (mean * mean + least))
                 let variance = max(0, average(squares) - mean * mean)
-                let ofRest = max(0, 1 - max(change, everywhere) / (variance + least))
+                let ofRest = max(0, 1 - noise / (variance + least))
                 let excess = source[i] - clamped(source[i])
                 restored[i] += ofRest * excess + (1 - ofRest) * ofMean * mean
               }

@@ -70,8 +70,8 @@ import Testing
     let source = zip(clean, grain).map { $0 + $1 }
     let back = try givenBack(source, cut(clean), width: width, height: height)
     let left = zip(back, clean).map { ($0 - $1) * ($0 - $1) }.reduce(0, +) / Float(back.count)
-    // A variance of 75, of which the mean of 25 leaves 3 in two of three colours.
-    #expect(left < 3, "\(left)")
+    // A variance of 75, of which the mean of 25 leaves 3 in two of three colours; 75 / 40² of the mean stays away.
+    #expect(left < 5, "\(left)")
     // What has no noise keeps its texture.
     let unchanged = try givenBack(source, cut(source), width: width, height: height)
     #expect(zip(unchanged, source).allSatisfy { abs($0 - $1) < 1e-4 })
@@ -105,7 +105,7 @@ import Testing
     // Black, of which the lower half of the noise is beyond, and restored to what is left.
     let source = noise(3 * 16 * 12).map { Float($0) / 255 * 40 - 20 }
     let back = try givenBack(source, source.map { _ in 5 })
-    #expect(back.reduce(0) { $0 + abs($1 - 5) } / Float(back.count) < 0.7)
+    #expect(back.reduce(0) { $0 + abs($1 - 5) } / Float(back.count) < 0.3)
     let whole = [Float](repeating: 100, count: source.count)
     #expect(try givenBack(whole, whole.map { $0 * 3 }) == whole.map { _ in 255 })
     #expect(try givenBack(whole, whole.map { $0 - 200 }) == whole.map { _ in 0 })
