@@ -14,7 +14,8 @@ struct StreamRestorationTests {
     pixelFormat: try! PixelFormat(named: "rgb24"))
 
   private func stream(
-    _ task: RestorationTask, chunk: Int, lookahead: Int, _ statistics: StreamStatistics
+    _ task: RestorationTask, chunk: Int, lookahead: Int, _ statistics: StreamStatistics,
+    of format: StreamFormat = format, amount: Double = 1
   ) throws -> StreamRestoration {
     var options = RestorationOptions()
     options.task = task
@@ -23,8 +24,9 @@ struct StreamRestorationTests {
     options.inversionSteps = 1
     options.steps = 1
     options.sceneCut = .off
+    options.amount = amount
     return try StreamRestoration(
-      Self.format, model: ModelFolder(path: Fixture.thin.modelFolder()), options: options,
+      format, model: ModelFolder(path: Fixture.thin.modelFolder()), options: options,
       device: CPUDevice(precision: .f32, threads: 1), statistics: statistics)
   }
 
@@ -99,5 +101,35 @@ struct StreamRestorationTests {
       bytes(arrival.frame).map { Float($0) }, into: &expected)
     #expect(
       departures.map { bytes($0.frame) } == [expected.map { UInt8(($0 + 0.5).rounded(.down)) }])
+  }
+
+  @Test("keeps colours beyond RGB's range where it is enlarged, as restored ones do")
+  func vividEnlarged() throws {
+    let format = StreamFormat(
+      container: .raw, size: Self.format.size, pixelFormat: try PixelFormat(named: "yuv444p"))
+    // BT.709's red, read as BT.601.
+    let codes: [UInt8] = [63, 102, 240]
+    let statistics = StreamStatistics()
+    statistics.update { $0.framesHeldLate = 1 }
+    let enlarging = try stream(
+      .superres, chunk: 1, lookahead: 0, statistics, of: format, amount: 0)
+    let pool = FramePool(format.layout)
+    var departures: [Departure] = []
+    for number in 0..<2 {
+      let frame = try pool.frame(number: number)
+      frame.withMutableBytes { bytes in
+        for place in bytes.indices { bytes[place] = codes[place / format.size.pixelCount] }
+      }
+      let arrival = Arrival(
+        frame: frame, instant: .now, beginsClip: number == 0, isLate: number == 1)
+      try enlarging.take(arrival) { departures.append($0) }
+    }
+    try enlarging.finish { departures.append($0) }
+    #expect(departures.count == 2)
+    for departure in departures {
+      let bytes = bytes(departure.frame)
+      let plane = bytes.count / 3
+      #expect(bytes.indices.allSatisfy { abs(Int(bytes[$0]) - Int(codes[$0 / plane])) <= 1 })
+    }
   }
 }

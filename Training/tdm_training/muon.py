@@ -1,8 +1,7 @@
 """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/): AdamW, but that the weights of convolutions and linear layers move along the nearest
 orthogonal matrix of their momentum, in all directions alike, and not mostly in the few that all gradients share.
 
-torch.optim.Muon takes matrices, not convolutions, and works in bfloat16, and each process on all of them: on two cores without AMX a step of it takes
-as long as the gradients do.
+torch.optim.Muon takes matrices, not convolutions, in bfloat16, and each process moves all of them; here processes share them, in float32.
 """
 
 import torch
