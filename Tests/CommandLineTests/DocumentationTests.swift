@@ -167,9 +167,13 @@ struct DocumentationTests {
       ffmpeg -v error -f lavfi -i testsrc2=size=24x16:duration=0.08 -c:v libx264rgb rgb.mkv
       '\(examples)/ffmpeg-file.sh' rgb.mkv converted.mkv \(options) --quiet
       ffprobe -v error -select_streams v:0 -show_entries stream=color_range,color_space -of csv=p=0 converted.mkv
-      # Once for the file, once for the program in it, is each property told of this.
+      # Once for the file, once for the program in it, is each property told of this; the second time when the first was read.
+      mkdir slow
+      printf '#!/bin/bash\\nset -o pipefail\\n%s "$@" | while read -r line; do echo "$line"; sleep 0.05; done\\n' \\
+        "$(command -v ffprobe)" > slow/ffprobe
+      chmod +x slow/ffprobe
       ffmpeg -v error -f lavfi -i testsrc2=size=48x32:duration=0.08 -pix_fmt yuv420p -c:v libx264 -colorspace bt709 in.ts
-      '\(examples)/ffmpeg-file.sh' in.ts from-ts.mkv \(options) --quiet
+      PATH="$folder/slow:$PATH" '\(examples)/ffmpeg-file.sh' in.ts from-ts.mkv \(options) --quiet
       ffprobe -v error -select_streams v:0 -show_entries stream=color_space -of csv=p=0 from-ts.mkv
       ffmpeg -v error -f lavfi -i color=red:size=16x720:rate=4:duration=0.5 -pix_fmt yuva444p -c:v ffv1 plain.mkv
       ENCODE="-c:v ffv1" RATE=8 '\(examples)/ffmpeg-file.sh' plain.mkv rated.mkv --quiet --amount 0
