@@ -244,15 +244,21 @@ final class FilterProcess: @unchecked Sendable {
   }
 
   private static func number(_ field: String, in path: String) throws -> Int {
-    let status = try String(contentsOfFile: path, encoding: .utf8)
+    try number(field, of: String(contentsOfFile: path, encoding: .utf8))
+  }
+
+  private static func number(_ field: String, of status: String) throws -> Int {
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(field + ":") })
     return try #require(Int(line.split(whereSeparator: { $0 == " " || $0 == "\t" })[1]))
   }
 
-  /// The same of each of its threads.
+  /// The same of each of its threads but those that end while this is read.
   func threadStatus(_ field: String) throws -> [Int] {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").map { thread in
-      try Self.number(field, in: "/proc/\(process)/task/\(thread)/status")
+    try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").compactMap {
+      let path = "/proc/\(process)/task/\($0)/status"
+      return try (try? String(contentsOfFile: path, encoding: .utf8)).map {
+        try Self.number(field, of: $0)
+      }
     }
   }
 
