@@ -33,16 +33,21 @@ static inline float tdm_blurred_variance(float noise) {
   return 2 * noise * noise / (4 * pi) + 1e-4f;
 }
 
-/// For noise of these deviations, as tdm_noise_levels gives them.
-static inline tdm_noise_shares tdm_shares_of(const float *noise) {
+/// The noise that a colour is taken to have.
+static inline float tdm_taken(const float *noise, int k) {
+  float least = least_colour * noise[0];
+  return noise[k] > least ? noise[k] : least;
+}
+
+static inline tdm_noise_shares tdm_shares_of(const tdm_noise *noise) {
   tdm_noise_shares shares = {.coarse_floor = 0};
-  float mean = 0;  // of the noise's variances, each as a share of what it is taken to be
+  float mean = 0;  // of the fine noise's variances, each as a share of what it is taken to be
   for (int k = 0; k < 3; k++) {
-    float least = least_colour * noise[0], taken = noise[k] > least ? noise[k] : least;
-    shares.coarse[k] = 1 / (3 * tdm_blurred_variance(taken));
-    shares.coarse_floor += tdm_blurred_variance(noise[k]) * shares.coarse[k];
+    shares.coarse[k] = 1 / (3 * tdm_blurred_variance(tdm_taken(noise->coarse, k)));
+    shares.coarse_floor += tdm_blurred_variance(noise->coarse[k]) * shares.coarse[k];
+    float taken = tdm_taken(noise->fine, k);
     shares.fine[k] = 1 / (3 * fine_share * (taken * taken + 1e-4f));
-    mean += (noise[k] * noise[k] + 1e-4f) / (3 * (taken * taken + 1e-4f));
+    mean += (noise->fine[k] * noise->fine[k] + 1e-4f) / (3 * (taken * taken + 1e-4f));
   }
   for (int k = 0; k < 3; k++) shares.fine[k] /= mean;
   return shares;

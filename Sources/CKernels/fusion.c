@@ -282,12 +282,13 @@ static void fuse_share(void *context, size_t index) {
 
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows,
-    size_t count, size_t width, size_t height, const float *noise, int keeps_detail,
+    size_t count, size_t width, size_t height, const tdm_noise *noise, int keeps_detail,
     float *weights, float *scratch, int threads) {
   job j = {
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
       .height = height, .bands = (height + BAND - 1) / BAND, .shares = tdm_shares_of(noise),
-      .fine_floor = 1 + noise[0] * noise[0] / (hiding * hiding), .keeps_detail = keeps_detail,
-      .weights = weights, .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
+      .fine_floor = 1 + noise->fine[0] * noise->fine[0] / (hiding * hiding),
+      .keeps_detail = keeps_detail, .weights = weights, .scratch = scratch,
+      .threads = threads > 1 ? (size_t)threads : 1};
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }

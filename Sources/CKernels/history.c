@@ -144,7 +144,7 @@ static void blend_band(void *context, size_t index) {
 
 void tdm_history_blend(
     float *fused, float *weights, const float *mean, float *counts, size_t width,
-    size_t height, const float *noise, float *scratch, int threads) {
+    size_t height, const tdm_noise *noise, float *scratch, int threads) {
   job j = {
       .fused = fused, .weights = weights, .mean = mean, .counts = counts, .width = width,
       .height = height, .bands = (height + BAND - 1) / BAND, .shares = tdm_shares_of(noise),

@@ -4,6 +4,7 @@
 // and at half the size refined pixel by pixel. (Refined on every level it is no better.)
 #include <math.h>
 
+#include "light.h"
 #include "motion_refinement.h"
 #include "scalar.h"
 
@@ -68,7 +69,7 @@ typedef struct {
   size_t channels;
 } level_job;
 
-/// The means of blocks of 2 x 2 pixels and of their channels.
+/// The means of blocks of 2 x 2 pixels; of channels the luma.
 TDM_INLINE void halve_body(const level_job *j, size_t row) {
   size_t line = j->from.width * j->channels;
   const float *above = j->x + 2 * row * line, *below = above + line;
@@ -76,8 +77,9 @@ TDM_INLINE void halve_body(const level_job *j, size_t row) {
   if (j->channels == 3) {
     for (size_t i = 0; i < j->to.width; i++) {
       const float *a = above + 6 * i, *b = below + 6 * i;
-      float sum = (a[0] + a[1] + a[2]) + (a[3] + a[4] + a[5]);
-      out[i] = (sum + (b[0] + b[1] + b[2]) + (b[3] + b[4] + b[5])) * (1.0f / 12);
+      float red = (a[0] + a[3]) + (b[0] + b[3]), green = (a[1] + a[4]) + (b[1] + b[4]);
+      float blue = (a[2] + a[5]) + (b[2] + b[5]);
+      out[i] = TDM_RED / 4 * red + TDM_GREEN / 4 * green + TDM_BLUE / 4 * blue;
     }
   } else {
     for (size_t i = 0; i < j->to.width; i++)

@@ -48,9 +48,10 @@ struct CHistoryTests {
       let fused = Guarded(TDM_F32, frame)
       let picture = Guarded(TDM_F32, frame)
       floats(weights).update(repeating: weight, count: width * height)
+      var levels = tdm_noise_of(levelsOfWhite(noise), [0, 0, 0], 0)
       tdm_history_blend(
-        floats(fused), floats(weights), floats(mean), floats(counts), width, height,
-        [noise, noise, noise], floats(scratch), threads)
+        floats(fused), floats(weights), floats(mean), floats(counts), width, height, &levels,
+        floats(scratch), threads)
       tdm_history_take(floats(mean), floats(counts), floats(picture), width * height, most, threads)
       let all = [mean, counts, weights, scratch, fused, picture]
       #expect(withExtendedLifetime(all) { all.allSatisfy(\.isIntact) })

@@ -20,6 +20,10 @@ struct Noise {
   }
 }
 
+/// The levels of white noise of this deviation in every channel: of the light, which is luma times
+/// the square root of 3, and of two colours.
+func levelsOfWhite(_ noise: Float) -> [Float] { [1.157 * noise, noise, noise] }
+
 /// The nearest bfloat16, ties to even.
 func roundedToBF16(_ x: Float) -> Float {
   if x.isNaN { return x }

@@ -42,7 +42,7 @@ struct CMotionTests {
     keepsDetail: Bool = false, threads: Int32
   ) -> Fused {
     fused(
-      own, with: others, width, height, levels: [noise, noise, noise], keepsDetail: keepsDetail,
+      own, with: others, width, height, levels: levelsOfWhite(noise), keepsDetail: keepsDetail,
       threads: threads)
   }
 
@@ -73,8 +73,9 @@ struct CMotionTests {
     let weights = Guarded(TDM_F32, count: width * height)
     let neighbours = pictures.dropFirst().map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
     let motions = flows.map { UnsafePointer(floats($0)) as UnsafePointer<Float>? }
+    var noise = tdm_noise_of(levels, [0, 0, 0], 0)
     tdm_fusion(
-      floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, levels,
+      floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, &noise,
       keepsDetail ? 1 : 0, floats(weights), floats(bands), threads)
     let all = [scratch, bands, out, weights] + pictures + pyramids + flows
     return Fused(
@@ -124,7 +125,7 @@ struct CMotionTests {
         } / Float(area)
       }
       let mean = errors.reduce(0, +) / 3
-      #expect(mean < 0.32, "set \(isa): \(errors)")
+      #expect(mean < 0.37, "set \(isa): \(errors)")
     }
   }
 

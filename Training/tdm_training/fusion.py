@@ -13,6 +13,10 @@ SOURCES = ["motion.c", "motion_refinement.c", "noise_level.c", "noise_along_moti
 MOST = 32  # frames that a history counts as: recipes/presets.json
 
 
+class Noise(ctypes.Structure):
+    _fields_ = [("coarse", 3 * ctypes.c_float), ("fine", 3 * ctypes.c_float)]
+
+
 @cache
 def library() -> ctypes.CDLL:
     """Raises RuntimeError where clang, which comes with Swift, cannot compile it."""
@@ -25,7 +29,7 @@ def library() -> ctypes.CDLL:
         loaded = ctypes.CDLL(str(path))
     for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count", "tdm_history_scratch_count"):
         getattr(loaded, name).restype = ctypes.c_size_t
-    loaded.tdm_noise_along_motion.restype = ctypes.c_float
+    loaded.tdm_noise_of.restype = Noise
     return loaded
 
 
@@ -55,18 +59,19 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
         for j, flow in zip(near, flows):
             kernels.tdm_motion(at(flow), at(pyramids[i]), at(pyramids[j]), *size, at(steps), 1)
         pointers = lambda arrays: (ctypes.c_void_p * max(len(near), 1))(*(a.ctypes.data for a in arrays))
-        noise = room(3)
-        kernels.tdm_noise_levels(at(noise), at(own), *size)
-        along = kernels.tdm_noise_along_motion(
-            at(pyramids[i]), pointers([pyramids[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size)
-        np.maximum(noise, np.float32(max(least_noise, along)), out=noise)
+        levels, along = room(3), room(3)
+        kernels.tdm_noise_levels(at(levels), at(own), *size)
+        kernels.tdm_noise_along_motion(
+            at(along), at(own), at(pyramids[i]), pointers([frames[j] for j in near]), pointers([pyramids[j] for j in near]), pointers(flows),
+            ctypes.c_size_t(len(near)), *size)
+        noise = kernels.tdm_noise_of(at(levels), at(along), ctypes.c_float(least_noise))
         kernels.tdm_fusion(
-            at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, at(noise),
+            at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, ctypes.byref(noise),
             ctypes.c_int(keeps_detail), at(weights), at(bands), 1)
         if history and i > radius:
             mean, counts, alone = frames[0].copy(), np.ones((height, width), np.float32), np.empty((height, width), np.float32)
             blend = lambda frame, weights: kernels.tdm_history_blend(
-                at(frame), at(weights), at(mean), at(counts), *size, at(noise), at(judged), 1)
+                at(frame), at(weights), at(mean), at(counts), *size, ctypes.byref(noise), at(judged), 1)
             for earlier in frames[1 : i - radius]:
                 alone.fill(1)
                 blend(earlier.copy(), alone)

@@ -234,13 +234,24 @@ void tdm_motion(float *flow, const float *own, const float *other, size_t width,
 /// Floats in the scratch of `tdm_fusion`.
 size_t tdm_fusion_scratch_count(size_t width, int threads);
 
+/// What noise is taken to be: standard deviations of white noise of the light and of two colours, as
+/// `tdm_noise_levels` gives them, of which as much is left by a blur of deviation 1 (coarse), and of
+/// which it takes as much (fine). Noise that is not white has more of the one than of the other.
+typedef struct {
+  float coarse[3], fine[3];
+} tdm_noise;
+
+/// What `own` finds in a picture, as `tdm_noise_levels`, and `along` its motion, as
+/// `tdm_noise_along_motion`, show together; no less than `least`.
+tdm_noise tdm_noise_of(const float *own, const float *along, float least);
+
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
-/// differ by no more than its noise, as tdm_noise_levels gives it or more, makes them, in what is coarse and in
+/// differ by no more than its noise makes them, in what is coarse and in
 /// what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
 /// picture's own. weights: takes how many pictures each pixel has become the average of, [height, width]; or null.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
-    const float *noise, int keeps_detail, float *weights, float *scratch, int threads);
+    const tdm_noise *noise, int keeps_detail, float *weights, float *scratch, int threads);
 
 /// Floats in the scratch of `tdm_history_blend`.
 size_t tdm_history_scratch_count(size_t width, int threads);
@@ -249,26 +260,27 @@ size_t tdm_history_scratch_count(size_t width, int threads);
 /// ([height, width]; 0 where there are none), as far as nothing has changed there. noise and weights: as tdm_fusion was given the one and has
 /// given the other; they become the mean's share. counts becomes what the mean is still worth.
 void tdm_history_blend(
-    float *fused, float *weights, const float *mean, float *counts, size_t width, size_t height, const float *noise,
+    float *fused, float *weights, const float *mean, float *counts, size_t width, size_t height, const tdm_noise *noise,
     float *scratch, int threads);
 
 /// Takes a picture of so many pixels into the mean, beside what counts says that it is worth; that grows by one, and never above `most`.
 void tdm_history_take(float *mean, float *counts, const float *picture, size_t pixels, float most, int threads);
 
 /// The standard deviations of the noise in a picture [height, width, 3] of 0...255, of white noise
-/// that makes neighbourhoods differ as much: of the light (r + g + b) / sqrt 3, and of the colours
+/// that makes neighbourhoods differ as much: of the light, luma (BT.601) times sqrt 3, and of the colours
 /// (r - b) / sqrt 2 and (r - 2 g + b) / sqrt 6. Those of the calmest quarter of its blocks of
 /// 16 x 16, in steps of an eighth, at least 1/16; 0 where it has no such block, or all of them are
 /// black or white.
 void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
 
-/// The standard deviation of a picture's noise, as above, by what `count` others show differently
-/// along the motion, from all their pyramids and the flows to them: of the other that differs least,
+/// The same by what `count` others show differently along the motion, from all their pyramids and the
+/// flows to them: each level that of the other that differs least,
 /// the deviation that three quarters of the flattest quarter of the picture's blocks do not exceed;
 /// less, in squares, what motion's errors may be. 0 where there are no others, a side is less than
 /// 16, or all blocks are black or white.
-float tdm_noise_along_motion(
-    const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height);
+void tdm_noise_along_motion(
+    float *levels, const float *own, const float *pyramid, const float *const *others, const float *const *pyramids,
+    const float *const *flows, size_t count, size_t width, size_t height);
 
 // ---- Guided transfer
 

@@ -59,8 +59,8 @@ final class CPUMotionFusion: MotionFusion {
   private var others: [UnsafePointer<Float>?] = []
   private var motions: [UnsafePointer<Float>?] = []
   private var pyramids: [UnsafePointer<Float>?] = []
-  /// What a picture's noise is taken to be.
-  private var levels: [Float] = [0, 0, 0]
+  /// Noise that is found along a picture's motion.
+  private var along: [Float] = [0, 0, 0]
 
   init(height: Int, width: Int, threads: Int32) {
     self.height = height
@@ -135,20 +135,19 @@ final class CPUMotionFusion: MotionFusion {
       motions.append(UnsafePointer(flow))
       pyramids.append(UnsafePointer(floats(other.pyramid)))
     }
-    let least = max(
-      noise,
-      tdm_noise_along_motion(
-        floats(picture.pyramid), pyramids, motions, others.count, width, height))
-    for index in levels.indices { levels[index] = max(picture.noise[index], least) }
+    tdm_noise_along_motion(
+      &along, floats(picture.pixels), floats(picture.pyramid), others, pyramids, motions,
+      others.count, width, height)
+    var levels = tdm_noise_of(picture.noise, along, noise)
     let still = history.map(own).flatMap { $0.isEmpty ? nil : $0 }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        levels, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
+        &levels, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
       guard let still else { return }
       tdm_history_blend(
         fused.baseAddress, floats(still.weights), floats(still.mean), floats(still.counts), width,
-        height, levels, floats(bands), threads)
+        height, &levels, floats(bands), threads)
     }
   }
 
