@@ -28,13 +28,18 @@ class Input:
     name: str
     noise: int | None = None  # of ffmpeg's filter of that name
     crf: int | None = None  # of x264, after the noise
-    blur: float | None = None  # of the noise, in pixels: grain
+    blur: float | None = None  # of the noise, in pixels: grain; where `colours` says so, of that
+    colours: int | None = None  # of the colours' noise, where it is another: blotches
 
     def made(self, clean: Path, out: Path) -> None:
         # Its generator begins anew in every process: the same noise each time.
         noise = f"noise=alls={self.noise}:allf=t"
         if self.blur:
-            noise = f"split[a][b];[b]lutyuv=128:128:128,{noise},gblur=sigma={self.blur}[n];[a][n]blend=all_mode=grainmerge"
+            blur = f"gblur=sigma={self.blur}"
+            if self.colours:
+                noise = ":".join(f"c{k}s={n}:c{k}f=t" for k, n in enumerate((self.noise, self.colours, self.colours)))
+                noise, blur = f"noise={noise}", f"{blur}:planes=6"
+            noise = f"split[a][b];[b]lutyuv=128:128:128,{noise},{blur}[n];[a][n]blend=all_mode=grainmerge"
         worse = ["-vf", noise] if self.noise else []
         if self.crf is not None:
             coded = out.with_suffix(".mkv")
@@ -47,6 +52,7 @@ class Input:
 INPUTS = [
     *(Input("denoise", f"noise {n}" if n else "clean, denoise", noise=n) for n in (0, 4, 8, 20, 40)),
     *(Input("denoise", f"noise {n}, blurred by {b}", noise=n, blur=b) for n, b in ((40, 0.8), (100, 1.6))),
+    Input("denoise", "noise 15, in colours 100, blurred by 2", noise=15, blur=2, colours=100),
     *(Input("denoise", f"noise {n}, then CRF {c}", noise=n, crf=c) for n, c in ((8, 23), (20, 23), (20, 28))),
     Input("deartifact", "clean, deartifact"),
     *(Input("deartifact", f"CRF {c}", crf=c) for c in (15, 20, 25, 30, 36)),

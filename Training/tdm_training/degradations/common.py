@@ -23,5 +23,6 @@ def smooth_field(rng: np.random.Generator, height: int, width: int, cells: int) 
     return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
-def blur(frame: np.ndarray, sigma: float) -> np.ndarray:
-    return cv2.GaussianBlur(frame, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+def blur(frame: np.ndarray, sigma: float, down: float | None = None) -> np.ndarray:
+    """By `sigma` pixels; downwards by `down`, where it is given."""
+    return cv2.GaussianBlur(frame, (0, 0), sigmaX=sigma, sigmaY=sigma if down is None else down, borderType=cv2.BORDER_REFLECT)
