@@ -11,7 +11,9 @@
 /// Luma times sqrt 3, and two differences of colours, (r - b) / sqrt 2 and (r - 2 g + b) / sqrt 6: of a
 /// grey picture's noise the light is as long as the three channels' vector, and there are no colours.
 static inline void tdm_light_and_colours(float *out, const float *rgb) {
-  out[0] = (TDM_RED * rgb[0] + TDM_GREEN * rgb[1] + TDM_BLUE * rgb[2]) * 1.7320508f;
+  // One factor each: with the sum multiplied clang's fusion.c took 18 times as long.
+  const float root = 1.7320508f;
+  out[0] = TDM_RED * root * rgb[0] + TDM_GREEN * root * rgb[1] + TDM_BLUE * root * rgb[2];
   out[1] = (rgb[0] - rgb[2]) * 0.70710678f;
   out[2] = (rgb[0] - 2 * rgb[1] + rgb[2]) * 0.40824829f;
 }

@@ -147,6 +147,9 @@ struct CNoiseAlongMotionTests {
     #expect(found(moved) == [0, 0, 0])
     #expect(found(moved, moving: false)[0] > 20, "nor would it if it did not follow the motion")
     #expect(found([scene(), scene().map { $0 * 0.9 }, scene().map { $0 * 1.1 }]) == [0, 0, 0])
+    let coloured = moved.map { $0.enumerated().map { $1 * [1.3, 1, 0.7][$0 % 3] } }
+    #expect(found(coloured) == [0, 0, 0])
+    #expect(found(coloured, moving: false)[1] > 5, "nor would it if it did not follow the motion")
   }
 
   @Test("believes the neighbour that shows the same where others show something else")
