@@ -222,7 +222,7 @@ void tdm_haar_synthesis(
 size_t tdm_motion_pyramid_count(size_t width, size_t height);
 size_t tdm_motion_scratch_count(size_t width, size_t height);
 
-/// What motion is looked for in: grey levels and their gradients at half the size, a quarter and so
+/// What motion is looked for in: luma and its gradients at half the size, a quarter and so
 /// on of picture [height, width, 3]. scratch: (width / 2) * (height / 2) floats.
 void tdm_motion_pyramid(float *out, const float *picture, size_t width, size_t height, float *scratch, int threads);
 
@@ -246,8 +246,7 @@ typedef struct {
 tdm_noise tdm_noise_of(const float *own, const float *along, float least);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
-/// differ by no more than its noise makes them, in what is coarse and in
-/// what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
+/// differ by no more than its noise makes them, in what is coarse and in what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
 /// picture's own. weights: takes how many pictures each pixel has become the average of, [height, width]; or null.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
@@ -274,10 +273,9 @@ void tdm_history_take(float *mean, float *counts, const float *picture, size_t p
 void tdm_noise_levels(float *levels, const float *picture, size_t width, size_t height);
 
 /// The same by what `count` others show differently along the motion, from all their pyramids and the
-/// flows to them: each level that of the other that differs least,
-/// the deviation that three quarters of the flattest quarter of the picture's blocks do not exceed;
-/// less, in squares, what motion's errors may be. 0 where there are no others, a side is less than
-/// 16, or all blocks are black or white.
+/// flows to them: each level that of the other that differs least, the deviation that three quarters
+/// of the flattest quarter of the picture's blocks do not exceed; less, in squares, what motion's
+/// errors may be. 0 where there are no others, a side is less than 16, or all blocks are black or white.
 void tdm_noise_along_motion(
     float *levels, const float *own, const float *pyramid, const float *const *others, const float *const *pyramids,
     const float *const *flows, size_t count, size_t width, size_t height);
