@@ -9,7 +9,7 @@ extension ModelFolder {
     let text = try textConfig()
     try requireEqual(
       .unet, "out_channels", unet.outChannels, .vae, "latent_channels", autoencoder.latentChannels)
-    if unet.readsFramesAsTheyCame {
+    if unet.readsSecondPicture {
       guard unet.windowInput == 0 else {
         throw ModelError(
           "\(place(of: .unet)): window_input: expected 0 with in_channels \(unet.inChannels), "
@@ -79,7 +79,7 @@ extension ModelFolder {
     try requireEqual(
       .controlnet, "cross_attention_dim", control.crossAttentionDimensions, .unet,
       "cross_attention_dim", unet.crossAttentionDimensions)
-    if control.seesFramesAsTheyCame {
+    if control.seesSecondPicture {
       guard control.conditioningChannelOrder == .rgb else {
         throw ModelError(
           "\(place(of: .controlnet)): controlnet_conditioning_channel_order: expected rgb with "

@@ -60,10 +60,10 @@ struct Geometry {
 
   /// Uniform in [-1, 1].
   var picture: Tensor { noise([height, width, 3], amplitude: 1, seed: 1) }
-  /// What a condition is made of: a picture, and where it is seen another as the frame as it came.
-  func pictures(_ seesFramesAsTheyCame: Bool) -> [(name: String, tensor: Tensor)] {
-    let came = noise([height, width, 3], amplitude: 1, seed: 4)
-    return [("picture", picture)] + (seesFramesAsTheyCame ? [("came", came)] : [])
+  /// What a condition is made of: a picture, and where two are seen another.
+  func pictures(_ seesSecondPicture: Bool) -> [(name: String, tensor: Tensor)] {
+    let second = noise([height, width, 3], amplitude: 1, seed: 4)
+    return [("picture", picture)] + (seesSecondPicture ? [("second", second)] : [])
   }
   /// Of deviation 1, as noisy latents are.
   var latent: Tensor { noise(latentShape, amplitude: 3.0.squareRoot(), seed: 2) }

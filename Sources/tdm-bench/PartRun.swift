@@ -41,10 +41,10 @@ struct PartRun {
   ) throws -> PartRun {
     let embedding = try ControlNetModel(folder).conditioningEmbedding
     let graph = Graph(name: "condition")
-    let inputs = geometry.pictures(embedding.seesFramesAsTheyCame).map {
+    let inputs = geometry.pictures(embedding.seesSecondPicture).map {
       ($0.name, graph.input($0.tensor.shape), $0.tensor)
     }
-    let output = embedding(inputs[0].1, came: inputs.dropFirst().first?.1, in: graph)
+    let output = embedding(inputs[0].1, second: inputs.dropFirst().first?.1, in: graph)
     return try PartRun(graph, on: device, inputs: inputs, outputs: [("condition", output)])
   }
 
@@ -71,14 +71,14 @@ struct PartRun {
     let text = try geometry.context(folder.textConfig())
     let embedding = try ConditionEmbedding(
       model, height: geometry.height, width: geometry.width, on: device)
-    let pictures = geometry.pictures(embedding.seesFramesAsTheyCame)
+    let pictures = geometry.pictures(embedding.seesSecondPicture)
     let loaded = pictures.map { picture in
       let tensor = device.makeTensor(picture.tensor.shape, storage: .exact)
       tensor.load(picture.tensor.elements)
       return tensor
     }
     let embedded = device.makeTensor(embedding.shape, storage: .activation)
-    try embedding.embed(loaded[0], came: loaded.dropFirst().first, into: embedded)
+    try embedding.embed(loaded[0], second: loaded.dropFirst().first, into: embedded)
 
     let graph = Graph(name: "controlnet")
     let latent = graph.input(geometry.windowShape)

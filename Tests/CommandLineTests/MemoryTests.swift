@@ -75,7 +75,8 @@ struct MemoryTests {
       of: width * height
     ) { $0.waitForOutput(3 * count * width * height) }
     #expect(peak < promised, "\(peak) of \(promised): \(result.errors)")
-    #expect(peak > promised * 3 / 5, "\(peak) of \(promised): \(result.errors)")
+    // What the program takes by itself is promised for the machines where that is most.
+    #expect(peak > promised * 2 / 5, "\(peak) of \(promised): \(result.errors)")
   }
 
   @Test("of zero-shot deraining is no more than the first line says, for segments of any length")

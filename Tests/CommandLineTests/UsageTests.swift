@@ -216,11 +216,34 @@ struct UsageTests {
     }
   }
 
+  @Test(
+    "fuses rainy frames where the preset says so of derain, and refuses tasks that there are not")
+  func taskFusion() throws {
+    func options(_ tasks: String, _ words: [String]) throws -> RestorationOptions {
+      try withPresets(#"{"balanced": {"fusion": 3, "task_fusion": {\#(tasks)}}}"#) { path in
+        let settings = try settings(["--model", path] + words)
+        return try settings.options(for: settings.openModel())
+      }
+    }
+    let derain = ["--task", "derain"]
+    #expect(try options("", derain).fusion == 0)
+    #expect(try options(#""derain": 2"#, []).fusion == 3)
+    #expect(try options(#""derain": 2"#, derain).fusion == 2)
+    #expect(try options(#""derain": 2"#, derain + ["--fusion", "1"]).fusion == 1)
+    let error = #expect(throws: ModelError.self) { try options(#""unrain": 2"#, []) }
+    #expect(error?.description.contains("unrain") == true)
+    // The mean of rain is rain.
+    let refusal = #expect(throws: Failure.self) {
+      try options("", derain + ["--history", "3"])
+    }
+    #expect(refusal?.description.contains("--history 3") == true)
+  }
+
   @Test("averages noisy frames with what came before as the preset says, others where told to")
   func history() throws {
     try withPresets(#"{"balanced": {"fusion": 2, "history": 30}}"#) { path in
       for (words, expected) in [
-        ([], 30), (["--task", "mp4"], 0), (["--task", "derain", "--history", "3"], 3),
+        ([], 30), (["--task", "mp4"], 0), (["--task", "dehaze", "--history", "3"], 3),
         (["--history", "0"], 0), (["--preset", "paper"], 0),
       ] {
         let settings = try settings(["--model", path] + words)

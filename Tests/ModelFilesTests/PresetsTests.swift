@@ -17,7 +17,7 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "history": 24, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "task_model": {"superres": "big"}, "control_scale": 0.5},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "task_fusion": {"derain": 3}, "history": 24, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "task_model": {"superres": "big"}, "control_scale": 0.5},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
@@ -30,6 +30,7 @@ struct PresetsTests {
     #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.taskRadius == ["derain": 1])
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
+        && presets["balanced"]?.taskFusion == ["derain": 3]
         && presets["balanced"]?.history == 24
         && presets["balanced"]?.lookahead == 0)
     #expect(presets["balanced"]?.controlScale == 0.5 && presets["live"]?.controlScale == nil)
@@ -56,6 +57,8 @@ struct PresetsTests {
       (#"{"live": {"history": 1001}}"#, "history"),
       (#"{"live": {"task_radius": 2}}"#, "task_radius"),
       (#"{"live": {"task_radius": {"derain": 65}}}"#, "derain"),
+      (#"{"live": {"task_fusion": 2}}"#, "task_fusion"),
+      (#"{"live": {"task_fusion": {"derain": 17}}}"#, "derain"),
       (#"{"live": {"task_work_size": 400}}"#, "task_work_size"),
       (#"{"live": {"task_work_size": {"dehaze": -1}}}"#, "dehaze"),
       (#"{"live": {"task_work_size": {"dehaze": 63}}}"#, "task_work_size"),

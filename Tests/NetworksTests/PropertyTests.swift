@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test func `a ControlNet of six channels sees the frame as it came behind the other`() throws {
+  @Test func `a ControlNet of six channels sees the second picture behind the other`() throws {
     let (height, width) = (model.golden["picture"]!.shape[0], model.golden["picture"]!.shape[1])
     let other = Tensor(
       [height, width, 3], seededNormals(seed: 7, count: height * width * 3).map { $0 / 3 })
@@ -68,19 +68,19 @@ import Testing
         let embedding = try ConditionEmbedding(
           ControlNetModel(ModelFolder(path: path.path)), height: height, width: width,
           on: model.device)
-        #expect(embedding.seesFramesAsTheyCame)
+        #expect(embedding.seesSecondPicture)
         let condition = model.device.makeTensor(embedding.shape, storage: .activation)
         let (first, second) = (model.golden["picture"]!, other)
         try embedding.embed(
           model.tensor(readsSecond ? second : first),
-          came: model.tensor(readsSecond ? first : second),
+          second: model.tensor(readsSecond ? first : second),
           into: condition)
         expectEqual([model.read(condition)], [model.read(try model.condition())])
       }
     }
   }
 
-  @Test func `a UNet of twice the channels reads the latent of the frame as it came`() throws {
+  @Test func `a UNet of twice the channels reads the latent of the second picture`() throws {
     let unet = try UNet2DConditionModel(model.folder)
     let expected = try predict(
       Denoiser(unet, controlNet: nil, latentShape: latents[0].shape, on: model.device),
@@ -93,12 +93,12 @@ import Testing
         let denoiser = try Denoiser(
           UNet2DConditionModel(folder), controlNet: nil, latentShape: latents[0].shape,
           on: model.device)
-        #expect(denoiser.readsFramesAsTheyCame)
+        #expect(denoiser.readsSecondPicture)
         let tensors = latents.map { model.tensor($0) }
         let others = latents.reversed().map { model.tensor($0) }
         let outputs = latents.map { model.device.makeTensor($0.shape, storage: .exact) }
         try denoiser.predict(
-          readsSecond ? others : tensors, came: readsSecond ? tensors : others, timestep: 250,
+          readsSecond ? others : tensors, second: readsSecond ? tensors : others, timestep: 250,
           context: denoiser.prepare(model.golden["text"]!), into: outputs)
         expectEqual(outputs.map(model.read), expected)
       }

@@ -83,7 +83,7 @@ struct FusionTests {
   func asTheyCame() throws {
     for (fusion, chunk, lookahead) in [(0, 1, 2), (2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
       let frames = StreamingTests.frames(7)
-      let networks = PlainNetworks(Tiling(canvas), seesFramesAsTheyCame: true)
+      let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: true)
       let restorer = try TDMPipeline(
         schedule: StreamingTests.schedule(),
         options: options(fusion, chunk: chunk, lookahead: lookahead), canvas: canvas
@@ -91,8 +91,37 @@ struct FusionTests {
       _ = try restorer.restore(frames)
       let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
       let seen = fused(frames, behind: fusion, ahead: ahead)
-      #expect(networks.embedded.map(\.came) == frames.map(asPicture))
+      #expect(networks.embedded.map(\.second) == frames.map(asPicture))
       #expect(largestDifference(networks.embedded.map(\.picture), seen.map(asPicture)) < 1e-5)
+    }
+  }
+
+  /// Of each value, the second lowest of those that are near.
+  private func ranked(_ frames: [[Float]], behind: Int, ahead: Int) -> [[Float]] {
+    frames.indices.map { frame in
+      let near = frames[max(0, frame - behind)...min(frame + ahead, frames.count - 1)]
+      if near.count < 3 { return frames[frame] }
+      return frames[frame].indices.map { index in near.map { $0[index] }.sorted()[1] }
+    }
+  }
+
+  @Test("fuses rainy frames by rank, and shows them so beside as they came, where both are seen")
+  func rain() throws {
+    for (fusion, chunk, lookahead) in [(2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
+      let frames = StreamingTests.frames(7)
+      let course = options(fusion, chunk: chunk, lookahead: lookahead) { $0.task = .derain }
+      let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
+      let fused = ranked(frames, behind: fusion, ahead: ahead).map(asPicture)
+      for seesBoth in [true, false] {
+        let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: seesBoth)
+        let restorer = try TDMPipeline(
+          schedule: StreamingTests.schedule(), options: course, canvas: canvas
+        ) { _ in networks }
+        _ = try restorer.restore(frames)
+        let seen = networks.embedded.map(\.picture)
+        #expect(seen == (seesBoth ? frames.map(asPicture) : fused), "\(fusion), \(chunk)")
+        #expect(networks.embedded.map(\.second) == fused.map { seesBoth ? $0 : nil })
+      }
     }
   }
 
@@ -172,7 +201,7 @@ struct FusionTests {
     #expect(remembering.memory.frames - with.memory.frames == canvas.frameCount * 4)
     let seeing = try TDMPipeline(
       schedule: StreamingTests.schedule(), options: with.options, canvas: canvas
-    ) { PlainNetworks($0, seesFramesAsTheyCame: true) }
+    ) { PlainNetworks($0, seesSecondPicture: true) }
     // As it came, before the networks and as a picture of theirs.
     #expect(
       seeing.memory.frames - with.memory.frames

@@ -46,6 +46,7 @@ import Testing
     var values = Preset.live.values
     values.fusion = 2
     values.history = 30
+    values.taskFusion = [.derain: 4, .deartifact: 1]
     values.taskRadius = [.derain: 1]
     values.workSize = 500
     values.taskWorkSize = [.dehaze: 300]
@@ -53,7 +54,8 @@ import Testing
     for task in RestorationTask.allCases {
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
-      #expect(options.fusion == (task == .denoise || task == .deartifact ? 2 : 0), "\(task)")
+      let fusion = [RestorationTask.denoise: 2, .deartifact: 1, .derain: 4]
+      #expect(options.fusion == fusion[task] ?? 0, "\(task)")
       #expect(options.history == (task == .denoise ? 30 : 0), "\(task)")
       #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
       #expect(options.controlScale == 0 && !options.usesControl)

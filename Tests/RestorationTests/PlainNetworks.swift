@@ -11,7 +11,7 @@ final class PlainNetworks: PipelineNetworks {
   static let multiple = 4
 
   let latentShape: Shape
-  let seesFramesAsTheyCame: Bool
+  let seesSecondPicture: Bool
   var onEvaluation: (() -> Void)?
   /// Of the pictures; they are not padded.
   private let canvas: Canvas
@@ -19,15 +19,15 @@ final class PlainNetworks: PipelineNetworks {
   private(set) var groupSizes: [Int] = []
   private(set) var encodeCount = 0
   /// What conditions were made of.
-  private(set) var embedded: [(picture: [Float], came: [Float]?)] = []
+  private(set) var embedded: [(picture: [Float], second: [Float]?)] = []
   private(set) var tensorCount = 0
   private var latents: [() -> PlainTensor?] = []
   private(set) var releaseCount = 0
   private(set) var prompts: [String] = []
 
   /// For the tiles of a tiling.
-  init(_ tiling: Tiling, seesFramesAsTheyCame: Bool = false) {
-    self.seesFramesAsTheyCame = seesFramesAsTheyCame
+  init(_ tiling: Tiling, seesSecondPicture: Bool = false) {
+    self.seesSecondPicture = seesSecondPicture
     canvas = Canvas(height: tiling.height, width: tiling.width, multiple: Self.multiple)
     latentShape = [canvas.height / Self.multiple, canvas.width / Self.multiple, 3]
   }
@@ -36,7 +36,7 @@ final class PlainNetworks: PipelineNetworks {
     NetworkMemory(
       weights: 1000, activations: frames * canvas.frameCount * 20, features: latentShape.count,
       latent: latentShape.count * 4, guide: latentShape.count * 4,
-      pictures: (seesFramesAsTheyCame ? 2 : 1) * canvas.frameCount * 4)
+      pictures: (seesSecondPicture ? 2 : 1) * canvas.frameCount * 4)
   }
 
   func discardLeftovers() {}
@@ -66,7 +66,7 @@ final class PlainNetworks: PipelineNetworks {
     return tensor
   }
 
-  func makeGuide() -> FrameGuide { FrameGuide(condition: makeLatent(), came: nil) }
+  func makeGuide() -> FrameGuide { FrameGuide(condition: makeLatent(), second: nil) }
 
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
     PlainCache(passes: passes, slots: slots)
@@ -92,14 +92,14 @@ final class PlainNetworks: PipelineNetworks {
     picture.load(Self.enlarged(latent.elements, canvas))
   }
 
-  /// Of what came alone, where that is seen: else nothing would tell it from the picture.
+  /// Of the second alone, where that is seen: else nothing would tell it from the picture.
   func guide(
-    by picture: any DeviceTensor, latent: any DeviceTensor, came: (any DeviceTensor)?,
+    by picture: any DeviceTensor, latent: any DeviceTensor, second: (any DeviceTensor)?,
     into guide: FrameGuide
   ) throws {
-    let came = seesFramesAsTheyCame ? (came ?? picture).elements : nil
-    embedded.append((picture.elements, came))
-    guide.condition!.load(Self.reduced((came ?? picture.elements).map { ($0 + 1) / 2 }, canvas))
+    let second = seesSecondPicture ? (second ?? picture).elements : nil
+    embedded.append((picture.elements, second))
+    guide.condition!.load(Self.reduced((second ?? picture.elements).map { ($0 + 1) / 2 }, canvas))
   }
 
   func predict(
@@ -225,7 +225,8 @@ final class PlainContext: PromptContext {
   init(_ prompt: String) { self.prompt = prompt }
 }
 
-/// The plain mean of a picture, the others and those of the history.
+/// The plain mean of a picture, the others and those of the history; or of each value the second
+/// lowest, the picture's own where there are fewer than three.
 final class PlainFusion: MotionFusion {
   private final class Picture: FusionPicture { var pixels: [Float] = [] }
   private final class History: FusionHistory { var pictures: [[Float]] = [] }
@@ -254,5 +255,11 @@ final class PlainFusion: MotionFusion {
   ) {
     let all = pictures.map { ($0 as! Picture).pixels } + ((history as! History?)?.pictures ?? [])
     fused = (0..<count).map { index in all.reduce(0) { $0 + $1[index] } / Float(all.count) }
+  }
+
+  func fuseByRank(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float]) {
+    let all = pictures.map { ($0 as! Picture).pixels }
+    fused =
+      all.count < 3 ? all[place] : (0..<count).map { index in all.map { $0[index] }.sorted()[1] }
   }
 }

@@ -1,8 +1,9 @@
-"""The frame as it came, for networks that see frames fused along the motion: a ControlNet of six channels sees both pictures, a U-Net of twice
-the latent's channels, where there is no ControlNet, both latents.
+"""A second picture of each frame, for networks that see frames fused along the motion: a ControlNet of six channels sees both pictures, a U-Net of
+twice the latent's channels, where there is no ControlNet, both latents.
 
-Frames that were fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is
-left looks like fine texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was.
+The picture whose latent is restored is the fused one, and the second is the frame as it came; of rain it is the other way round. Frames that were fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is
+left looks like fine texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was. Of rain, which is
+brighter than what it hides and new in every frame, most is gone where frames are fused by rank; but where the motion was not found so is the scene.
 """
 
 import torch
@@ -14,11 +15,11 @@ from . import window
 BOTH = 6  # channels
 
 
-def of(controlnet: ControlNetModel | None, seen: torch.Tensor, came: torch.Tensor) -> torch.Tensor:
-    """Pictures [N, 3, H, W], as fused and as they came, to what `controlnet` reads."""
+def of(controlnet: ControlNetModel | None, seen: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, 3, H, W], whose latents are restored, and their second ones, to what `controlnet` reads."""
     if controlnet is None or controlnet.config.conditioning_channels != BOTH:
         return seen
-    return torch.cat([seen, came], 1)
+    return torch.cat([seen, second], 1)
 
 
 def fit(unet: UNet2DConditionModel, controlnet: ControlNetModel | None, recipe: dict) -> None:
@@ -34,7 +35,7 @@ def fit(unet: UNet2DConditionModel, controlnet: ControlNetModel | None, recipe: 
 
 @torch.no_grad()
 def see_beside(unet: UNet2DConditionModel) -> None:
-    """Lets a trained U-Net read the latent of the frame as it came beside its own, without a change to what it gives: nothing is read of it yet."""
+    """Lets a trained U-Net read the latent of the second picture beside its own, without a change to what it gives: nothing is read of it yet."""
     old = unet.conv_in
     unet.conv_in = nn.Conv2d(2 * old.in_channels, old.out_channels, old.kernel_size, padding=old.padding)
     unet.conv_in.weight.zero_()

@@ -32,6 +32,7 @@ OPTIONAL_KEYS = {
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
     "enlarged_share",  # of the clips that get fused: as if enlarged after they were degraded; else none: examples.py
+    "rank_fusion",  # frames on either side that a rainy one's second picture is fused with by rank; else none: condition.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "taught",  # tasks of which --teacher's results are learned, not the clean pictures; else none: teacher.py
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
@@ -48,7 +49,7 @@ def settings_of(recipe: dict) -> dict:
             recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
     if settings.get("optimizer", "adamw") not in ("adamw", "muon"):
         raise ValueError(f"[denoiser] optimizer: expected adamw or muon, found {settings['optimizer']!r}")
-    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
+    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "rank_fusion": 0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -94,10 +95,10 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     if both := set(windowed) & FUSED.keys():
         raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"],
-                        settings["enlarged_share"])
+                        settings["enlarged_share"], settings["rank_fusion"])
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
-    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style) if accelerator.is_main_process else None
+    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style, rank=settings["rank_fusion"]) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
@@ -137,7 +138,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         length, place = a_window(choice, settings, *((radius, radius) if reads_window else (fusion, ahead)))
         # Where no window is read, the frames about one are there for the fusion alone.
         frames, here, around = (length, place, (0, 0)) if reads_window else (1, 0, (place, length - 1 - place))
-        drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around)
+        drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around, here)
         batch = taught(Batch(*drawn, frames, here, stage["task_weights"]))
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:

@@ -7,7 +7,7 @@ from .degradations import degrade
 from .degradations.common import quantize
 from .degradations.recorded import recorded
 from .degradations.resolution import resized
-from .fusion import fused
+from .fusion import fused, rank_fused
 from .pictures import CropSource
 
 # What an encoder loses, of noise, too, grows from one key frame to the next: how many frames are made where fewer are wanted.
@@ -18,9 +18,24 @@ CONTEXT_FRAMES = {"denoise": 8, "deartifact": 9, "superres": 5}
 FUSED = {"denoise": {"history": True}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
 
 
+# Of what it fuses by rank beside the frame that is restored.
+RANKED = {"derain"}
+
+
 def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:
     """Frames `places` of a degraded clip as the program's networks see them."""
     return fused(clip, radius if task in FUSED else 0, places, **FUSED.get(task, {}))
+
+
+def second_of(task: str, clip: np.ndarray, radius: int, places: range, here: int) -> np.ndarray:
+    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came but for the one at `here` among them where the task's are fused by
+    rank with `radius` frames on either side, of those `places` alone."""
+    frames = clip[places.start : places.stop]
+    if task not in RANKED or radius == 0 or len(frames) == 1:
+        return frames
+    second = frames.copy()
+    second[here] = rank_fused(frames, here, radius)
+    return second
 
 
 class Examples:
@@ -30,18 +45,20 @@ class Examples:
     `history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
     the clip stood still until then, in the others, which have half as many, it did not.
 
+    `rank_radius`: frames on either side that a rainy one's second picture is fused with; 0: it is the frame itself.
+
     `enlarged_share`: of the clips that get fused, as footage that was 1.25 to 2.5 times as small when it was degraded. What is restored is soft, too."""
 
     def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0,
-                 recorded_share: float = 0, enlarged_share: float = 0):
+                 recorded_share: float = 0, enlarged_share: float = 0, rank_radius: int = 0):
         self.source, self.seed, self.process = source, seed, process
         self.fusion_radius, self.history = fusion_radius, history
-        self.recorded_share, self.enlarged_share = recorded_share, enlarged_share
+        self.recorded_share, self.enlarged_share, self.rank_radius = recorded_share, enlarged_share, rank_radius
 
     def one(
-        self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0)
+        self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0), here: int = 0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(clean, as the networks see it, as it came), each [frames, side, side, 3]."""
+        """(clean, as the networks see it, its second pictures), each [frames, side, side, 3]; frame `here` is to be restored."""
         before, after = around if task in FUSED else (0, 0)
         length = before + frames + after
         made = max(length, CONTEXT_FRAMES.get(task, 1))
@@ -66,18 +83,19 @@ class Examples:
         if enlarged:
             clean, degraded = (quantize(resized(clip, side, side)) for clip in (clean, degraded))
         places = range(earlier + before, earlier + before + frames)
-        here = slice(places.start, places.stop)
-        return clean[here], as_seen(task, degraded, self.fusion_radius, places), degraded[here]
+        second = second_of(task, degraded, self.rank_radius, places, here)
+        return clean[places.start : places.stop], as_seen(task, degraded, self.fusion_radius, places), second
 
     def at(
-        self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1, around: tuple[int, int] = (0, 0)
+        self, step: int, count: int, side: int, task_shares: dict[str, float], frames: int = 1, around: tuple[int, int] = (0, 0),
+        here: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[str]]:
-        """Clean, as the networks see them and as they came, each [count * frames, 3, side, side] in [0, 1], a clip's frames side by side; and the
-        task of each clip. `around`: how many more there are before and after them, for what is fused to be fused with."""
+        """Clean, as the networks see them and their second pictures, each [count * frames, 3, side, side] in [0, 1], a clip's frames side by side; and
+        the task of each clip. `here`: as in `one`. `around`: how many more there are before and after them, for what is fused to be fused with."""
         rng = np.random.default_rng((self.seed, step, self.process))
         shares = np.array(list(task_shares.values()))
         tasks = rng.choice(list(task_shares), size=count, p=shares / shares.sum()).tolist()
-        pairs = [self.one(rng, task, side, frames, around) for task in tasks]
+        pairs = [self.one(rng, task, side, frames, around, here) for task in tasks]
         return (*(tensor(np.concatenate(clips)) for clips in zip(*pairs)), tasks)
 
 

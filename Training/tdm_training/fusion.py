@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 KERNELS = Path(__file__).resolve().parents[2] / "Sources" / "CKernels"
-SOURCES = ["motion.c", "motion_refinement.c", "noise_level.c", "noise_along_motion.c", "fusion.c", "history.c", "parallel.c", "isa.c"]
+SOURCES = ["motion.c", "motion_refinement.c", "noise_level.c", "noise_along_motion.c", "fusion.c", "rank_fusion.c", "history.c", "parallel.c", "isa.c"]
 MOST = 32  # frames that a history counts as: recipes/presets.json
 
 
@@ -27,10 +27,52 @@ def library() -> ctypes.CDLL:
         if made.returncode:
             raise RuntimeError(f"the kernels of {KERNELS} do not compile: {made.stderr.strip()}; clang comes with Swift")
         loaded = ctypes.CDLL(str(path))
-    for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count", "tdm_history_scratch_count"):
+    for name in ("tdm_motion_pyramid_count", "tdm_motion_scratch_count", "tdm_fusion_scratch_count", "tdm_rank_fusion_scratch_count",
+                 "tdm_history_scratch_count"):
         getattr(loaded, name).restype = ctypes.c_size_t
     loaded.tdm_noise_of.restype = Noise
     return loaded
+
+
+def at(array: np.ndarray) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
+
+
+def room(count: int) -> np.ndarray:
+    return np.empty(max(count, 1), np.float32)
+
+
+class Clip:
+    """Frames [T, H, W, 3] float32 in [0, 1] as the kernels take them, and their motion."""
+
+    def __init__(self, clip: np.ndarray):
+        self.frames = [np.ascontiguousarray(f, np.float32) * np.float32(255) for f in clip]
+        self.height, self.width = self.frames[0].shape[:2]
+        self.kernels, self.size = library(), (ctypes.c_size_t(self.width), ctypes.c_size_t(self.height))
+        self.steps = room(self.kernels.tdm_motion_scratch_count(*self.size))
+        self.pyramids = {}
+
+    def pyramid(self, i: int) -> np.ndarray:
+        if i not in self.pyramids:
+            self.pyramids[i] = room(self.kernels.tdm_motion_pyramid_count(*self.size))
+            soft = room((self.width // 2) * (self.height // 2))
+            self.kernels.tdm_motion_pyramid(at(self.pyramids[i]), at(self.frames[i]), *self.size, at(soft), 1)
+        return self.pyramids[i]
+
+    def near(self, i: int, radius: int) -> list[int]:
+        """The others within `radius` of frame i, as far as the clip has them."""
+        return [j for j in range(max(i - radius, 0), min(i + radius + 1, len(self.frames))) if j != i]
+
+    def flows(self, i: int, near: list[int]) -> list[np.ndarray]:
+        """Where what frame i shows is in each of those."""
+        flows = [room(2 * (self.height // 2) * (self.width // 2)) for _ in near]
+        for j, flow in zip(near, flows):
+            self.kernels.tdm_motion(at(flow), at(self.pyramid(i)), at(self.pyramid(j)), *self.size, at(self.steps), 1)
+        return flows
+
+
+def pointers(arrays: list[np.ndarray]) -> ctypes.Array:
+    return (ctypes.c_void_p * max(len(arrays), 1))(*(a.ctypes.data for a in arrays))
 
 
 def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, keeps_detail: bool = False, history: bool = False) -> np.ndarray:
@@ -39,34 +81,23 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
     they show the same at the same place: as in the program, but that each is judged by itself before it is taken, not by what it is fused to."""
     if radius == 0 or len(clip) == 1:
         return clip[places.start : places.stop]
-    frames = [np.ascontiguousarray(f, np.float32) * np.float32(255) for f in clip]
-    height, width = frames[0].shape[:2]
-    kernels, size = library(), (ctypes.c_size_t(width), ctypes.c_size_t(height))
-    at = lambda array: array.ctypes.data_as(ctypes.c_void_p)
-    room = lambda count: np.empty(max(count, 1), np.float32)
-    soft, steps = room((width // 2) * (height // 2)), room(kernels.tdm_motion_scratch_count(*size))
+    taken = Clip(clip)
+    kernels, size, frames = taken.kernels, taken.size, taken.frames
+    height, width = taken.height, taken.width
     bands = room(kernels.tdm_fusion_scratch_count(size[0], 1))
     weights, judged = room(height * width), room(kernels.tdm_history_scratch_count(size[0], 1))
-    pyramids = {}
-    for i in range(max(places.start - radius, 0), min(places.stop + radius, len(frames))):
-        pyramids[i] = room(kernels.tdm_motion_pyramid_count(*size))
-        kernels.tdm_motion_pyramid(at(pyramids[i]), at(frames[i]), *size, at(soft), 1)
     out = np.empty((len(places), height, width, 3), np.float32)
     for i in places:
-        own = frames[i]
-        near = [j for j in range(max(i - radius, 0), min(i + radius + 1, len(frames))) if j != i]
-        flows = [room(2 * (height // 2) * (width // 2)) for _ in near]
-        for j, flow in zip(near, flows):
-            kernels.tdm_motion(at(flow), at(pyramids[i]), at(pyramids[j]), *size, at(steps), 1)
-        pointers = lambda arrays: (ctypes.c_void_p * max(len(near), 1))(*(a.ctypes.data for a in arrays))
+        own, near = frames[i], taken.near(i, radius)
+        flows = taken.flows(i, near)
+        others, count = pointers([frames[j] for j in near]), ctypes.c_size_t(len(near))
         levels, along = room(3), room(3)
         kernels.tdm_noise_levels(at(levels), at(own), *size)
         kernels.tdm_noise_along_motion(
-            at(along), at(own), at(pyramids[i]), pointers([frames[j] for j in near]), pointers([pyramids[j] for j in near]), pointers(flows),
-            ctypes.c_size_t(len(near)), *size)
+            at(along), at(own), at(taken.pyramid(i)), others, pointers([taken.pyramid(j) for j in near]), pointers(flows), count, *size)
         noise = kernels.tdm_noise_of(at(levels), at(along), ctypes.c_float(least_noise))
         kernels.tdm_fusion(
-            at(out[i - places.start]), at(own), pointers([frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *size, ctypes.byref(noise),
+            at(out[i - places.start]), at(own), others, pointers(flows), count, *size, ctypes.byref(noise),
             ctypes.c_int(keeps_detail), at(weights), at(bands), 1)
         if history and i > radius:
             mean, counts, alone = frames[0].copy(), np.ones((height, width), np.float32), np.empty((height, width), np.float32)
@@ -77,4 +108,17 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
                 blend(earlier.copy(), alone)
                 kernels.tdm_history_take(at(mean), at(counts), at(earlier), ctypes.c_size_t(height * width), ctypes.c_float(MOST), 1)
             blend(out[i - places.start], weights)
+    return out / np.float32(255)
+
+
+def rank_fused(clip: np.ndarray, place: int, radius: int) -> np.ndarray:
+    """Frame `place` of [T, H, W, 3] float32 in [0, 1] without most of what is brighter in it than in the `radius` frames on either side."""
+    taken = Clip(clip)
+    near = taken.near(place, radius)
+    flows = taken.flows(place, near)
+    out = np.empty_like(taken.frames[place])
+    scratch = room(taken.kernels.tdm_rank_fusion_scratch_count(taken.size[0], 1))
+    taken.kernels.tdm_rank_fusion(
+        at(out), at(taken.frames[place]), pointers([taken.frames[j] for j in near]), pointers(flows), ctypes.c_size_t(len(near)), *taken.size,
+        at(scratch), 1)
     return out / np.float32(255)

@@ -5,7 +5,7 @@ import torch
 
 from . import pipeline
 from .degradations import TASKS
-from .examples import as_seen, tensor
+from .examples import as_seen, second_of, tensor
 from .networks import Model
 from .pictures import CropSource, CropStyle
 from .schedule import Schedule
@@ -15,13 +15,13 @@ class HeldOut:
     """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by.
 
     `tasks`: those that are trained. `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program
-    fuses it, with `fusion` frames before it and `ahead` behind.
+    fuses it, with `fusion` frames before it and `ahead` behind. `rank`: frames on either side that a rainy one's second picture is fused with.
     """
 
     FRAMES = 5
 
     def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion: int, ahead: int, windowed: list[str], side: int = 192,
-                 style: CropStyle = CropStyle()):
+                 style: CropStyle = CropStyle(), rank: int = 0):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
         middle = self.FRAMES // 2 + fusion
         own, window = range(middle, middle + 1), range(fusion, fusion + self.FRAMES)
@@ -37,6 +37,8 @@ class HeldOut:
         self.seen = {task: [tensor(seen(task, c)) for c in d] for task, d in degraded.items()}
         places = lambda task: window if task in windowed else own
         self.came = {task: [tensor(c[places(task).start : places(task).stop]) for c in d] for task, d in degraded.items()}
+        second = lambda task, c: second_of(task, c, rank, places(task), len(places(task)) // 2)
+        self.second = {task: [tensor(second(task, c)) for c in d] for task, d in degraded.items()}
 
     def untouched(self) -> dict[str, float]:
         """By task."""
@@ -54,8 +56,8 @@ class HeldOut:
             text = pipeline.contexts(model, ["", *self.seen])
             for task, clips in self.seen.items():
                 out = [
-                    pipeline.restore_one(model, schedule, c, came, len(c), len(c) // 2, text[""], text[task], preset)
-                    for c, came in zip(clips, self.came[task])
+                    pipeline.restore_one(model, schedule, c, second, len(c), len(c) // 2, text[""], text[task], preset)
+                    for c, second in zip(clips, self.second[task])
                 ]
                 figures[task] = self.mean(torch.cat(out).float().clamp(0, 1))
         return figures

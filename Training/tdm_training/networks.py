@@ -65,13 +65,13 @@ class Model:
         """Whether the UNet reads two latents."""
         return self.unet.config.in_channels == 2 * self.vae.config.latent_channels
 
-    def beside(self, came: torch.Tensor) -> torch.Tensor | None:
+    def beside(self, second: torch.Tensor) -> torch.Tensor | None:
         """What a UNet of twice the latent's channels reads beside the latent, as InstructPix2Pix's (arXiv 2211.09800) does: the latents, without
-        the scaling factor, of pictures in [0, 1], as they came. None for other UNets."""
+        the scaling factor, of the second pictures (condition.py), in [0, 1]. None for other UNets."""
         if not self.reads_both:
             return None
         with torch.no_grad():
-            return self.encode(came) / self.vae.config.scaling_factor
+            return self.encode(second) / self.vae.config.scaling_factor
 
     def predict(self, x, timesteps, context, condition=None, windows=None, beside=None):
         """The output (v, of our own models), from the UNet alone or, given the degraded picture in [0, 1], with the ControlNet.

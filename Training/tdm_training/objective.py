@@ -19,7 +19,7 @@ class Batch:
 
     clean: torch.Tensor  # [N * frames, 3, H, W] in [0, 1]
     seen: torch.Tensor  # degraded, as the networks see them: noisy and compressed ones fused
-    came: torch.Tensor  # and as they came
+    second: torch.Tensor  # the second picture of each: condition.py
     tasks: list[str]
     frames: int
     here: int
@@ -96,9 +96,9 @@ class Objective:
         timesteps = self.draw(len(batch.tasks), 0.3, generator)
         x, v = self.noisy(self.model.encode(batch.clean), timesteps.repeat_interleave(batch.frames), generator)
         windows = window.stacked(x, batch.frames, window.radius_of(self.model.unet), batch.here)
-        came = batch.at_here(batch.came)
-        seen = condition.of(self.model.controlnet, batch.own, came)
-        output = self.model.predict(batch.at_here(x), timesteps, context, seen, windows, self.model.beside(came)).float()
+        second = batch.at_here(batch.second)
+        seen = condition.of(self.model.controlnet, batch.own, second)
+        output = self.model.predict(batch.at_here(x), timesteps, context, seen, windows, self.model.beside(second)).float()
         return self.latent_weight * (output - batch.at_here(v)).square().mean()
 
     def path(self, batch: Batch, generator) -> torch.Tensor:
@@ -110,5 +110,5 @@ class Objective:
     def followed(self, batch: Batch, preset: dict) -> torch.Tensor:
         empty, context = self.texts(batch.tasks)
         picture = pipeline.restore_one(
-            self.model, self.schedule, batch.seen, batch.came, batch.frames, batch.here, empty, context, preset)
+            self.model, self.schedule, batch.seen, batch.second, batch.frames, batch.here, empty, context, preset)
         return self.distance(picture, batch)

@@ -33,20 +33,20 @@ def sample(model: Model, schedule: Schedule, x, context, condition, steps: int, 
 
 
 def restore_one(
-    model: Model, schedule: Schedule, seen: torch.Tensor, came: torch.Tensor, frames: int, here: int, empty, context, preset: dict
+    model: Model, schedule: Schedule, seen: torch.Tensor, second: torch.Tensor, frames: int, here: int, empty, context, preset: dict
 ) -> torch.Tensor:
     """Frame `here` of each of N clips, [N, 3, H, W] in [0, 1] but not clipped, by one step of sampling: what is left of `restore` where nothing else
-    is wanted. `seen`, as the U-Net sees them, and `came`, as they came, are [N * frames, 3, H, W]; `empty` and `context` are [N, 77, C]."""
+    is wanted. `seen`, as the U-Net sees them, and `second`, their second pictures (condition.py), are [N * frames, 3, H, W]; `empty` and `context` are [N, 77, C]."""
     if preset["steps"] != 1:
         raise ValueError(f"preset: steps {preset['steps']}; expected 1: with more, every frame of a clip takes part in each")
-    beside = model.beside(came)
+    beside = model.beside(second)
     with torch.no_grad():
         z = model.encode(seen)
         z = invert(model, schedule, z, empty.repeat_interleave(frames, 0), preset["inversion_steps"], preset["strength"], beside)
         windows = window.stacked(z, frames, window.radius_of(model.unet), here)
     own = lambda x: x.unflatten(0, (-1, frames))[:, here]
     start, end = schedule.descent(1, preset["strength"])
-    read = condition.of(model.controlnet, own(seen), own(came))
+    read = condition.of(model.controlnet, own(seen), own(second))
     output = model.predict(own(z), start, context, read, windows, None if beside is None else own(beside))
     return model.decode(schedule.move(own(z), output, start, end))
 

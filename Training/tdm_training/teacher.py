@@ -10,8 +10,12 @@ from .objective import Batch
 from .schedule import Schedule
 
 
+# The mean squared error, 20 dB, from which on the teacher is wrong: then the clean picture is learned.
+WRONG = 1e-2
+
+
 class Teacher:
-    """Restores `tasks` by the model in `folder`, as `preset` says; what comes out is what another model is to learn there."""
+    """Restores `tasks` by the model in `folder`, as `preset` says; what comes out is what another model is to learn there, where it is not `WRONG`."""
 
     def __init__(self, folder: Path, tasks: list[str], preset: dict):
         self.model, self.tasks, self.preset = networks.load(folder), tasks, preset
@@ -29,7 +33,9 @@ class Teacher:
         context = torch.cat([self.text[batch.tasks[i]] for i in theirs])
         empty = self.text[""].expand(len(theirs), -1, -1)
         pictures = pipeline.restore_one(
-            self.model, self.schedule, of(batch.seen), of(batch.came), batch.frames, batch.here, empty, context, self.preset)
+            self.model, self.schedule, of(batch.seen), of(batch.second), batch.frames, batch.here, empty, context, self.preset)
         clean = batch.clean.clone()
-        clean.unflatten(0, (-1, batch.frames))[theirs, batch.here] = pictures.float().clamp(0, 1)
+        pictures, truth = pictures.float().clamp(0, 1), batch.target[theirs]
+        is_right = (pictures - truth).square().mean((1, 2, 3), keepdim=True) < WRONG
+        clean.unflatten(0, (-1, batch.frames))[theirs, batch.here] = torch.where(is_right, pictures, truth)
         return replace(batch, clean=clean)

@@ -1,4 +1,4 @@
-"""Frames as they came, beside the fused ones: from training to the program."""
+"""A second picture of each frame: from training to the program."""
 
 import subprocess
 
@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tdm_training import condition, networks, pipeline, recipe
-from tdm_training.examples import Examples, as_seen, tensor
+from tdm_training.examples import Examples, as_seen, second_of, tensor
+from tdm_training.fusion import rank_fused
 from tdm_training.pictures import CropSource
 from tdm_training.schedule import Schedule
 
@@ -52,16 +53,16 @@ def clip() -> np.ndarray:
 def test_an_example_comes_as_fused_and_as_it_came():
     source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
     drawn = lambda radius: Examples(source, 1, fusion_radius=radius).one(np.random.default_rng(5), "denoise", 64, 1, around=(2, 2))
-    (clean, fused, came), (_, alone, same) = drawn(2), drawn(0)
-    assert np.array_equal(came, same) and np.array_equal(alone, came) and not np.array_equal(fused, came)
-    assert clean.shape == fused.shape == came.shape == (1, 64, 64, 3)
+    (clean, fused, second), (_, alone, same) = drawn(2), drawn(0)
+    assert np.array_equal(second, same) and np.array_equal(alone, second) and not np.array_equal(fused, second)
+    assert clean.shape == fused.shape == second.shape == (1, 64, 64, 3)
 
 
 def test_a_controlnet_of_six_channels_sees_both(seeing):
     model, _ = seeing
-    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
-    both = condition.of(model.controlnet, seen, came)
-    assert torch.equal(both, torch.cat([seen, came], 1))
+    seen, second = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    both = condition.of(model.controlnet, seen, second)
+    assert torch.equal(both, torch.cat([seen, second], 1))
     z, text = model.encode(seen), pipeline.contexts(model, ["denoise"])["denoise"]
     with torch.no_grad():
         plain = model.predict(z, 99, text, both)
@@ -70,11 +71,11 @@ def test_a_controlnet_of_six_channels_sees_both(seeing):
 
 def test_a_unet_of_twice_the_channels_reads_both(reading):
     model, _ = reading
-    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
-    assert torch.allclose(0.7 * model.beside(came), model.encode(came), atol=1e-5)
+    seen, second = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    assert torch.allclose(0.7 * model.beside(second), model.encode(second), atol=1e-5)
     z, text = model.encode(seen), pipeline.contexts(model, ["denoise"])["denoise"]
     with torch.no_grad():
-        plain = model.predict(z, 99, text, beside=model.beside(came))
+        plain = model.predict(z, 99, text, beside=model.beside(second))
         assert not torch.allclose(plain, model.predict(z, 99, text, beside=model.beside(seen)), atol=1e-4)
 
 
@@ -83,11 +84,11 @@ def test_a_trained_unet_that_is_shown_both_gives_what_it_gave(tmp_path):
     own["unet"] |= {"block_out_channels": [16, 24, 32], "in_channels": 48}
     torch.manual_seed(2)
     model = networks.build(own, tmp_path)
-    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    seen, second = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     given = lambda: model.predict(
-        model.encode(seen), 99, pipeline.contexts(model, ["denoise"])["denoise"], beside=model.beside(came))
+        model.encode(seen), 99, pipeline.contexts(model, ["denoise"])["denoise"], beside=model.beside(second))
     with torch.no_grad():
-        assert model.beside(came) is None
+        assert model.beside(second) is None
         before = given()
         condition.fit(model.unet, None, own)
         assert model.unet.config.in_channels == 48
@@ -103,14 +104,25 @@ def test_a_trained_unet_that_is_shown_both_gives_what_it_gave(tmp_path):
         assert torch.allclose(before, given(), atol=1e-5)
 
 
+def test_a_rainy_example_s_second_picture_is_fused_by_rank_where_it_is_to_be_restored():
+    grey = CropSource([np.full((128, 128, 3), 100, np.uint8)], [], 0)
+    drawn = lambda rank, here: Examples(grey, 1, rank_radius=rank).one(np.random.default_rng(1), "derain", 64, 5, here=here)
+    (_, seen, same), (_, came, second) = drawn(0, 2), drawn(2, 2)
+    assert np.array_equal(seen, same) and np.array_equal(seen, came)
+    assert np.array_equal(second[[0, 1, 3, 4]], came[[0, 1, 3, 4]]) and np.array_equal(second[2], rank_fused(came, 2, 2))
+    # Rain is brighter than the grey behind it.
+    assert second[2].mean() < came[2].mean() - 0.005
+    assert np.array_equal(drawn(2, 0)[2][0], rank_fused(came, 0, 2))
+
+
 def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe, tmp_path):
     torch.manual_seed(2)
     model = networks.build(embedded_recipe, tmp_path)
-    seen, came = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    seen, second = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
     given = lambda: model.predict(
-        model.encode(seen), 99, pipeline.contexts(model, ["denoise"])["denoise"], condition.of(model.controlnet, seen, came)
+        model.encode(seen), 99, pipeline.contexts(model, ["denoise"])["denoise"], condition.of(model.controlnet, seen, second)
     )
-    assert condition.of(model.controlnet, seen, came) is seen
+    assert condition.of(model.controlnet, seen, second) is seen
     with torch.no_grad():
         before = given()
         condition.fit(model.unet, model.controlnet, embedded_recipe)
@@ -132,16 +144,20 @@ def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe
         condition.widen(model.controlnet, (24, 32))
 
 
+@pytest.mark.parametrize("task", ["denoise", "derain"])
 @pytest.mark.parametrize("kind", ["seeing", "reading"])
-def test_tdm_filter_shows_it_what_training_shows_it(kind, request, program, tmp_path):
+def test_tdm_filter_shows_it_what_training_shows_it(kind, task, request, program, tmp_path):
     model, preset = request.getfixturevalue(kind)
-    frames = clip()
-    seen, came = tensor(as_seen("denoise", frames, 2, range(2, 3))), tensor(frames[2:3])
+    frames, here = clip(), range(2, 3)
+    seen = tensor(as_seen(task, frames, 2, here))
+    # Of rain the second picture is the fused one, else the frame as it came.
+    second = tensor(second_of(task, frames, 2, range(5), 2)[2:3])
+    assert (task == "derain") == torch.equal(seen, tensor(frames[2:3])) != torch.equal(second, tensor(frames[2:3]))
     with torch.no_grad():
-        text = pipeline.contexts(model, ["", "denoise"])
-        restore = lambda came: pipeline.restore_one(
-            model, Schedule(model.scheduler), seen, came, 1, 0, text[""], text["denoise"], preset)
-        expected, without = (restore(c).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255 for c in (came, seen))
+        text = pipeline.contexts(model, ["", task])
+        restore = lambda second: pipeline.restore_one(
+            model, Schedule(model.scheduler), seen, second, 1, 0, text[""], text[task], preset)
+        expected, without = (restore(c).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255 for c in (second, seen))
     assert np.abs(expected - without).max() > 4
     model.save(tmp_path / "model")
     form = ["--input-format", "raw", "--size", "80x64", "--pixel-format", "rgb24", "--precision", "f32"]
@@ -149,7 +165,7 @@ def test_tdm_filter_shows_it_what_training_shows_it(kind, request, program, tmp_
     how = [*control, "--fusion", "2", "--lookahead", "2", "--radius", "0", "--steps", "1", "--inversion-steps", "0", "--strength", "0.1"]
     data = np.round(frames * 255).astype(np.uint8).tobytes()
     done = subprocess.run(
-        [program, "--model", tmp_path / "model", "--task", "denoise", "--scene-cut", "off", *form, *how], input=data, capture_output=True)
+        [program, "--model", tmp_path / "model", "--task", task, "--scene-cut", "off", *form, *how], input=data, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     out = np.frombuffer(done.stdout, np.uint8).reshape(frames.shape)
     assert np.abs(out[2] - expected).max() < 1

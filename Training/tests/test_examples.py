@@ -37,11 +37,11 @@ def test_what_is_enlarged_was_degraded_small_and_is_soft_when_restored(monkeypat
     monkeypatch.setattr(examples, "degrade", lambda task, clip, rng: sides.append(clip.shape[1:3]) or 1 - clip)
     source = Examples(Noise(), seed=1, enlarged_share=share)
     for seed in range(20):
-        clean, seen, came = source.one(np.random.default_rng(seed), task, 64, 1)
-        assert clean.shape == seen.shape == came.shape == (1, 64, 64, 3)
+        clean, seen, second = source.one(np.random.default_rng(seed), task, 64, 1)
+        assert clean.shape == seen.shape == second.shape == (1, 64, 64, 3)
         # Detail as fine as a pixel is gone from both, and they still belong together: enlarged in one way.
         fine = np.abs(np.diff(clean, axis=2)).mean()
-        assert (fine < 0.2) == bool(expected) and np.allclose(1 - clean, came, atol=1.01 / 255)
+        assert (fine < 0.2) == bool(expected) and np.allclose(1 - clean, second, atol=1.01 / 255)
     small = [size for size in sides if size != (64, 64)]
     assert len(small) == expected
     assert all(height == width and height % 2 == 0 and 64 / 2.5 - 2 < height <= 64 / 1.25 for height, width in small)

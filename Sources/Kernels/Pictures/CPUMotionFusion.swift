@@ -4,10 +4,8 @@ import TensorCore
 final class CPUMotionFusion: MotionFusion {
   private final class Picture: FusionPicture {
     let pixels, pyramid: AlignedMemory
-    /// Standard deviations of the light and of two differences of colours, of 255 levels.
-    var noise: [Float] = [0, 0, 0]
-    /// Whether noise and pyramid are those of the pixels.
-    var isReady = false
+    /// Whether the pyramid is that of the pixels.
+    var hasPyramid = false
 
     init(_ sizes: Sizes) {
       pixels = AlignedMemory(byteCount: sizes.pixels)
@@ -42,7 +40,7 @@ final class CPUMotionFusion: MotionFusion {
       flow = 2 * (height / 2) * (width / 2) * value
       // A search's own, and half a picture for the pyramid, which needs less.
       search = max(tdm_motion_scratch_count(width, height) * value, flow / 2)
-      // Of one after the other.
+      // Of one after the other; what fusion by rank takes is less.
       bands =
         max(tdm_fusion_scratch_count(width, threads), tdm_history_scratch_count(width, threads))
         * value
@@ -59,7 +57,8 @@ final class CPUMotionFusion: MotionFusion {
   private var others: [UnsafePointer<Float>?] = []
   private var motions: [UnsafePointer<Float>?] = []
   private var pyramids: [UnsafePointer<Float>?] = []
-  /// Noise that is found along a picture's motion.
+  /// Noise that is found in a picture by itself, and along its motion.
+  private var levels: [Float] = [0, 0, 0]
   private var along: [Float] = [0, 0, 0]
 
   init(height: Int, width: Int, threads: Int32) {
@@ -94,7 +93,7 @@ final class CPUMotionFusion: MotionFusion {
     rgb.withUnsafeBytes {
       picture.pixels.pointer.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
     }
-    picture.isReady = false
+    picture.hasPyramid = false
   }
 
   func store(_ picture: any FusionPicture, into rgb: inout [Float]) {
@@ -105,27 +104,24 @@ final class CPUMotionFusion: MotionFusion {
     }
   }
 
-  private func makeReady(_ picture: Picture) {
-    if picture.isReady { return }
-    tdm_noise_levels(&picture.noise, floats(picture.pixels), width, height)
+  private func makePyramid(of picture: Picture) {
+    if picture.hasPyramid { return }
     tdm_motion_pyramid(
       floats(picture.pyramid), floats(picture.pixels), width, height, floats(search), threads)
-    picture.isReady = true
+    picture.hasPyramid = true
   }
 
-  func fuse(
-    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    history: (any FusionHistory)?, into fused: inout [Float]
-  ) {
-    precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
+  /// Finds the motion from one of the pictures to all others, and lists those and it.
+  /// - Returns: the one.
+  private func findMotion(in pictures: [any FusionPicture], at place: Int) -> Picture {
     let picture = own(pictures[place])
-    makeReady(picture)
+    makePyramid(of: picture)
     others.removeAll(keepingCapacity: true)
     motions.removeAll(keepingCapacity: true)
     pyramids.removeAll(keepingCapacity: true)
     for index in pictures.indices where index != place {
       let other = own(pictures[index])
-      makeReady(other)
+      makePyramid(of: other)
       if flows.count == others.count { flows.append(AlignedMemory(byteCount: sizes.flow)) }
       let flow = floats(flows[others.count])
       tdm_motion(
@@ -135,20 +131,38 @@ final class CPUMotionFusion: MotionFusion {
       motions.append(UnsafePointer(flow))
       pyramids.append(UnsafePointer(floats(other.pyramid)))
     }
+    return picture
+  }
+
+  func fuse(
+    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
+    history: (any FusionHistory)?, into fused: inout [Float]
+  ) {
+    precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
+    let picture = findMotion(in: pictures, at: place)
+    tdm_noise_levels(&levels, floats(picture.pixels), width, height)
     tdm_noise_along_motion(
       &along, floats(picture.pixels), floats(picture.pyramid), others, pyramids, motions,
       others.count, width, height)
-    var levels = tdm_noise_of(picture.noise, along, noise)
+    var noise = tdm_noise_of(levels, along, noise)
     let still = history.map(own).flatMap { $0.isEmpty ? nil : $0 }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        &levels, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
+        &noise, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
       guard let still else { return }
       tdm_history_blend(
         fused.baseAddress, floats(still.weights), floats(still.mean), floats(still.counts), width,
-        height, &levels, floats(bands), threads)
+        height, &noise, floats(bands), threads)
     }
+  }
+
+  func fuseByRank(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float]) {
+    precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
+    let picture = findMotion(in: pictures, at: place)
+    tdm_rank_fusion(
+      &fused, floats(picture.pixels), others, motions, others.count, width, height, floats(bands),
+      threads)
   }
 
   func take(_ picture: any FusionPicture, into history: any FusionHistory, most: Int) {

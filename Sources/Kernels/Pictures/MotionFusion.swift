@@ -8,6 +8,9 @@
 /// `exp(-(d / e - 1) / 1.5)`. So does what the first blur takes of the difference, where fine
 /// texture would be averaged away: `exp(-2 (d / e - 1 - (noise / 7)^2))`.
 ///
+/// Of rain the mean would keep a share of each streak. A picture is fused by rank instead: of each
+/// pixel, along the motion, the second darkest.
+///
 /// What stands still has more neighbours than motion can be followed through: their mean at the same
 /// place, a ``FusionHistory``, counts as much as it can be believed.
 public protocol MotionFusion: AnyObject {
@@ -36,6 +39,14 @@ public protocol MotionFusion: AnyObject {
   func fuse(
     _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
     history: (any FusionHistory)?, into fused: inout [Float])
+
+  /// Gives of each pixel the second darkest of one of the pictures and all others, as far as the
+  /// darkest is like it; else the picture's own, which it is where there are fewer than two others.
+  /// - Parameters:
+  ///   - pictures: of this object's making.
+  ///   - place: of the one among them.
+  ///   - fused: takes [height, width, 3].
+  func fuseByRank(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float])
 
   /// Takes a picture of this object's making into a history.
   /// - Parameter most: pictures that the history counts as, at most.

@@ -13,8 +13,8 @@ public struct ControlNetConfig: Sendable, Equatable {
   /// Widths of the condition's own convolutions: each but the last halves the resolution.
   public var conditioningEmbeddingOutChannels: [Int]
 
-  /// Whether it sees a frame as it came beside the frame that the U-Net sees.
-  public var seesFramesAsTheyCame: Bool { conditioningChannels == 6 }
+  /// Whether it sees a second picture of each frame beside the one that the U-Net restores.
+  public var seesSecondPicture: Bool { conditioningChannels == 6 }
 
   public subscript<T>(dynamicMember path: KeyPath<UNetTrunkConfig, T>) -> T {
     trunk[keyPath: path]

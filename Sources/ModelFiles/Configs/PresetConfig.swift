@@ -10,6 +10,8 @@ public struct PresetConfig: Sendable, Equatable {
   public var workSize: Int?
   /// The radius of tasks that have another, by their names.
   public var taskRadius: [String: Int] = [:]
+  /// The fusion of tasks that have another, or are fused only where this says so, by their names.
+  public var taskFusion: [String: Int] = [:]
   /// The work size of tasks that have another, by their names.
   public var taskWorkSize: [String: Int] = [:]
   /// The folders, within this model's, of models that run tasks in its place, by the tasks' names.
@@ -21,8 +23,8 @@ public struct PresetConfig: Sendable, Equatable {
 
   static let fileName = "presets.json"
   private static let keys: Set = [
-    "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "history",
-    "chunk", "lookahead", "work_size", "task_work_size", "task_model", "control_scale",
+    "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "task_fusion",
+    "history", "chunk", "lookahead", "work_size", "task_work_size", "task_model", "control_scale",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -67,6 +69,7 @@ public struct PresetConfig: Sendable, Equatable {
       taskModel[task] = folder
     }
     fusion = try number("fusion", in: 0...16)
+    taskFusion = try numbers("task_fusion", in: 0...16)
     history = try number("history", in: 0...1000)
     chunk = try number("chunk", in: 0...4096)
     lookahead = try number("lookahead", in: 0...4096)

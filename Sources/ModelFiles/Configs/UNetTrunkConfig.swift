@@ -36,7 +36,7 @@ public enum ResnetNorm: String, Sendable, CaseIterable {
 /// Lists have one entry for each down block, finest first. The way up uses them in reverse, the
 /// middle its last.
 public struct UNetTrunkConfig: Sendable, Equatable {
-  /// Channels of the latent, or of two: ``UNetConfig/readsFramesAsTheyCame``.
+  /// Channels of the latent, or of two: ``UNetConfig/readsSecondPicture``.
   public var inChannels: Int
   /// Frames on either side whose latents the first convolution reads beside the frame's own.
   public var windowInput: Int

@@ -8,8 +8,9 @@ public final class ConditionEmbedding {
   public var shape: Shape { network.outputShape }
   /// Bytes that it works in; networks of a device share them.
   public var workspaceByteCount: Int { network.workspaceByteCount }
-  /// Whether the ControlNet sees a frame as it came beside the frame that the U-Net sees.
-  public let seesFramesAsTheyCame: Bool
+  /// Whether the ControlNet sees a second picture of each frame beside the one that the U-Net
+  /// restores.
+  public let seesSecondPicture: Bool
   private let network: ImageNetwork
 
   /// Lets go of the tensors of the last run.
@@ -21,22 +22,22 @@ public final class ConditionEmbedding {
   public init(
     _ model: ControlNetModel, height: Int, width: Int, on device: any Device
   ) throws {
-    seesFramesAsTheyCame = model.conditioningEmbedding.seesFramesAsTheyCame
+    seesSecondPicture = model.conditioningEmbedding.seesSecondPicture
     network = try ImageNetwork(
-      name: "condition", input: [height, width, 3], hasSecond: seesFramesAsTheyCame,
+      name: "condition", input: [height, width, 3], hasSecond: seesSecondPicture,
       output: .activation, on: device
-    ) { model.conditioningEmbedding($0, came: $1, in: $2) }
+    ) { model.conditioningEmbedding($0, second: $1, in: $2) }
   }
 
   /// - Parameters:
   ///   - picture: the degraded frame, [height, width, 3], RGB in [-1, 1], exact: the autoencoder's
   ///     input serves.
-  ///   - came: likewise, as it came: where ``seesFramesAsTheyCame``, and nowhere else.
+  ///   - second: likewise, its second picture: where ``seesSecondPicture``, and nowhere else.
   ///   - condition: takes ``shape``, in the activations' storage.
   public func embed(
-    _ picture: any DeviceTensor, came: (any DeviceTensor)? = nil,
+    _ picture: any DeviceTensor, second: (any DeviceTensor)? = nil,
     into condition: any DeviceTensor
   ) throws {
-    try network.run(picture, came, into: condition)
+    try network.run(picture, second, into: condition)
   }
 }

@@ -16,8 +16,8 @@ public final class Denoiser {
 
   /// [height, width, channels]
   public let latentShape: Shape
-  /// Whether it reads the latents of frames as they came.
-  public let readsFramesAsTheyCame: Bool
+  /// Whether it reads the latents of second pictures.
+  public let readsSecondPicture: Bool
   private let alone: DenoiserGraph
   private let controlled: DenoiserGraph?
   private let windowInControlNet: Bool
@@ -35,7 +35,7 @@ public final class Denoiser {
     tokenCount: Int = 77, windowInControlNet: Bool = false, on device: any Device
   ) throws {
     self.latentShape = latentShape
-    readsFramesAsTheyCame = unet.config.readsFramesAsTheyCame
+    readsSecondPicture = unet.config.readsSecondPicture
     self.windowInControlNet = windowInControlNet && controlNet != nil
     contextShape = [tokenCount, unet.contextChannels]
     alone = try DenoiserGraph(
@@ -83,8 +83,8 @@ public final class Denoiser {
   /// Predicts for frames side by side.
   /// - Parameters:
   ///   - latents: xₜ of each frame, ``latentShape``, exact.
-  ///   - came: of each frame, ``latentShape``, exact: the latent, without the autoencoder's scaling
-  ///     factor, of the frame as it came: where ``readsFramesAsTheyCame``, and nowhere else.
+  ///   - second: of each frame, ``latentShape``, exact: the latent, without the autoencoder's scaling
+  ///     factor, of its second picture: where ``readsSecondPicture``, and nowhere else.
   ///   - conditions: of each frame, as ``ConditionEmbedding`` gives it; nil: without ControlNet.
   ///   - timestep: 0..<trainStepCount of the noise schedule.
   ///   - context: of this denoiser.
@@ -93,13 +93,13 @@ public final class Denoiser {
   ///   - outputs: take the model's output for the first frames, shaped as the latents; not the
   ///     latents' own memory. Frames without one are there for the others' windows.
   public func predict(
-    _ latents: [any DeviceTensor], came: [any DeviceTensor] = [],
+    _ latents: [any DeviceTensor], second: [any DeviceTensor] = [],
     conditions: [any DeviceTensor]? = nil, timestep: Int, context: Context, controlScale: Float = 1,
     window: WindowPass? = nil,
     into outputs: [any DeviceTensor]
   ) throws {
     precondition(latents.count >= outputs.count && !outputs.isEmpty)
-    precondition(came.count == (readsFramesAsTheyCame ? latents.count : 0))
+    precondition(second.count == (readsSecondPicture ? latents.count : 0))
     // Windows in the ControlNet need its features even of a pass that its output does not enter.
     let steers = controlScale != 0 || (windowInControlNet && window != nil)
     let graph: DenoiserGraph
@@ -117,7 +117,7 @@ public final class Denoiser {
     }
     for frame in latents.indices {
       graph.plan.bind(graph.latent, frame: frame, to: latents[frame])
-      if let value = graph.came { graph.plan.bind(value, frame: frame, to: came[frame]) }
+      if let value = graph.second { graph.plan.bind(value, frame: frame, to: second[frame]) }
     }
     for frame in outputs.indices {
       graph.plan.bind(graph.output, frame: frame, to: outputs[frame])

@@ -6,7 +6,7 @@ final class DenoiserGraph {
   let plan: any Plan
   let latent, timestep, context, output: Value
   /// nil for a UNet that does not read it.
-  let came: Value?
+  let second: Value?
   /// nil for the UNet alone.
   let condition: Value?
   let controlScale: Parameter?
@@ -19,8 +19,8 @@ final class DenoiserGraph {
     latent = graph.input(latentShape)
     // Of both networks: their configurations agree.
     var window = UNetTrunk.window(latent, unet.config.trunk, in: graph)
-    came = unet.config.readsFramesAsTheyCame ? graph.input(latentShape) : nil
-    if let came { window = graph.concatenation(window, came) }
+    second = unet.config.readsSecondPicture ? graph.input(latentShape) : nil
+    if let second { window = graph.concatenation(window, second) }
     timestep = graph.stepScalar()
     context = graph.input(contextShape, scope: .context)
     var control: ControlNetModel.Output?

@@ -21,7 +21,7 @@ struct PlannedMemory {
       : networks.fusionByteCount(
         height: canvas.height, width: canvas.width, pictures: others + 1, others: others,
         histories: options.history > 0 ? 1 : 0)
-        + (networks.seesFramesAsTheyCame ? 2 : 1) * canvas.frameCount * MemoryLayout<Float>.size
+        + (networks.seesSecondPicture ? 2 : 1) * canvas.frameCount * MemoryLayout<Float>.size
   }
 
   /// Exact for the tiling that was planned, a guess for others.

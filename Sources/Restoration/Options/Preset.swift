@@ -63,6 +63,9 @@ public enum Preset: String, CaseIterable, Sendable {
       values.taskWorkSize[try task(name, of: "task_work_size", model)] = size
     }
     values.fusion = own?.fusion ?? values.fusion
+    for (name, fusion) in own?.taskFusion ?? [:] {
+      values.taskFusion[try task(name, of: "task_fusion", model)] = fusion
+    }
     values.history = own?.history ?? values.history
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
@@ -99,6 +102,8 @@ public struct PresetValues: Sendable, Equatable {
   /// Frames on either side that a frame is averaged with before the networks see it, for tasks that
   /// gain by it (``RestorationTask/gainsByFusion``).
   public var fusion = 0
+  /// The same for tasks that have another, or are fused only where a model says so.
+  public var taskFusion: [RestorationTask: Int] = [:]
   /// As how many earlier frames their mean counts at most where a frame stands still, for tasks that
   /// gain by it (``RestorationTask/gainsByHistory``).
   public var history = 0
@@ -115,7 +120,7 @@ public struct PresetValues: Sendable, Equatable {
 
   /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --history 0
   /// --chunk 4 --lookahead 3`, and a work size and the ControlNet's scale where they are not as
-  /// usual; behind radius and work size those of tasks that have another.
+  /// usual; behind radius, fusion and work size those of tasks that have another.
   public var summary: String {
     let share = strength.shortest
     func others(_ values: [RestorationTask: Int]) -> String {
@@ -129,7 +134,8 @@ public struct PresetValues: Sendable, Equatable {
       workSize == 0 && taskWorkSize.isEmpty
       ? "" : " --work-size \(workSize)\(others(taskWorkSize))"
     return "--inversion-steps \(inversionSteps) --steps \(steps) --strength \(share)"
-      + " --radius \(radius)\(others(taskRadius)) --fusion \(fusion) --history \(history)"
+      + " --radius \(radius)\(others(taskRadius)) --fusion \(fusion)\(others(taskFusion))"
+      + " --history \(history)"
       + " --chunk \(chunk) --lookahead \(lookahead)"
       + size + (controlScale == 1 ? "" : " --control-scale \(controlScale.shortest)")
   }

@@ -58,13 +58,15 @@ public struct RestorationOptions: Sendable, Equatable {
   /// model is made.
   public var radius: Int
   /// Frames on either side that a frame is averaged with along the motion before the networks see
-  /// it, 0...16; of later ones no more than ``lookahead``.
+  /// it, or fused by rank (``RestorationTask/isFusedByRank``), 0...16; of later ones no more than
+  /// ``lookahead``.
   public var fusion = 0
   /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
-  /// stands still, 0...1000; 0 with tasks whose finest detail fusion leaves as it is.
+  /// stands still, 0...1000; 0 with tasks whose finest detail fusion leaves as it is, and with those
+  /// whose frames are fused by rank.
   public var history = 0
   /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that
-  /// where less is measured, 0...255.
+  /// where less is measured, 0...255; not read where they are fused by rank.
   public var fusionNoise = 0.0
   /// Frames sampled in lockstep and emitted together, 0...4096; 0 is the whole clip, or scene by
   /// scene with ``SceneCut/auto``.
@@ -111,7 +113,7 @@ public struct RestorationOptions: Sendable, Equatable {
   ) {
     self.task = task
     innerModel = values.innerModel
-    fusion = task.gainsByFusion ? values.fusion : 0
+    fusion = values.taskFusion[task] ?? (task.gainsByFusion ? values.fusion : 0)
     history = task.gainsByHistory ? values.history : 0
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
@@ -203,6 +205,11 @@ extension RestorationOptions {
       throw OptionError(
         "--history", history,
         expected: "0 with --task \(task.rawValue), whose finest detail fusion leaves as it is")
+    }
+    guard history == 0 || !task.isFusedByRank else {
+      throw OptionError(
+        "--history", history,
+        expected: "0 with --task \(task.rawValue), whose frames are fused by rank, not averaged")
     }
     try check("--fusion-noise", fusionNoise, in: 0...255, note: "of 255 levels")
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")

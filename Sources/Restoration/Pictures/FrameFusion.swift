@@ -2,7 +2,7 @@ import Kernels
 
 /// The window before the networks: each frame averaged along the motion with those on either side,
 /// and where it stands still with what has left the window, so that less noise is left for the
-/// networks than any single frame has.
+/// networks than any single frame has. Rainy frames are fused by rank.
 ///
 /// Frames leave in their order, each when the later ones that it reads have come.
 final class FrameFusion {
@@ -11,6 +11,7 @@ final class FrameFusion {
   private let behind, ahead: Int
   private let noise: Float
   private let keepsDetail: Bool
+  private let ranks: Bool
   /// Of what no frame reads any more, worth ``historyCount`` frames at most.
   private let history: (any FusionHistory)?
   private let historyCount: Int
@@ -19,27 +20,29 @@ final class FrameFusion {
   private var free: [any FusionPicture] = []
   /// The next that is given.
   private var next = 0
-  /// What ``advance()`` gave last, as the frames that are taken.
-  private(set) var fused: [Float]
-  /// The same as it was taken, where it is kept; else empty.
-  private(set) var came: [Float]
+  /// What ``advance()`` gave last, as the frames that are taken: the picture that is restored, and
+  /// beside it another of the same frame, where that is wanted; else empty. One of the two is the
+  /// fused one: of rain, where there are two, the second, because where the motion was not found it
+  /// has lost more than rain.
+  private(set) var picture, second: [Float]
 
   /// - Parameters:
   ///   - frameCount: elements of a frame.
-  ///   - keepsFramesAsTheyCame: whether ``advance()`` gives those, too.
+  ///   - givesSecondPicture: whether ``advance()`` gives two.
   init(
     _ options: RestorationOptions, _ fusion: any MotionFusion, frameCount: Int,
-    keepsFramesAsTheyCame: Bool
+    givesSecondPicture: Bool
   ) {
     self.fusion = fusion
     behind = options.fusion
     ahead = options.fusionAhead
     noise = Float(options.fusionNoise)
     keepsDetail = !options.task.fusesFineDetail
+    ranks = options.task.isFusedByRank
     historyCount = options.history
     history = historyCount > 0 ? fusion.makeHistory() : nil
-    fused = Array(repeating: 0, count: frameCount)
-    came = keepsFramesAsTheyCame ? fused : []
+    picture = Array(repeating: 0, count: frameCount)
+    second = givesSecondPicture ? picture : []
   }
 
   /// Frames that were taken and not yet given.
@@ -60,9 +63,18 @@ final class FrameFusion {
   ///   that could be: no more are held than this one still reads.
   func advance() {
     precondition(heldCount <= ahead + 1)
-    fusion.fuse(
-      pictures, at: next, noise: noise, keepsDetail: keepsDetail, history: history, into: &fused)
-    if !came.isEmpty { fusion.store(pictures[next], into: &came) }
+    let givesBoth = !second.isEmpty
+    if !ranks {
+      fusion.fuse(
+        pictures, at: next, noise: noise, keepsDetail: keepsDetail, history: history, into: &picture
+      )
+      if givesBoth { fusion.store(pictures[next], into: &second) }
+    } else if givesBoth {
+      fusion.store(pictures[next], into: &picture)
+      fusion.fuseByRank(pictures, at: next, into: &second)
+    } else {
+      fusion.fuseByRank(pictures, at: next, into: &picture)
+    }
     if next == behind { release() } else { next += 1 }
   }
 
@@ -73,7 +85,7 @@ final class FrameFusion {
     free.append(picture)
   }
 
-  /// What comes afterwards reads nothing of what came before.
+  /// What comes afterwards reads nothing of what second before.
   /// - Precondition: all was given.
   func forget() {
     precondition(heldCount == 0)

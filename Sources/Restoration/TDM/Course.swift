@@ -55,7 +55,7 @@ struct Course {
       : FrameFusion(
         options, networks.makeFusion(height: height, width: width),
         frameCount: tiling.canvas.frameCount,
-        keepsFramesAsTheyCame: networks.seesFramesAsTheyCame)
+        givesSecondPicture: networks.seesSecondPicture)
     // A tile's passes follow those of the tile before.
     cache = try window.map {
       try networks.makeFeatureCache(

@@ -39,8 +39,8 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   var latentShape: Shape { encoder.latentShape }
-  var seesFramesAsTheyCame: Bool {
-    denoiser.readsFramesAsTheyCame || conditionEmbedding?.seesFramesAsTheyCame ?? false
+  var seesSecondPicture: Bool {
+    denoiser.readsSecondPicture || conditionEmbedding?.seesSecondPicture ?? false
   }
 
   func makeFusion(height: Int, width: Int) -> any MotionFusion {
@@ -64,8 +64,8 @@ final class ModelNetworks: PipelineNetworks {
       features: denoiser.featureByteCount(passes: 1, slots: 1),
       latent: latentBytes,
       guide: (conditionEmbedding?.shape.count ?? 0) * device.precision.byteCount
-        + (denoiser.readsFramesAsTheyCame ? latentBytes : 0),
-      pictures: (seesFramesAsTheyCame ? 2 : 1) * pictureShape.count * MemoryLayout<Float>.size)
+        + (denoiser.readsSecondPicture ? latentBytes : 0),
+      pictures: (seesSecondPicture ? 2 : 1) * pictureShape.count * MemoryLayout<Float>.size)
   }
 
   func discardLeftovers() { device.discardUnusedWeights() }
@@ -86,7 +86,7 @@ final class ModelNetworks: PipelineNetworks {
   func makeGuide() -> FrameGuide {
     FrameGuide(
       condition: conditionEmbedding.map { device.makeTensor($0.shape, storage: .activation) },
-      came: denoiser.readsFramesAsTheyCame ? makeLatent() : nil)
+      second: denoiser.readsSecondPicture ? makeLatent() : nil)
   }
 
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
@@ -115,19 +115,19 @@ final class ModelNetworks: PipelineNetworks {
   }
 
   func guide(
-    by picture: any DeviceTensor, latent: any DeviceTensor, came: (any DeviceTensor)?,
+    by picture: any DeviceTensor, latent: any DeviceTensor, second: (any DeviceTensor)?,
     into guide: FrameGuide
   ) throws {
     if let conditionEmbedding, let condition = guide.condition {
-      let seen = conditionEmbedding.seesFramesAsTheyCame ? came ?? picture : nil
-      try conditionEmbedding.embed(picture, came: seen, into: condition)
+      let seen = conditionEmbedding.seesSecondPicture ? second ?? picture : nil
+      try conditionEmbedding.embed(picture, second: seen, into: condition)
       onEvaluation?()
     }
-    if let latentAsItCame = guide.came {
-      if let came { try encode(came, into: latentAsItCame) }
-      let own = came == nil ? latent : latentAsItCame
+    if let latentOfSecond = guide.second {
+      if let second { try encode(second, into: latentOfSecond) }
+      let own = second == nil ? latent : latentOfSecond
       // Without the factor, as InstructPix2Pix has it.
-      device.combine(into: latentAsItCame, 1 / model.scalingFactor, own, 0, own)
+      device.combine(into: latentOfSecond, 1 / model.scalingFactor, own, 0, own)
     }
   }
 
@@ -137,7 +137,7 @@ final class ModelNetworks: PipelineNetworks {
     into outputs: [any DeviceTensor]
   ) throws {
     try denoiser.predict(
-      latents, came: guides.compactMap(\.came),
+      latents, second: guides.compactMap(\.second),
       conditions: controlScale == 0 ? nil : guides.compactMap(\.condition), timestep: timestep,
       context: context as! Denoiser.Context, controlScale: controlScale, window: window,
       into: outputs)

@@ -8,8 +8,9 @@ import TensorCore
 protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
-  /// Whether a network sees a frame as it came beside the frame that is restored.
-  var seesFramesAsTheyCame: Bool { get }
+  /// Whether a network sees a second picture of each frame beside the one that is restored: frames
+  /// are fused along the motion, and it is shown both, as fused and as it came.
+  var seesSecondPicture: Bool { get }
   /// Called after each evaluation of a network.
   var onEvaluation: (() -> Void)? { get set }
 
@@ -29,7 +30,7 @@ protocol PipelineNetworks: AnyObject {
   /// [height, width, 3]
   func makePicture() -> any DeviceTensor
   func makeLatent() -> any DeviceTensor
-  /// For what ``guide(by:latent:came:into:)`` makes.
+  /// For what ``guide(by:latent:second:into:)`` makes.
   func makeGuide() -> FrameGuide
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
   func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
@@ -60,9 +61,9 @@ protocol PipelineNetworks: AnyObject {
   /// - Parameters:
   ///   - picture: the degraded frame, RGB in [-1, 1].
   ///   - latent: of it, as ``encode(_:into:)`` gives it.
-  ///   - came: the frame as it came, where ``seesFramesAsTheyCame`` and it is another picture.
+  ///   - second: of the frame, where ``seesSecondPicture`` and it is another picture.
   func guide(
-    by picture: any DeviceTensor, latent: any DeviceTensor, came: (any DeviceTensor)?,
+    by picture: any DeviceTensor, latent: any DeviceTensor, second: (any DeviceTensor)?,
     into guide: FrameGuide
   ) throws
 
@@ -84,8 +85,8 @@ protocol PipelineNetworks: AnyObject {
 struct FrameGuide {
   /// What the ControlNet adds to its first layer; nil where it is left out.
   let condition: (any DeviceTensor)?
-  /// The latent of the frame as it came; nil where the U-Net does not read it.
-  let came: (any DeviceTensor)?
+  /// The latent of its second picture; nil where the U-Net does not read it.
+  let second: (any DeviceTensor)?
 }
 
 /// What networks computed from a prompt.

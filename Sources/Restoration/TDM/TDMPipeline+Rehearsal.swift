@@ -59,7 +59,7 @@ extension TDMPipeline {
     defer { for frame in frames { queue.putBack(frame) } }
     group.reserve(count, guided: options.isGuided, from: networks)
     picture.load(Array(repeating: 0, count: tiling.pictureCount))
-    came?.load(Array(repeating: 0, count: tiling.pictureCount))
+    second?.load(Array(repeating: 0, count: tiling.pictureCount))
     try body(frames)
   }
 

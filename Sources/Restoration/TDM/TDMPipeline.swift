@@ -41,8 +41,8 @@ final class TDMPipeline {
   private var arrived = 0
   /// What enters and leaves the networks, on the device and here.
   let picture: any DeviceTensor
-  /// A frame as it came, where a network sees it.
-  let came: (any DeviceTensor)?
+  /// A frame's second picture, where a network sees one.
+  let second: (any DeviceTensor)?
   private var pixels: [Float]
   private var latentValues: [Float]
   /// Restored frames, of which tiles may be missing yet.
@@ -132,7 +132,7 @@ final class TDMPipeline {
     queue = FrameQueue(tileCount: tiling.count)
     output = networks.makeLatent()
     picture = networks.makePicture()
-    came = networks.seesFramesAsTheyCame ? networks.makePicture() : nil
+    second = networks.seesSecondPicture ? networks.makePicture() : nil
     pixels = Array(repeating: 0, count: tiling.pictureCount)
     latentValues = Array(repeating: 0, count: networks.latentShape.count)
   }
@@ -168,7 +168,7 @@ final class TDMPipeline {
       fusion.take(rgb)
       try enter(from: fusion, ending: false, emit)
     } else {
-      try enter(rgb, came: rgb, emit)
+      try enter(rgb, second: rgb, emit)
     }
   }
 
@@ -177,15 +177,15 @@ final class TDMPipeline {
   ) throws {
     while fusion.canAdvance(ending: ending) {
       statistics.fuse.measure { fusion.advance() }
-      try enter(fusion.fused, came: fusion.came, emit)
+      try enter(fusion.picture, second: fusion.second, emit)
     }
   }
 
-  /// Takes a frame as the networks are to see it, and as it came.
+  /// Takes a frame as the networks are to restore it, and its second picture.
   private func enter(
-    _ rgb: [Float], came: [Float], _ emit: ([Float]) throws -> Void
+    _ rgb: [Float], second: [Float], _ emit: ([Float]) throws -> Void
   ) throws {
-    try receive(rgb, came: came)
+    try receive(rgb, second: second)
     if options.chunk > 0, queue.frames.count == options.heldCount {
       try sample(core: options.chunk, emit)
     }
@@ -279,14 +279,14 @@ final class TDMPipeline {
 
   // MARK: A frame's way in
 
-  private func receive(_ rgb: [Float], came rgbAsItCame: [Float]) throws {
+  private func receive(_ rgb: [Float], second rgbOfSecond: [Float]) throws {
     let held = queue.takeFree(from: networks)
     if options.colorFix != .none { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
-        if let came, options.usesFusion {
-          tiling.cut(tile, from: rgbAsItCame, into: &pixels)
-          came.load(pixels)
+        if let second, options.usesFusion {
+          tiling.cut(tile, from: rgbOfSecond, into: &pixels)
+          second.load(pixels)
         }
         tiling.cut(tile, from: rgb, into: &pixels)
         picture.load(pixels)
@@ -313,11 +313,11 @@ final class TDMPipeline {
   /// Takes ``picture``, a tile, to its latent and to what it is steered by.
   func encode(_ tile: Int, of frame: HeldFrame) throws {
     let (latent, guide) = (frame.latents[tile], frame.guides[tile])
-    let came = options.usesFusion ? came : nil
-    if options.start == .inversion || (guide.came != nil && came == nil) {
+    let second = options.usesFusion ? second : nil
+    if options.start == .inversion || (guide.second != nil && second == nil) {
       try networks.encode(picture, into: latent)
     }
-    try networks.guide(by: picture, latent: latent, came: came, into: guide)
+    try networks.guide(by: picture, latent: latent, second: second, into: guide)
   }
 
   // MARK: Its way out

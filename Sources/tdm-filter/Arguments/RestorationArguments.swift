@@ -28,7 +28,8 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
-        + "the lookahead. (default: the preset's for denoise and deartifact, 0 for other tasks)",
+        + "the lookahead. For derain, of each pixel the second darkest. (default: the preset's for denoise and deartifact, for other tasks "
+        + "0 unless the model says more)",
       valueName: "N"), transform: wholeNumber)
   var fusion: Int?
 
@@ -36,7 +37,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Averages what stands still with the mean of the frames before those of --fusion, which counts as N frames at most; 0: off. "
-        + "(default: the preset's for denoise, 0 for other tasks; deartifact takes only 0)",
+        + "(default: the preset's for denoise, 0 for other tasks; deartifact and derain take only 0)",
       valueName: "N"), transform: wholeNumber)
   var history: Int?
 
