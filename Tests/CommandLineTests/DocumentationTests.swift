@@ -147,6 +147,41 @@ struct DocumentationTests {
     #expect(lines.first?.hasSuffix("30000/1001,6") == true, "\(lines)")
   }
 
+  @Test("the example for files goes on from the parts that are done, and refuses another command's")
+  func exampleParts() throws {
+    let script = Self.root.appending(path: "Examples/ffmpeg-file.sh").path
+    let options = (try Tiny.model() + Tiny.steps).map { "'\($0)'" }.joined(separator: " ")
+    let result = try FilterProcess.pipeline(
+      """
+      set -e
+      folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
+      ffmpeg -v error -f lavfi -i testsrc2=size=48x32:rate=4:duration=9 -f lavfi -i sine=duration=9 \
+        -pix_fmt yuv420p -c:v ffv1 -c:a pcm_s16le in.mkv
+      export TDM_FILTER='\(FilterProcess.path)' ENCODE="-c:v ffv1"
+      # What is cut short has 27 frames behind the stream's header, of which a part holds 20.
+      printf '#!/bin/bash\n%s "$@" | head -c %d\nexit 1\n' "$TDM_FILTER" $((100 + 27 * (6 + 48 * 32 * 3 / 2))) > short
+      chmod +x short
+      '\(script)' in.mkv whole.mkv \(options) --quiet
+      TDM_FILTER=./short PARTS=parts '\(script)' in.mkv out.mkv \(options) --quiet 2> /dev/null && exit 1
+      ls out.mkv 2> /dev/null && exit 1
+      cat parts/0000.list
+      PARTS=parts '\(script)' in.mkv out.mkv \(options) --quiet
+      cat parts/0001.list | wc -l
+      for file in whole.mkv out.mkv; do
+        ffmpeg -v error -i $file -map 0:v -f framemd5 - | grep -v '^#'
+        ffprobe -v error -show_entries stream=codec_type -of csv=p=0 $file
+      done
+      PARTS=parts '\(script)' in.mkv out.mkv \(options) --quiet --amount 0.5 || echo "status $?"
+      """)
+    #expect(result.status == 0, "\(result.errors)")
+    let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
+    #expect(lines.first == "0000-00000.nut" && lines.last == "status 64", "\(lines)")
+    let restored = lines.filter { $0.hasPrefix("0,") || $0 == "audio" || $0 == "video" }
+    #expect(restored.count == 2 * 38, "\(lines)")
+    #expect(restored.prefix(38) == restored.suffix(38), "\(lines)")
+    #expect(result.errors.contains("holds the parts of another command"), "\(result.errors)")
+  }
+
   @Test(
     "the example for files keeps tags and alpha, or guesses, that for raw frames a new size and a turn"
   )
