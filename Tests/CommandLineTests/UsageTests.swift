@@ -230,6 +230,7 @@ struct UsageTests {
     #expect(try options(#""derain": 2"#, []).fusion == 3)
     #expect(try options(#""derain": 2"#, derain).fusion == 2)
     #expect(try options(#""derain": 2"#, derain + ["--fusion", "1"]).fusion == 1)
+    #expect(try options(#""denoise": 0"#, []).fusion == 0)
     let error = #expect(throws: ModelError.self) { try options(#""unrain": 2"#, []) }
     #expect(error?.description.contains("unrain") == true)
     // The mean of rain is rain.

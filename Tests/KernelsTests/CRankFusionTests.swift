@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import Kernels
 import Testing
 
 @Suite("In C, fusion by rank")
@@ -108,6 +109,44 @@ struct CRankFusionTests {
     #expect(error(fused(frames[0], with: Array(frames[1...]), width, height)) < 5)
   }
 
+  @Test("is what a device's fusion does with pictures whose motion it finds")
+  func device() throws {
+    let (width, height) = (160, 120)
+    let fusion = try CPUDevice(precision: .f32, threads: 2)
+      .makeMotionFusion(height: height, width: width)
+    // A camera that moves by two pixels, and drops on a tenth of the pixels.
+    let scene = (-2...2).map { frame in
+      (0..<height * width).flatMap { pixel in
+        let (x, y) = (Float(pixel % width + 2 * frame), Float(pixel / width))
+        let waves = 30 * sinf(0.25 * x + 0.1 * y) + 20 * sinf(0.3 * y - 0.05 * x)
+        return [Float](repeating: 100 + waves, count: 3)
+      }
+    }
+    let pictures = scene.enumerated().map { index, clean in
+      var numbers = Noise(UInt64(index + 2))
+      let made = fusion.makePicture()
+      let rainy = (0..<width * height).flatMap { pixel -> [Float] in
+        let drop: Float = numbers.normal() > 1.3 ? 90 : 0
+        return (0..<3).map { clean[3 * pixel + $0] + drop }
+      }
+      fusion.load(rainy, into: made)
+      return made
+    }
+    func error(_ picture: [Float], _ clean: [Float]) -> Float {
+      (zip(picture, clean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Float(clean.count))
+        .squareRoot()
+    }
+    var (own, fused) = (scene[2], scene[2])
+    for (place, clean) in scene.enumerated() {
+      fusion.store(pictures[place], into: &own)
+      fusion.fuseByRank(pictures, at: place, into: &fused)
+      #expect(error(own, clean) > 25 && error(fused, clean) < 9, "\(place): \(error(fused, clean))")
+    }
+    fusion.store(pictures[1], into: &own)
+    fusion.fuseByRank(Array(pictures[..<2]), at: 1, into: &fused)
+    #expect(fused == own)
+  }
+
   @Test("leaves as it is what has fewer than two others")
   func few() {
     let own = picture(12 * 10 * 3, seed: 1, by: 20)
@@ -128,6 +167,10 @@ struct CRankFusionTests {
         #expect(
           one == fused(own, with: others, flow: flow, width, height, threads: 3), "set \(isa)")
         #expect(one.allSatisfy { abs($0) < 1000 }, "set \(isa)")
+        if flow == (0, 0) {
+          #expect(
+            zip(one, expected(own, others)).allSatisfy { abs($0 - $1) < 0.01 }, "set \(isa)")
+        }
       }
     }
   }

@@ -33,6 +33,7 @@ struct AllocationTests {
           pictures, at: place, noise: 5, keepsDetail: place == 1,
           history: place == 2 ? nil : history, into: &fused)
         fusion.take(pictures[place], into: history, most: 9)
+        fusion.fuseByRank(pictures, at: place, into: &fused)
       }
       fusion.clear(history)
     }

@@ -47,6 +47,7 @@ import Testing
     values.fusion = 2
     values.history = 30
     values.taskFusion = [.derain: 4, .deartifact: 1]
+    #expect(values.summary.contains(" --fusion 2 (derain: 4, deartifact: 1) --history 30 "))
     values.taskRadius = [.derain: 1]
     values.workSize = 500
     values.taskWorkSize = [.dehaze: 300]

@@ -1,9 +1,10 @@
 """A second picture of each frame, for networks that see frames fused along the motion: a ControlNet of six channels sees both pictures, a U-Net of
 twice the latent's channels, where there is no ControlNet, both latents.
 
-The picture whose latent is restored is the fused one, and the second is the frame as it came; of rain it is the other way round. Frames that were fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is
-left looks like fine texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was. Of rain, which is
-brighter than what it hides and new in every frame, most is gone where frames are fused by rank; but where the motion was not found so is the scene.
+The picture whose latent is restored is the fused one, and the second is the frame as it came; of rain it is the other way round. Frames that were
+fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is left looks like fine
+texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was. Of rain, which is brighter than what it
+hides and new in every frame, most is gone where frames are fused by rank; but where the motion was not found so is the scene.
 """
 
 import torch
@@ -17,9 +18,11 @@ BOTH = 6  # channels
 
 def of(controlnet: ControlNetModel | None, seen: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """Pictures [N, 3, H, W], whose latents are restored, and their second ones, to what `controlnet` reads."""
-    if controlnet is None or controlnet.config.conditioning_channels != BOTH:
-        return seen
-    return torch.cat([seen, second], 1)
+    return torch.cat([seen, second], 1) if sees_both(controlnet) else seen
+
+
+def sees_both(controlnet: ControlNetModel | None) -> bool:
+    return controlnet is not None and controlnet.config.conditioning_channels == BOTH
 
 
 def fit(unet: UNet2DConditionModel, controlnet: ControlNetModel | None, recipe: dict) -> None:

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from . import condition, depth, networks, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import FUSED, Examples
+from .examples import FUSED, RANKED, Examples
 from .held_out import HeldOut
 from .muon import Muon
 from .objective import GOOD_ENOUGH, Batch, Objective
@@ -32,7 +32,6 @@ OPTIONAL_KEYS = {
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
     "enlarged_share",  # of the clips that get fused: as if enlarged after they were degraded; else none: examples.py
-    "rank_fusion",  # frames on either side that a rainy one's second picture is fused with by rank; else none: condition.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "taught",  # tasks of which --teacher's results are learned, not the clean pictures; else none: teacher.py
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
@@ -49,7 +48,7 @@ def settings_of(recipe: dict) -> dict:
             recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
     if settings.get("optimizer", "adamw") not in ("adamw", "muon"):
         raise ValueError(f"[denoiser] optimizer: expected adamw or muon, found {settings['optimizer']!r}")
-    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "rank_fusion": 0, "good_enough": GOOD_ENOUGH} | settings
+    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -93,12 +92,14 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & FUSED.keys():
-        raise ValueError(f"windowed: {', '.join(sorted(both))}: fused frames are trained alone; expected tasks that are not fused")
+        raise ValueError(f"windowed: {', '.join(sorted(both))}: averaged frames are trained alone; expected tasks whose frames are not")
+    # As many frames on either side as the window has.
+    rank = radius if condition.sees_both(model.controlnet) and RANKED & set(windowed) else 0
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"],
-                        settings["enlarged_share"], settings["rank_fusion"])
+                        settings["enlarged_share"], rank)
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
-    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style, rank=settings["rank_fusion"]) if accelerator.is_main_process else None
+    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style, rank=rank) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])

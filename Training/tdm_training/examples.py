@@ -27,14 +27,14 @@ def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarr
     return fused(clip, radius if task in FUSED else 0, places, **FUSED.get(task, {}))
 
 
-def second_of(task: str, clip: np.ndarray, radius: int, places: range, here: int) -> np.ndarray:
-    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came but for the one at `here` among them where the task's are fused by
-    rank with `radius` frames on either side, of those `places` alone."""
+def second_of(task: str, clip: np.ndarray, rank: int, places: range, here: int) -> np.ndarray:
+    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came but, where the task's are fused by rank, for the one at `here` among
+    them, which is all that is read of them where frames have windows. It is fused with `rank` frames on either side, of those `places` alone."""
     frames = clip[places.start : places.stop]
-    if task not in RANKED or radius == 0 or len(frames) == 1:
+    if task not in RANKED or rank == 0 or len(frames) == 1:
         return frames
     second = frames.copy()
-    second[here] = rank_fused(frames, here, radius)
+    second[here] = rank_fused(frames, here, rank)
     return second
 
 
@@ -45,15 +45,15 @@ class Examples:
     `history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
     the clip stood still until then, in the others, which have half as many, it did not.
 
-    `rank_radius`: frames on either side that a rainy one's second picture is fused with; 0: it is the frame itself.
+    `rank`: frames on either side that a rainy one's second picture is fused with; 0: it is the frame itself.
 
     `enlarged_share`: of the clips that get fused, as footage that was 1.25 to 2.5 times as small when it was degraded. What is restored is soft, too."""
 
     def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0,
-                 recorded_share: float = 0, enlarged_share: float = 0, rank_radius: int = 0):
+                 recorded_share: float = 0, enlarged_share: float = 0, rank: int = 0):
         self.source, self.seed, self.process = source, seed, process
         self.fusion_radius, self.history = fusion_radius, history
-        self.recorded_share, self.enlarged_share, self.rank_radius = recorded_share, enlarged_share, rank_radius
+        self.recorded_share, self.enlarged_share, self.rank = recorded_share, enlarged_share, rank
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0), here: int = 0
@@ -83,7 +83,7 @@ class Examples:
         if enlarged:
             clean, degraded = (quantize(resized(clip, side, side)) for clip in (clean, degraded))
         places = range(earlier + before, earlier + before + frames)
-        second = second_of(task, degraded, self.rank_radius, places, here)
+        second = second_of(task, degraded, self.rank, places, here)
         return clean[places.start : places.stop], as_seen(task, degraded, self.fusion_radius, places), second
 
     def at(

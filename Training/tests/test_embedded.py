@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tdm_training import denoiser, networks, pipeline, recipe, teacher, window
+from tdm_training import denoiser, examples, networks, pipeline, recipe, teacher, window
 from tdm_training.examples import Examples
 from tdm_training.haar import AutoencoderHaar
 from tdm_training.held_out import HeldOut
@@ -74,6 +74,21 @@ def test_a_teacher_s_pictures_take_the_place_of_the_clean_ones_of_its_tasks(trai
     assert torch.equal(teaching.taught(batch).clean, batch.clean)
     with pytest.raises(ValueError, match="expected both or neither"):
         denoiser.train(embedded_recipe, str(photographs), tmp_path, 1, teacher=trained / "model")
+
+
+@pytest.mark.parametrize("channels,windowed", [(6, ["derain"]), (3, ["derain"]), (6, [])])
+def test_training_fuses_rainy_frames_by_rank_for_networks_that_see_both(channels, windowed, photographs, embedded_recipe, tmp_path, monkeypatch):
+    fused = []
+    monkeypatch.setattr(examples, "rank_fused", lambda clip, here, radius: fused.append((len(clip), here, radius)) or clip[here])
+    settings = embedded_recipe["denoiser"]
+    stage = settings["stages"][0] | {"task_shares": {"derain": 1.0}}
+    own = {"steps": 12, "windowed": windowed, "shares": {"path": 1.0}, "stages": [stage]}
+    seen = embedded_recipe["controlnet"] | {"conditioning_channels": channels}
+    denoiser.train(embedded_recipe | {"controlnet": seen, "denoiser": settings | own}, str(photographs), tmp_path, report_seconds=1e9)
+    # Two held-out clips, whose middle is restored, and each clip of each step but for frames alone, wherever in it the one is that is restored.
+    assert bool(fused) == (channels == 6 and bool(windowed))
+    if fused:
+        assert fused[:2] == [(5, 2, 2)] * 2 and len({here for _, here, _ in fused}) > 1 and all(radius == 2 for *_, radius in fused)
 
 
 def test_training_ends_before_numbers_that_are_none_are_kept(photographs, embedded_recipe, tmp_path):

@@ -252,7 +252,7 @@ void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
     const tdm_noise *noise, int keeps_detail, float *weights, float *scratch, int threads);
 
-/// Floats in the scratch of `tdm_rank_fusion`; fewer than `tdm_fusion` takes.
+/// Floats in the scratch of `tdm_rank_fusion`.
 size_t tdm_rank_fusion_scratch_count(size_t width, int threads);
 
 /// Of each pixel of a picture [height, width, 3] and `count` others, each taken along its flow, the second darkest, as far as the

@@ -40,10 +40,11 @@ final class CPUMotionFusion: MotionFusion {
       flow = 2 * (height / 2) * (width / 2) * value
       // A search's own, and half a picture for the pyramid, which needs less.
       search = max(tdm_motion_scratch_count(width, height) * value, flow / 2)
-      // Of one after the other; what fusion by rank takes is less.
+      // Of one after the other.
       bands =
-        max(tdm_fusion_scratch_count(width, threads), tdm_history_scratch_count(width, threads))
-        * value
+        max(
+          tdm_fusion_scratch_count(width, threads), tdm_rank_fusion_scratch_count(width, threads),
+          tdm_history_scratch_count(width, threads)) * value
     }
   }
 
@@ -144,21 +145,23 @@ final class CPUMotionFusion: MotionFusion {
     tdm_noise_along_motion(
       &along, floats(picture.pixels), floats(picture.pyramid), others, pyramids, motions,
       others.count, width, height)
-    var noise = tdm_noise_of(levels, along, noise)
+    var found = tdm_noise_of(levels, along, noise)
     let still = history.map(own).flatMap { $0.isEmpty ? nil : $0 }
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        &noise, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
+        &found, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
       guard let still else { return }
       tdm_history_blend(
         fused.baseAddress, floats(still.weights), floats(still.mean), floats(still.counts), width,
-        height, &noise, floats(bands), threads)
+        height, &found, floats(bands), threads)
     }
   }
 
   func fuseByRank(_ pictures: [any FusionPicture], at place: Int, into fused: inout [Float]) {
     precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
+    // Of two none can be told to be free of rain: no motion is needed.
+    if pictures.count < 3 { return store(pictures[place], into: &fused) }
     let picture = findMotion(in: pictures, at: place)
     tdm_rank_fusion(
       &fused, floats(picture.pixels), others, motions, others.count, width, height, floats(bands),

@@ -58,7 +58,7 @@ public struct RestorationOptions: Sendable, Equatable {
   /// model is made.
   public var radius: Int
   /// Frames on either side that a frame is averaged with along the motion before the networks see
-  /// it, or fused by rank (``RestorationTask/isFusedByRank``), 0...16; of later ones no more than
+  /// it, or, of rain, fused by rank (`MotionFusion`), 0...16; of later ones no more than
   /// ``lookahead``.
   public var fusion = 0
   /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
@@ -106,8 +106,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var amount = 1.0
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
-  /// by it alone (``RestorationTask/gainsByFusion``, ``RestorationTask/gainsByHistory``), and taken
-  /// to have the noise that the task says (``RestorationTask/fusionNoise``).
+  /// by it alone (``RestorationTask/gainsByFusion``, ``RestorationTask/gainsByHistory``), but where
+  /// the model says so of others (``PresetValues/taskFusion``), and taken to have the noise that the task says (``RestorationTask/fusionNoise``).
   public init(
     _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {
@@ -209,7 +209,7 @@ extension RestorationOptions {
     guard history == 0 || !task.isFusedByRank else {
       throw OptionError(
         "--history", history,
-        expected: "0 with --task \(task.rawValue), whose frames are fused by rank, not averaged")
+        expected: "0 with --task \(task.rawValue), of which a mean keeps the streaks")
     }
     try check("--fusion-noise", fusionNoise, in: 0...255, note: "of 255 levels")
     try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")

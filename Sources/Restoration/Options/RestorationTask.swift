@@ -42,7 +42,7 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   public var fusionNoise: Double { self == .deartifact ? 6 : 0 }
 
   /// Whether frames are fused by rank, not averaged: what is wrong is brighter than what it hides.
-  public var isFusedByRank: Bool { self == .derain }
+  var isFusedByRank: Bool { self == .derain }
 
   /// Whether fusion may change the finest detail. Not after compression: what it has left of that
   /// is real, and averaging along a motion that is not quite exact would blur it.

@@ -85,7 +85,7 @@ final class FrameFusion {
     free.append(picture)
   }
 
-  /// What comes afterwards reads nothing of what second before.
+  /// What comes afterwards reads nothing of what came before.
   /// - Precondition: all was given.
   func forget() {
     precondition(heldCount == 0)

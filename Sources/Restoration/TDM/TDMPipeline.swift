@@ -168,7 +168,7 @@ final class TDMPipeline {
       fusion.take(rgb)
       try enter(from: fusion, ending: false, emit)
     } else {
-      try enter(rgb, second: rgb, emit)
+      try enter(rgb, second: nil, emit)
     }
   }
 
@@ -181,9 +181,9 @@ final class TDMPipeline {
     }
   }
 
-  /// Takes a frame as the networks are to restore it, and its second picture.
+  /// Takes a frame as the networks are to restore it, and its second picture where it has another.
   private func enter(
-    _ rgb: [Float], second: [Float], _ emit: ([Float]) throws -> Void
+    _ rgb: [Float], second: [Float]?, _ emit: ([Float]) throws -> Void
   ) throws {
     try receive(rgb, second: second)
     if options.chunk > 0, queue.frames.count == options.heldCount {
@@ -279,12 +279,12 @@ final class TDMPipeline {
 
   // MARK: A frame's way in
 
-  private func receive(_ rgb: [Float], second rgbOfSecond: [Float]) throws {
+  private func receive(_ rgb: [Float], second rgbOfSecond: [Float]?) throws {
     let held = queue.takeFree(from: networks)
     if options.colorFix != .none { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
-        if let second, options.usesFusion {
+        if let second, let rgbOfSecond {
           tiling.cut(tile, from: rgbOfSecond, into: &pixels)
           second.load(pixels)
         }

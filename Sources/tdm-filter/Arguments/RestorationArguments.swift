@@ -28,8 +28,8 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
-        + "the lookahead. For derain, of each pixel the second darkest. (default: the preset's for denoise and deartifact, for other tasks "
-        + "0 unless the model says more)",
+        + "the lookahead. For derain the second darkest of each pixel takes the mean's place. (default: the preset's for denoise and deartifact, for other tasks "
+        + "0, or what the model says of the task)",
       valueName: "N"), transform: wholeNumber)
   var fusion: Int?
 
@@ -45,7 +45,8 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
-        + "blur. (default: 0, for deartifact 6)", valueName: "X"), transform: number)
+        + "blur. Not read for derain. (default: 0, for deartifact 6)", valueName: "X"),
+    transform: number)
   var fusionNoise: Double?
 
   @Option(
