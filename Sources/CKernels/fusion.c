@@ -17,8 +17,8 @@ enum {
 // then be twice what noise makes of it, and with other noise 1 + (noise / hiding)^2 times. Noise may
 // also be stronger where it is bright than where it was measured.
 static const float hiding = 7;
-// How fast counts less what differs by more.
-static const float coarse_slope = 1 / 1.5f, fine_slope = 2;
+// How fast counts less what differs by more in what is finer.
+static const float fine_slope = 2;
 
 static const float edge_taps[EDGE + 1] = {0.5f, 0.25f};
 
@@ -132,7 +132,7 @@ TDM_INLINE void add_band(const job *j, const band *b) {
     TDM_LANES
     for (size_t i = 0; i < w; i++) {
       float d = tdm_blurred(at, i, far_taps, FAR), f = tdm_blurred(fine, i, far_taps, FAR);
-      float over = (d / j->shares.coarse_floor - 1) * coarse_slope;
+      float over = d / j->shares.coarse_floor - 1;
       float finer = (f - j->fine_floor) * fine_slope;
       float weight = tdm_exp((over > 0 ? -over : 0) - (finer > 0 ? finer : 0));
       weights[i] += weight;

@@ -231,6 +231,6 @@ struct CNoiseAlongMotionTests {
       zip($0, clean).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
     }
     // Of five frames' mean 0.45 would be left.
-    #expect(errors[0] / errors[1] < 0.56, "\(errors[0] / errors[1])")
+    #expect(errors[0] / errors[1] < 0.6, "\(errors[0] / errors[1])")
   }
 }

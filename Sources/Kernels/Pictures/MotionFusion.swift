@@ -5,7 +5,7 @@
 /// arXiv 1603.03590, patches of 8 x 8 from a 32nd of the size up to half); along it the neighbour
 /// is interpolated. Its difference from the picture in light and colours, blurred, squared and
 /// blurred again, is held against what noise makes of it, and what is beyond counts less and less:
-/// `exp(-(d / e - 1) / 1.5)`. So does what the first blur takes of the difference, where fine
+/// `exp(-(d / e - 1))`. So does what the first blur takes of the difference, where fine
 /// texture would be averaged away: `exp(-2 (d / e - 1 - (noise / 7)^2))`.
 ///
 /// Of rain the mean would keep a share of each streak. A picture is fused by rank instead: of each
