@@ -10,12 +10,13 @@ from .objective import Batch
 from .schedule import Schedule
 
 
-# The mean squared error, 20 dB, from which on the teacher is wrong: then the clean picture is learned.
-WRONG = 1e-2
+# The mean squared error, 60 dB, up to which nothing is wrong with a picture: what is left of it is that picture, whatever the teacher makes of it.
+UNTOUCHED = 1e-6
 
 
 class Teacher:
-    """Restores `tasks` by the model in `folder`, as `preset` says; what comes out is what another model is to learn there, where it is not `WRONG`."""
+    """Restores `tasks` by the model in `folder`, as `preset` says; what comes out is what another model is to learn there, where
+    there was something to restore."""
 
     def __init__(self, folder: Path, tasks: list[str], preset: dict):
         self.model, self.tasks, self.preset = networks.load(folder), tasks, preset
@@ -36,6 +37,6 @@ class Teacher:
             self.model, self.schedule, of(batch.seen), of(batch.second), batch.frames, batch.here, empty, context, self.preset)
         clean = batch.clean.clone()
         pictures, truth = pictures.float().clamp(0, 1), batch.target[theirs]
-        is_right = (pictures - truth).square().mean((1, 2, 3), keepdim=True) < WRONG
-        clean.unflatten(0, (-1, batch.frames))[theirs, batch.here] = torch.where(is_right, pictures, truth)
+        is_degraded = (batch.own[theirs] - truth).square().mean((1, 2, 3), keepdim=True) > UNTOUCHED
+        clean.unflatten(0, (-1, batch.frames))[theirs, batch.here] = torch.where(is_degraded, pictures, truth)
         return replace(batch, clean=clean)

@@ -48,7 +48,7 @@ SUBSAMPLED_SHARES = {"derain": 0.6, "dehaze": 0.6}
 
 # Draws in which nothing is degraded. Haze, and the veil behind rain, are believed where there are none unless they are often missing. Whatever
 # superres is given was small.
-UNTOUCHED_SHARES = {"denoise": 0.2, "deartifact": 0.08, "superres": 0, "derain": 0.2, "dehaze": 0.18}
+UNTOUCHED_SHARES = {"denoise": 0.2, "deartifact": 0.08, "superres": 0, "derain": 0.2, "dehaze": 0.25}
 
 
 def degrade(task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float | None = None) -> np.ndarray:
