@@ -107,7 +107,8 @@ public struct RestorationOptions: Sendable, Equatable {
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
   /// by it alone (``RestorationTask/gainsByFusion``, ``RestorationTask/gainsByHistory``), but where
-  /// the model says so of others (``PresetValues/taskFusion``), and taken to have the noise that the task says (``RestorationTask/fusionNoise``).
+  /// the model says so of others (``PresetValues/taskFusion``), and taken to have the noise that the
+  /// task says (``RestorationTask/fusionNoise``).
   public init(
     _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {
