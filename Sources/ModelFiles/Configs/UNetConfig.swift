@@ -13,8 +13,8 @@ public struct UNetConfig: Sendable, Equatable {
   /// Whether self-attention reads the window of frames.
   public var windowAttention: Bool
 
-  /// Whether it reads the latent of a second picture of each frame beside the one that it restores, as
-  /// InstructPix2Pix's (arXiv 2211.09800) does.
+  /// Whether it reads the latent of a second picture of each frame beside the one that it
+  /// restores, as InstructPix2Pix's (arXiv 2211.09800) does.
   public var readsSecondPicture: Bool { trunk.inChannels == 2 * outChannels }
 
   public subscript<T>(dynamicMember path: KeyPath<UNetTrunkConfig, T>) -> T {
