@@ -39,15 +39,17 @@ static inline float tdm_taken(const float *noise, int k) {
   return noise[k] > least ? noise[k] : least;
 }
 
-static inline tdm_noise_shares tdm_shares_of(const tdm_noise *noise) {
+/// Of light and colours, or, where 1 is the first that counts, of colours alone.
+static inline tdm_noise_shares tdm_shares_of(const tdm_noise *noise, int first) {
   tdm_noise_shares shares = {.coarse_floor = 0};
+  float parts = (float)(3 - first);
   float mean = 0;  // of the fine noise's variances, each as a share of what it is taken to be
-  for (int k = 0; k < 3; k++) {
-    shares.coarse[k] = 1 / (3 * tdm_blurred_variance(tdm_taken(noise->coarse, k)));
+  for (int k = first; k < 3; k++) {
+    shares.coarse[k] = 1 / (parts * tdm_blurred_variance(tdm_taken(noise->coarse, k)));
     shares.coarse_floor += tdm_blurred_variance(noise->coarse[k]) * shares.coarse[k];
     float taken = tdm_taken(noise->fine, k);
-    shares.fine[k] = 1 / (3 * fine_share * (taken * taken + 1e-4f));
-    mean += (noise->fine[k] * noise->fine[k] + 1e-4f) / (3 * (taken * taken + 1e-4f));
+    shares.fine[k] = 1 / (parts * fine_share * (taken * taken + 1e-4f));
+    mean += (noise->fine[k] * noise->fine[k] + 1e-4f) / (parts * (taken * taken + 1e-4f));
   }
   for (int k = 0; k < 3; k++) shares.fine[k] /= mean;
   return shares;

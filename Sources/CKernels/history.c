@@ -147,7 +147,7 @@ void tdm_history_blend(
     size_t height, const tdm_noise *noise, float *scratch, int threads) {
   job j = {
       .fused = fused, .weights = weights, .mean = mean, .counts = counts, .width = width,
-      .height = height, .bands = (height + BAND - 1) / BAND, .shares = tdm_shares_of(noise),
+      .height = height, .bands = (height + BAND - 1) / BAND, .shares = tdm_shares_of(noise, 0),
       .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
   tdm_parallel_for((int)j.threads, j.threads, believe_share, &j);
   // Behind all of it: what is judged reads the fused frame around it.

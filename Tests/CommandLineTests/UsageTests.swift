@@ -207,7 +207,7 @@ struct UsageTests {
       for (words, expected, noise) in [
         ([], 2, 0), (["--task", "derain"], 0, 0), (["--task", "derain", "--fusion", "3"], 3, 0),
         (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 2, 6),
-        (["--task", "mp4", "--fusion-noise", "2.5"], 2, 2.5),
+        (["--task", "mp4", "--fusion-noise", "2.5"], 2, 2.5), (["--task", "sr"], 0, 20),
       ] {
         let settings = try settings(["--model", path] + words)
         let options = try settings.options(for: settings.openModel())

@@ -6,28 +6,6 @@ import Testing
 /// Motion and fusion on textures whose motion is known.
 @Suite("In C, fusion along the motion")
 struct CMotionTests {
-  /// Waves, [height, width, 3], 0...255, seen `dx` pixels to the left of and `dy` above where the
-  /// camera was.
-  private func picture(
-    _ width: Int, _ height: Int, seed: UInt64 = 1, dx: Float = 0, dy: Float = 0, noise: Float = 0,
-    noiseSeed: UInt64 = 0
-  ) -> [Float] {
-    var numbers = Noise(seed)
-    let waves = (0..<14).map { _ in
-      (
-        x: 0.18 * numbers.normal(), y: 0.18 * numbers.normal(), phase: 3 * numbers.normal(),
-        height: 9 + numbers.normal()
-      )
-    }
-    var grain = Noise(noiseSeed + 100)
-    return (0..<height * width).flatMap { pixel in
-      let x = Float(pixel % width) + dx
-      let y = Float(pixel / width) + dy
-      let light = waves.reduce(128) { $0 + $1.height * sinf($1.x * x + $1.y * y + $1.phase) }
-      return [0.9, 1, 1.1].map { (tint: Float) in tint * light + noise * grain.normal() }
-    }
-  }
-
   /// The C functions with canaries around all that they write.
   private struct Fused {
     let picture: [Float]
@@ -84,10 +62,6 @@ struct CMotionTests {
       isIntact: withExtendedLifetime(all) { all.allSatisfy(\.isIntact) })
   }
 
-  private func deviation(_ a: [Float], _ b: [Float]) -> Float {
-    (zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Float(a.count)).squareRoot()
-  }
-
   @Test(
     "finds how far a picture has moved",
     arguments: [(0, 0), (1.3, -0.6), (-4, 2.5), (11, 6), (0.25, 0.4)] as [(Float, Float)])
@@ -95,8 +69,8 @@ struct CMotionTests {
     let (width, height) = (160, 120)
     withEachInstructionSet { isa in
       let result = fused(
-        picture(width, height, noise: 8, noiseSeed: 1),
-        with: [picture(width, height, dx: dx, dy: dy, noise: 8, noiseSeed: 2)], width, height,
+        waves(width, height, noise: 8, noiseSeed: 1),
+        with: [waves(width, height, dx: dx, dy: dy, noise: 8, noiseSeed: 2)], width, height,
         noise: 8, threads: 2)
       let area = (width / 2) * (height / 2)
       // What was at x is at x - dx now; the flow is in pixels of half the size.
@@ -116,8 +90,8 @@ struct CMotionTests {
       // Mean distance from the true motion, of three scenes; without refinement 0.41.
       let errors = (1...3).map { (seed: UInt64) in
         let flow = fused(
-          picture(width, height, seed: seed, noise: 25, noiseSeed: 1),
-          with: [picture(width, height, seed: seed, dx: dx, dy: dy, noise: 25, noiseSeed: 2)],
+          waves(width, height, seed: seed, noise: 25, noiseSeed: 1),
+          with: [waves(width, height, seed: seed, dx: dx, dy: dy, noise: 25, noiseSeed: 2)],
           width, height, noise: 25, threads: 2
         ).flows[0]
         return (0..<area).reduce(Float(0)) {
@@ -134,10 +108,10 @@ struct CMotionTests {
     arguments: [(0, 0), (1.7, 0.5), (-5.2, 3)] as [(Float, Float)])
   func noise(dx: Float, dy: Float) {
     let (width, height, noise) = (128, 96, Float(15))
-    let clean = picture(width, height)
-    let own = picture(width, height, noise: noise, noiseSeed: 9)
+    let clean = waves(width, height)
+    let own = waves(width, height, noise: noise, noiseSeed: 9)
     let others = [-2, -1, 1, 2].map { step in
-      picture(
+      waves(
         width, height, dx: Float(step) * dx, dy: Float(step) * dy, noise: noise,
         noiseSeed: UInt64(20 + step))
     }
@@ -157,10 +131,10 @@ struct CMotionTests {
   @Test("is no worse for another scene beside it")
   func otherScene() {
     let (width, height, noise) = (128, 96, Float(10))
-    let own = picture(width, height, noise: noise, noiseSeed: 1)
-    let others = (2...5).map { picture(width, height, seed: $0, noise: noise, noiseSeed: $0) }
+    let own = waves(width, height, noise: noise, noiseSeed: 1)
+    let others = (2...5).map { waves(width, height, seed: $0, noise: noise, noiseSeed: $0) }
     let result = fused(own, with: others, width, height, noise: noise, threads: 2)
-    let clean = picture(width, height)
+    let clean = waves(width, height)
     #expect(deviation(result.picture, clean) < 1.02 * deviation(own, clean))
     #expect(result.weights.sorted()[width * height / 2] < 1.5)
   }
@@ -168,8 +142,8 @@ struct CMotionTests {
   @Test("leaves alone what has no noise")
   func clean() {
     let (width, height) = (128, 96)
-    let own = picture(width, height)
-    let others = (1...4).map { picture(width, height, dx: 1.3 * Float($0)) }
+    let own = waves(width, height)
+    let others = (1...4).map { waves(width, height, dx: 1.3 * Float($0)) }
     let levels = noiseLevels(own, width, height)
     #expect(
       deviation(fused(own, with: others, width, height, levels: levels, threads: 2).picture, own)
@@ -179,7 +153,7 @@ struct CMotionTests {
   @Test("keeps fine texture that a neighbour has lost, and takes its noise where it has it")
   func fineTexture() {
     let (width, height, noise) = (128, 96, Float(2))
-    let coarse = picture(width, height)
+    let coarse = waves(width, height)
     // As fine as pixels, the same in all colours; interpolation would blur it as the mean of two does.
     var grain = Noise(50)
     let texture = (0..<width * height).map { _ in 6 * grain.normal() }
@@ -216,13 +190,13 @@ struct CMotionTests {
     // The same but for a difference that is too coarse to be measured as noise.
     let pictures = [Float(0), 3].map { offset in
       let made = fusion.makePicture()
-      fusion.load(picture(width, height).map { $0 + offset }, into: made)
+      fusion.load(waves(width, height).map { $0 + offset }, into: made)
       return made
     }
     func brightening(_ noise: Float) -> Float {
       var fused = [Float](repeating: 0, count: width * height * 3)
       fusion.fuse(pictures, at: 0, noise: noise, keepsDetail: false, history: nil, into: &fused)
-      return zip(fused, picture(width, height)).reduce(0) { $0 + $1.0 - $1.1 } / Float(fused.count)
+      return zip(fused, waves(width, height)).reduce(0) { $0 + $1.0 - $1.1 } / Float(fused.count)
     }
     #expect(brightening(0) < 0.1)
     #expect(brightening(20) > 1.4)
@@ -231,8 +205,8 @@ struct CMotionTests {
   @Test("leaves what is finer as it is where it keeps detail")
   func detail() {
     let (width, height) = (128, 96)
-    let own = picture(width, height, noise: 15, noiseSeed: 1)
-    let others = (2...5).map { picture(width, height, noise: 15, noiseSeed: $0) }
+    let own = waves(width, height, noise: 15, noiseSeed: 1)
+    let others = (2...5).map { waves(width, height, noise: 15, noiseSeed: $0) }
     withEachInstructionSet { isa in
       let change = [false, true].map { keepsDetail in
         let result = fused(
@@ -263,8 +237,8 @@ struct CMotionTests {
     "has pictures of any size, and the same result for any number of threads",
     arguments: [(1, 1), (3, 2), (15, 40), (16, 16), (17, 33), (301, 18), (64, 97)])
   func sizes(width: Int, height: Int) {
-    let own = picture(width, height, noise: 5, noiseSeed: 1)
-    let others = (2...3).map { picture(width, height, noise: 5, noiseSeed: $0) }
+    let own = waves(width, height, noise: 5, noiseSeed: 1)
+    let others = (2...3).map { waves(width, height, noise: 5, noiseSeed: $0) }
     withEachInstructionSet { isa in
       for keepsDetail in [false, true] {
         let (one, several) = (
@@ -283,10 +257,10 @@ struct CMotionTests {
   func level(noise: Float) {
     let (width, height) = (256, 192)
     let found = noiseLevels(
-      picture(width, height, noise: noise, noiseSeed: 3), width, height)
+      waves(width, height, noise: noise, noiseSeed: 3), width, height)
     expect(found, noise)
     // A dark half, in which what is below black is cut off.
-    let night = picture(width, height, noise: noise, noiseSeed: 4).enumerated().map {
+    let night = waves(width, height, noise: noise, noiseSeed: 4).enumerated().map {
       $0 < width * height * 3 / 2 ? max($1 - 120, 0) : $1
     }
     let foundAtNight = noiseLevels(night, width, height)
@@ -302,37 +276,12 @@ struct CMotionTests {
     }
   }
 
-  private func noiseLevels(_ picture: [Float], _ width: Int, _ height: Int) -> [Float] {
-    var levels: [Float] = [-1, -1, -1]
-    tdm_noise_levels(&levels, picture, width, height)
-    return levels
-  }
-
-  /// Noise as 4:2:0 video has it: one in the light, two in colours of half the size.
-  private func withVideoNoise(
-    _ picture: [Float], _ width: Int, light: Float, colour: Float, seed: UInt64
-  ) -> [Float] {
-    var grain = Noise(seed)
-    let halved = (0..<picture.count / 3).map { _ in
-      (blue: colour * grain.normal(), red: colour * grain.normal())
-    }
-    return (0..<picture.count / 3).flatMap { pixel in
-      let y = light * grain.normal()
-      let c = halved[pixel / width / 2 * width + pixel % width / 2]
-      return [
-        picture[3 * pixel] + y + 1.402 * c.red,
-        picture[3 * pixel + 1] + y - 0.344 * c.blue - 0.714 * c.red,
-        picture[3 * pixel + 2] + y + 1.772 * c.blue,
-      ]
-    }
-  }
-
   @Test(
     "measures the noise of video, whose colours are coarse, and takes it away",
     arguments: [1, 0] as [Float])
   func videoNoise(colour: Float) {
     let (width, height, noise) = (128, 96, Float(10))
-    let clean = picture(width, height)
+    let clean = waves(width, height)
     let frames = (0..<5).map {
       withVideoNoise(clean, width, light: noise, colour: colour * noise, seed: UInt64(70 + $0))
     }
@@ -356,7 +305,7 @@ struct CMotionTests {
   @Test("does not mix other colours of the same light into what has no noise of colour")
   func otherColours() {
     let (width, height, noise) = (128, 96, Float(10))
-    let clean = picture(width, height)
+    let clean = waves(width, height)
     let own = withVideoNoise(clean, width, light: noise, colour: 0, seed: 1)
     let others = (2...5).map { seed in
       withVideoNoise(clean, width, light: noise, colour: 0, seed: seed).enumerated().map {
@@ -367,5 +316,36 @@ struct CMotionTests {
     let result = fused(own, with: others, width, height, levels: levels, threads: 1).picture
     let redder = (0..<width * height).reduce(Float(0)) { $0 + result[3 * $1] - own[3 * $1] }
     #expect(abs(redder) / Float(width * height) < 0.5)
+  }
+
+  @Test("averages the colours of what has another light, and leaves that")
+  func otherLight() {
+    let (width, height, noise) = (128, 96, Float(10))
+    let clean = waves(width, height)
+    let frames = (1...5).map {
+      withVideoNoise(clean, width, light: noise, colour: noise, seed: UInt64($0))
+    }
+    let others = frames.dropFirst().map { $0.map { $0 + 40 } }
+    let levels = noiseLevels(frames[0], width, height)
+    /// Luma, then what red and blue are beyond green.
+    func parts(_ picture: [Float]) -> (light: [Float], colours: [Float]) {
+      var (light, colours) = ([Float](), [Float]())
+      for pixel in stride(from: 0, to: picture.count, by: 3) {
+        let (red, green, blue) = (picture[pixel], picture[pixel + 1], picture[pixel + 2])
+        light.append(0.299 * red + 0.587 * green + 0.114 * blue)
+        colours += [red - green, blue - green]
+      }
+      return (light, colours)
+    }
+    let (own, known) = (parts(frames[0]), parts(clean))
+    withEachInstructionSet { isa in
+      let result = fused(frames[0], with: others, width, height, levels: levels, threads: 2)
+      let given = parts(result.picture)
+      #expect(deviation(given.light, own.light) < 0.1, "set \(isa)")
+      #expect(result.weights.allSatisfy { $0 < 1.01 }, "set \(isa)")
+      let gain = deviation(own.colours, known.colours) / deviation(given.colours, known.colours)
+      #expect(gain > 1.8, "set \(isa): \(gain)")
+      #expect(result.isIntact)
+    }
   }
 }

@@ -125,6 +125,31 @@ struct FusionTests {
     }
   }
 
+  @Test("averages enlarged frames, and shows them so beside as they came, where both are seen")
+  func enlarged() throws {
+    for (fusion, chunk, lookahead) in [(2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
+      let frames = StreamingTests.frames(7)
+      let course = options(fusion, chunk: chunk, lookahead: lookahead) { $0.task = .superres }
+      let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
+      let averaged = fused(frames, behind: fusion, ahead: ahead).map(asPicture)
+      for seesBoth in [true, false] {
+        let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: seesBoth)
+        let restorer = try TDMPipeline(
+          schedule: StreamingTests.schedule(), options: course, canvas: canvas
+        ) { _ in networks }
+        _ = try restorer.restore(frames)
+        let seen = networks.embedded.map(\.picture)
+        if seesBoth {
+          #expect(seen == frames.map(asPicture), "\(fusion), \(chunk)")
+          let second = networks.embedded.compactMap(\.second)
+          #expect(largestDifference(second, averaged) < 1e-5, "\(fusion), \(chunk)")
+        } else {
+          #expect(largestDifference(seen, averaged) < 1e-5, "\(fusion), \(chunk)")
+        }
+      }
+    }
+  }
+
   private func asPicture(_ frame: [Float]) -> [Float] {
     let tiling = Tiling(canvas)
     var picture = [Float](repeating: 0, count: tiling.pictureCount)

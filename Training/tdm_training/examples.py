@@ -17,9 +17,9 @@ CONTEXT_FRAMES = {"denoise": 8, "deartifact": 9, "superres": 5}
 # What the program fuses along the motion before its networks see it, and how.
 FUSED = {"denoise": {"history": True}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
 
-
-# Of what it fuses by rank beside the frame that is restored.
+# What it fuses beside the frame that is restored: by rank, and along the motion as above.
 RANKED = {"derain"}
+BESIDE = {"superres": {"least_noise": 20}}
 
 
 def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:
@@ -27,9 +27,12 @@ def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarr
     return fused(clip, radius if task in FUSED else 0, places, **FUSED.get(task, {}))
 
 
-def second_of(task: str, clip: np.ndarray, rank: int, places: range, here: int) -> np.ndarray:
-    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came but, where the task's are fused by rank, for the one at `here` among
-    them, which is all that is read of them where frames have windows. It is fused with `rank` frames on either side, of those `places` alone."""
+def second_of(task: str, clip: np.ndarray, radius: int, rank: int, places: range, here: int) -> np.ndarray:
+    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came where the task's are not fused beside them; fused with `radius` frames
+    on either side; or, where the task's are fused by rank, the one at `here` among them, which is all that is read of them where frames have windows, with `rank`
+    frames on either side, of those `places` alone."""
+    if task in BESIDE:
+        return fused(clip, radius, places, **BESIDE[task])
     frames = clip[places.start : places.stop]
     if task not in RANKED or rank == 0 or len(frames) == 1:
         return frames
@@ -59,7 +62,7 @@ class Examples:
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0), here: int = 0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(clean, as the networks see it, its second pictures), each [frames, side, side, 3]; frame `here` is to be restored."""
-        before, after = around if task in FUSED else (0, 0)
+        before, after = around if task in FUSED or task in BESIDE else (0, 0)
         length = before + frames + after
         made = max(length, CONTEXT_FRAMES.get(task, 1))
         still = moving = 0
@@ -83,7 +86,7 @@ class Examples:
         if enlarged:
             clean, degraded = (quantize(resized(clip, side, side)) for clip in (clean, degraded))
         places = range(earlier + before, earlier + before + frames)
-        second = second_of(task, degraded, self.rank, places, here)
+        second = second_of(task, degraded, self.fusion_radius, self.rank, places, here)
         return clean[places.start : places.stop], as_seen(task, degraded, self.fusion_radius, places), second
 
     def at(

@@ -24,7 +24,7 @@ class HeldOut:
                  style: CropStyle = CropStyle(), rank: int = 0):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
         middle = self.FRAMES // 2 + fusion
-        own, window = range(middle, middle + 1), range(fusion, fusion + self.FRAMES)
+        window, around = range(fusion, fusion + self.FRAMES), slice(middle - fusion, middle + 1 + ahead)
         clips = [
             CropSource([p], [], 0, style).clip(np.random.default_rng((i, 54321)), side, self.FRAMES + 2 * fusion)
             for i, p in enumerate(pictures)
@@ -33,11 +33,12 @@ class HeldOut:
         degraded = {
             task: [TASKS[task](c, np.random.default_rng((i, 12345))) for i, c in enumerate(clips)] for task in tasks
         }
-        seen = lambda task, c: as_seen(task, c, fusion, window) if task in windowed else as_seen(task, c[own.start - fusion : own.stop + ahead], fusion, range(fusion, fusion + 1))
-        self.seen = {task: [tensor(seen(task, c)) for c in d] for task, d in degraded.items()}
-        places = lambda task: window if task in windowed else own
-        self.came = {task: [tensor(c[places(task).start : places(task).stop]) for c in d] for task, d in degraded.items()}
-        second = lambda task, c: second_of(task, c, rank, places(task), len(places(task)) // 2)
+        # Frames alone are fused with what is around them and nothing else.
+        places = lambda task: window if task in windowed else range(fusion, fusion + 1)
+        clip = lambda task, c: c if task in windowed else c[around]
+        self.came = {task: [tensor(clip(task, c)[places(task).start : places(task).stop]) for c in d] for task, d in degraded.items()}
+        self.seen = {task: [tensor(as_seen(task, clip(task, c), fusion, places(task))) for c in d] for task, d in degraded.items()}
+        second = lambda task, c: second_of(task, clip(task, c), fusion, rank, places(task), len(places(task)) // 2)
         self.second = {task: [tensor(second(task, c)) for c in d] for task, d in degraded.items()}
 
     def untouched(self) -> dict[str, float]:

@@ -150,29 +150,47 @@ def course(rng: np.random.Generator, frames: int, fastest: float) -> np.ndarray:
     return way - way[frames // 2]
 
 
+def swaying(rng: np.random.Generator, side: int, frames: int) -> np.ndarray | None:
+    """How far each pixel is from where a rigid motion would have it, [frames, 2, side, side] float32, as of leaves, water and faces; in 70% of the
+    draws None. Neighbouring pixels go nearly the same way, of a deviation of up to 0.8 pixels a frame, on and on or to and fro."""
+    if rng.random() >= 0.3:
+        return None
+    size = int(rng.integers(3, 13))
+    pace = np.arange(frames) - frames // 2 if rng.random() < 0.5 else rng.normal(0, 1, frames)
+    grid = (rng.normal(0, 1, (2, size, size)) * rng.uniform(0.05, 0.8)).astype(np.float32)
+    field = np.stack([cv2.resize(axis, (side, side), interpolation=cv2.INTER_CUBIC) for axis in grid])
+    return field * pace.astype(np.float32)[:, None, None, None]
+
+
 def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: float = 7.0) -> np.ndarray:
     """Crops of a picture along a camera's way, [frames, side, side, 3] uint8; often something passes before it.
 
     Each goes along its `course`; a quarter turn by up to 0.3 degrees a frame, a quarter are zoomed by up to 0.5%. In half of the draws an ellipse of
-    another picture is in front, with a motion of its own; in 8% a cut leads to another picture.
+    another picture is in front, with a motion of its own; in 8% a cut leads to another picture. What is behind may be
+    `swaying`.
     """
     def motion():
         turn = np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.25)
         return course(rng, frames, fastest), turn, 1 + rng.uniform(-0.005, 0.005) * (rng.random() < 0.25)
 
-    def along(picture, motion, frame, margin):
+    rows, columns = np.mgrid[:side, :side].astype(np.float32)
+
+    def along(picture, motion, frame, margin, sway=None):
         way, turn, zoom = motion
         t = frame - frames // 2
         angle, scale, middle = turn * t, zoom**t, side / 2
         c, s = np.cos(angle) / scale, np.sin(angle) / scale
         dx, dy = middle + margin + way[frame]
         way = np.float32([[c, -s, dx - c * middle + s * middle], [s, c, dy - s * middle - c * middle]])
+        if sway is not None:
+            x, y = (a * columns + b * rows + first + off for (a, b, first), off in zip(way, sway[frame]))
+            return cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LANCZOS4
         return cv2.warpAffine(picture, way, (side, side), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
     margin = int(np.ceil(fastest * frames / 2)) + 4
-    ground, camera = region(side + 2 * margin), motion()
-    clip = [along(ground, camera, i, margin) for i in range(frames)]
+    ground, camera, sway = region(side + 2 * margin), motion(), swaying(rng, side, frames)
+    clip = [along(ground, camera, i, margin, sway) for i in range(frames)]
     if rng.random() < 0.5:
         object_, own = region(side + 2 * margin), motion()
         mask = np.zeros(object_.shape[:2], np.uint8)

@@ -151,7 +151,7 @@ def test_tdm_filter_shows_it_what_training_shows_it(kind, task, ahead, request, 
     frames, here = clip(), range(2, 3)
     seen = tensor(as_seen(task, frames, 2, here))
     # Of rain the second picture is the fused one, else the frame as it came.
-    second = tensor(second_of(task, frames, 2, range(3 + ahead), 2)[2:3])
+    second = tensor(second_of(task, frames, 2, 2, range(3 + ahead), 2)[2:3])
     assert (task == "derain") == torch.equal(seen, tensor(frames[2:3])) != torch.equal(second, tensor(frames[2:3]))
     with torch.no_grad():
         text = pipeline.contexts(model, ["", task])

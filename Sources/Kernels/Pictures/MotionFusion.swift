@@ -6,7 +6,8 @@
 /// is interpolated. Its difference from the picture in light and colours, blurred, squared and
 /// blurred again, is held against what noise makes of it, and what is beyond counts less and less:
 /// `exp(-(d / e - 1))`. So does what the first blur takes of the difference, where fine
-/// texture would be averaged away: `exp(-2 (d / e - 1 - (noise / 7)^2))`.
+/// texture would be averaged away: `exp(-2 (d / e - 1 - (noise / 7)^2))`. Colours have a weight of
+/// their own, by their differences alone.
 ///
 /// Of rain the mean would keep a share of each streak. A picture is fused by rank instead: of each
 /// pixel, along the motion, the second darkest.

@@ -36,13 +36,25 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   /// after compression: what stands still is not encoded again.
   public var gainsByHistory: Bool { self == .denoise }
 
-  /// The deviation of what is wrong where it can't be measured, of 255 levels: compression takes
-  /// away the fine noise that the measurement goes by. Chosen by measuring: more harms what is
-  /// hardly compressed, less leaves more flicker.
-  public var fusionNoise: Double { self == .deartifact ? 6 : 0 }
+  /// The deviation of what is wrong where it can't be measured, of 255 levels. Chosen by measuring.
+  ///
+  /// Compression takes away the fine noise that the measurement goes by: more harms what is hardly
+  /// compressed, less leaves more flicker. Small pictures show the same detail at other phases, so
+  /// that enlarged ones differ by more than noise where there is most to be gained.
+  public var fusionNoise: Double {
+    switch self {
+    case .deartifact: 6
+    case .superres: 20
+    case .denoise, .derain, .dehaze: 0
+    }
+  }
 
   /// Whether frames are fused by rank, not averaged: what is wrong is brighter than what it hides.
   var isFusedByRank: Bool { self == .derain }
+
+  /// Whether networks that see two pictures restore the frame as it came, and are shown the fused
+  /// one beside it: where the motion was not found it has lost more than rain, or is a blur.
+  var isFusedBeside: Bool { self == .derain || self == .superres }
 
   /// Whether fusion may change the finest detail. Not after compression: what it has left of that
   /// is real, and averaging along a motion that is not quite exact would blur it.

@@ -12,6 +12,8 @@ final class FrameFusion {
   private let noise: Float
   private let keepsDetail: Bool
   private let ranks: Bool
+  /// Whether the fused picture is the second one.
+  private let isBeside: Bool
   /// Of what no frame reads any more, worth ``historyCount`` frames at most.
   private let history: (any FusionHistory)?
   private let historyCount: Int
@@ -22,8 +24,7 @@ final class FrameFusion {
   private var next = 0
   /// What ``advance()`` gave last, as the frames that are taken: the picture that is restored, and
   /// beside it another of the same frame, where that is wanted; else empty. One of the two is the
-  /// fused one: of rain, where there are two, the second, because where the motion was not found it
-  /// has lost more than rain.
+  /// fused one, the other the frame as it came.
   private(set) var picture, second: [Float]
 
   /// - Parameters:
@@ -39,6 +40,7 @@ final class FrameFusion {
     noise = Float(options.fusionNoise)
     keepsDetail = !options.task.fusesFineDetail
     ranks = options.task.isFusedByRank
+    isBeside = options.task.isFusedBeside && givesSecondPicture
     historyCount = options.history
     history = historyCount > 0 ? fusion.makeHistory() : nil
     picture = Array(repeating: 0, count: frameCount)
@@ -63,19 +65,23 @@ final class FrameFusion {
   ///   that could be: no more are held than this one still reads.
   func advance() {
     precondition(heldCount <= ahead + 1)
-    let givesBoth = !second.isEmpty
-    if !ranks {
-      fusion.fuse(
-        pictures, at: next, noise: noise, keepsDetail: keepsDetail, history: history, into: &picture
-      )
-      if givesBoth { fusion.store(pictures[next], into: &second) }
-    } else if givesBoth {
+    if isBeside {
       fusion.store(pictures[next], into: &picture)
-      fusion.fuseByRank(pictures, at: next, into: &second)
+      fuse(into: &second)
     } else {
-      fusion.fuseByRank(pictures, at: next, into: &picture)
+      fuse(into: &picture)
+      if !second.isEmpty { fusion.store(pictures[next], into: &second) }
     }
     if next == behind { release() } else { next += 1 }
+  }
+
+  private func fuse(into fused: inout [Float]) {
+    if ranks {
+      fusion.fuseByRank(pictures, at: next, into: &fused)
+    } else {
+      fusion.fuse(
+        pictures, at: next, noise: noise, keepsDetail: keepsDetail, history: history, into: &fused)
+    }
   }
 
   /// No frame reads the oldest picture any more.

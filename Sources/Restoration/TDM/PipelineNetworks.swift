@@ -9,7 +9,7 @@ protocol PipelineNetworks: AnyObject {
   /// [height / factor, width / factor, C]
   var latentShape: Shape { get }
   /// Whether a network sees a second picture of each frame beside the one that is restored: frames
-  /// are fused along the motion, and it is shown both, as fused and as it came.
+  /// are fused along the motion, and it is shown both, as fused and as they came.
   var seesSecondPicture: Bool { get }
   /// Called after each evaluation of a network.
   var onEvaluation: (() -> Void)? { get set }
