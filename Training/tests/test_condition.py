@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from tdm_training import condition, networks, pipeline, recipe
+from tdm_training.degradations.common import quantize
+from tdm_training.degradations.resolution import resized
 from tdm_training.examples import Examples, as_seen, second_of, tensor
 from tdm_training.fusion import rank_fused
 from tdm_training.pictures import CropSource
@@ -144,26 +146,45 @@ def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe
         condition.widen(model.controlnet, (24, 32))
 
 
-@pytest.mark.parametrize("task,ahead", [("denoise", 2), ("derain", 2), ("derain", 0)])
+def test_an_enlarged_example_s_second_picture_is_the_average_along_the_motion():
+    source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
+    drawn = lambda radius, around: Examples(source, 1, fusion_radius=radius).one(np.random.default_rng(5), "superres", 64, 1, around=around)
+    (_, seen, second), (_, came, same) = drawn(2, (2, 2)), drawn(0, (2, 2))
+    assert np.array_equal(seen, came) and np.array_equal(came, same) and not np.array_equal(second, seen)
+    _, seen, second = drawn(2, (0, 0))  # there is nothing to be fused with
+    assert np.array_equal(seen, second)
+
+
+def enlarged(small: np.ndarray) -> np.ndarray:
+    """As the program enlarges, which repeats borders where `resized` leaves out what lies beyond them."""
+    height, width = small.shape[1:3]
+    wide = np.pad(small, ((0, 0), (4, 4), (4, 4), (0, 0)), "edge")
+    return np.clip(resized(wide, 4 * (height + 8), 4 * (width + 8))[:, 16:-16, 16:-16], 0, 1)
+
+
+@pytest.mark.parametrize("task,ahead", [("denoise", 2), ("derain", 2), ("derain", 0), ("superres", 2), ("superres", 0)])
 @pytest.mark.parametrize("kind", ["seeing", "reading"])
 def test_tdm_filter_shows_it_what_training_shows_it(kind, task, ahead, request, program, tmp_path):
     model, preset = request.getfixturevalue(kind)
-    frames, here = clip(), range(2, 3)
+    came, here = clip(), range(2, 3)
+    if task == "superres":
+        came = quantize(resized(came, 16, 20))
+    frames = enlarged(came) if task == "superres" else came
     seen = tensor(as_seen(task, frames, 2, here))
-    # Of rain the second picture is the fused one, else the frame as it came.
-    second = tensor(second_of(task, frames, 2, 2, range(3 + ahead), 2)[2:3])
-    assert (task == "derain") == torch.equal(seen, tensor(frames[2:3])) != torch.equal(second, tensor(frames[2:3]))
+    # Of rain, and of what was enlarged, the second picture is the fused one, else the frame as it came.
+    second = tensor(second_of(task, frames[: 3 + ahead], 2, 2, range(3 + ahead), 2)[2:3])
+    assert (task != "denoise") == torch.equal(seen, tensor(frames[2:3])) != torch.equal(second, tensor(frames[2:3]))
     with torch.no_grad():
         text = pipeline.contexts(model, ["", task])
         restore = lambda second: pipeline.restore_one(
             model, Schedule(model.scheduler), seen, second, 1, 0, text[""], text[task], preset)
         expected, without = (restore(c).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255 for c in (second, seen))
-    assert np.abs(expected - without).max() > 4
+    assert np.abs(expected - without).max() > 2
     model.save(tmp_path / "model")
-    form = ["--input-format", "raw", "--size", "80x64", "--pixel-format", "rgb24", "--precision", "f32"]
+    form = ["--input-format", "raw", "--size", f"{came.shape[2]}x{came.shape[1]}", "--pixel-format", "rgb24", "--precision", "f32"]
     control = [] if model.controlnet else ["--control-scale", "0"]
     how = [*control, "--fusion", "2", "--lookahead", str(ahead), "--radius", "0", "--steps", "1", "--inversion-steps", "0", "--strength", "0.1"]
-    data = np.round(frames * 255).astype(np.uint8).tobytes()
+    data = np.round(came * 255).astype(np.uint8).tobytes()
     done = subprocess.run(
         [program, "--model", tmp_path / "model", "--task", task, "--scene-cut", "off", *form, *how], input=data, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
