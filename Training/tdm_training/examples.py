@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from .degradations import degrade
+from .degradations import UNTOUCHED_SHARES, degrade
 from .degradations.common import quantize
 from .degradations.recorded import recorded
 from .degradations.resolution import resized
@@ -13,6 +13,10 @@ from .pictures import CropSource
 # What an encoder loses, of noise, too, grows from one key frame to the next: how many frames are made where fewer are wanted.
 CONTEXT_FRAMES = {"denoise": 8, "deartifact": 9, "superres": 5}
 
+
+# Of hazy clips, the share whose scenes may be pale without the haze. A pale scene and a hazy one look alike, and which of the two is believed follows
+# from how often each is seen: clean ones may all be pale.
+PALE_SHARE = 0.25
 
 # What the program fuses along the motion before its networks see it, and how.
 FUSED = {"denoise": {"history": True}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
@@ -71,7 +75,9 @@ class Examples:
                 still = int(rng.integers(1, self.history + 1))
             else:
                 moving = int(rng.integers(1, max(self.history // 2, 1) + 1))
-        clean = self.source.clip(rng, side, made + moving)
+        untouched = rng.random() < UNTOUCHED_SHARES[task]
+        pale = task != "dehaze" or untouched or rng.random() < PALE_SHARE
+        clean = self.source.clip(rng, side, made + moving, pale)
         first = int(rng.integers(made - length + 1))
         clean = np.concatenate([clean[:first], clean[first : first + 1].repeat(still, 0), clean[first:]])
         enlarged = task in FUSED and self.enlarged_share and rng.random() < self.enlarged_share
@@ -80,7 +86,7 @@ class Examples:
             clean = quantize(resized(clean, small, small))
         if task == "deartifact" and self.recorded_share and rng.random() < self.recorded_share:
             clean = recorded(clean, rng)
-        degraded = degrade(task, clean, rng)
+        degraded = degrade(task, clean, rng, untouched_share=float(untouched))
         earlier = still + moving
         clean, degraded = (clip[first : first + earlier + length] for clip in (clean, degraded))
         if enlarged:

@@ -98,8 +98,8 @@ class CropSource:
             crop = cv2.resize(crop, (side, side), interpolation=filter)
         return crop
 
-    def clip(self, rng: np.random.Generator, side: int, frames: int = 1) -> np.ndarray:
-        """A short moving clip, [frames, side, side, 3] float32 in [0, 1], turned and recoloured at random."""
+    def clip(self, rng: np.random.Generator, side: int, frames: int = 1, pale: bool = True) -> np.ndarray:
+        """A short moving clip, [frames, side, side, 3] float32 in [0, 1], turned and recoloured at random. `pale`: whether that may make black grey."""
         clip = moved(rng, lambda s: self.region(rng, s), side, frames) if frames > 1 else self.region(rng, side)[None]
         if rng.random() < 0.5:
             clip = clip[:, :, ::-1]
@@ -113,9 +113,9 @@ class CropSource:
         kind = rng.random()
         if kind < self.style.colour_share:
             gain = rng.uniform(0.6, 1.15) * rng.uniform(0.85, 1.15, 3)
-            lift = rng.uniform(-0.05, 0.1)
+            lift = rng.uniform(-0.05, 0.1 if pale else 0.02)
             clip = np.clip(clip * gain.astype(np.float32) + np.float32(lift), 0, 1)
-        elif kind < self.style.colour_share + self.style.overcast_share:
+        elif pale and kind < self.style.colour_share + self.style.overcast_share:
             clip = overcast(rng, clip)
         if self.style.subsampled_share and rng.random() < self.style.subsampled_share:
             clip = subsampled(clip)

@@ -117,6 +117,19 @@ def test_a_rainy_example_s_second_picture_is_fused_by_rank_where_it_is_to_be_res
     assert np.array_equal(drawn(2, 0)[2][0], rank_fused(came, 0, 2))
 
 
+def test_hazy_scenes_are_seldom_pale_and_clean_ones_often(monkeypatch):
+    pale, source = [], CropSource([np.full((64, 64, 3), 100, np.uint8)], [], 0)
+    clip = source.clip
+    monkeypatch.setattr(source, "clip", lambda *drawn: pale.append(drawn[-1]) or clip(*drawn))
+    for seed in range(120):
+        Examples(source, 1).one(np.random.default_rng(seed), "dehaze", 16, 1)
+    assert 0.25 < np.mean(pale) < 0.65  # a quarter are clean, a quarter of the others may be
+    pale.clear()
+    for seed in range(20):
+        Examples(source, 1).one(np.random.default_rng(seed), "derain", 32, 1)
+    assert all(pale)
+
+
 def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe, tmp_path):
     torch.manual_seed(2)
     model = networks.build(embedded_recipe, tmp_path)

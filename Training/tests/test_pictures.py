@@ -97,3 +97,12 @@ def test_procedural_pictures_repeat_with_their_seed_and_have_contrast():
     assert all(np.array_equal(a, b) for a, b in zip(one, two))
     assert all(p.shape == (64, 64, 3) and p.dtype == np.uint8 for p in one)
     assert np.mean([p.std() for p in one]) > 10
+
+
+def test_black_stays_black_where_scenes_may_not_be_pale():
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, 32:] = 200
+    source = CropSource([picture], [], 0)
+    darkest = lambda pale: [source.clip(np.random.default_rng(seed), 64, 1, pale).min() for seed in range(60)]
+    assert max(darkest(False)) < 0.03
+    assert sum(x > 0.06 for x in darkest(True)) > 10

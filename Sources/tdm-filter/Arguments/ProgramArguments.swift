@@ -32,7 +32,7 @@ struct ProgramArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "auto: write no file and, once the model is loaded, open none, connect to nothing and start no program, by Landlock and seccomp as far as the kernel has them. off: keep all rights.",
+      "auto: write no file, start no program and, once the model is loaded, open no file and connect to nothing, by Landlock and seccomp as far as the kernel has them. off: keep all rights.",
       valueName: "mode"))
   var sandbox: Sandbox = .auto
 
