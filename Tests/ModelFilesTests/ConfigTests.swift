@@ -207,6 +207,18 @@ struct ConfigTests {
     #expect(message.contains(": expected ") && message.contains(", found "), "\(message)")
   }
 
+  @Test("null is false where diffusers asks for truth, and a width that follows may be said")
+  func nullAndWidths() throws {
+    for key in ["use_linear_projection", "dual_cross_attention", "flip_sin_to_cos"] {
+      #expect(
+        try UNetConfig(reader([key: .null])) == UNetConfig(reader([key: .bool(false)])), "\(key)")
+    }
+    #expect(
+      try UNetConfig(reader(["time_embedding_dim": .integer(1280)])) == UNetConfig(reader([:])))
+    let message = refusal { _ = try UNetConfig(reader(["time_embedding_dim": .integer(320)])) }
+    #expect(message.hasPrefix("config.json: time_embedding_dim: expected null or 1280"))
+  }
+
   @Test("an option that changes nothing here is passed over")
   func withoutMeaning() throws {
     // diffusers hands these to other blocks alone, and its pipelines for such models read no shift.

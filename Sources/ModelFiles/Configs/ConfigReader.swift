@@ -88,8 +88,10 @@ struct ConfigReader {
     return numbers.map { Float($0) }
   }
 
+  /// Null is false, as diffusers has it, which asks for nothing but truth.
   func bool(_ key: String, default standard: Bool) throws(ModelError) -> Bool {
     guard let value = members[key] else { return standard }
+    if value == .null { return false }
     guard case .bool(let flag) = value else { throw error(key, expected: "true or false") }
     return flag
   }
@@ -120,7 +122,8 @@ struct ConfigReader {
   /// Refuses the part unless the option is missing or one of `values`: the networks do nothing
   /// else.
   func require(_ key: String, oneOf values: JSON...) throws(ModelError) {
-    guard let value = members[key] else { return }
+    guard var value = members[key] else { return }
+    if value == .null, values.contains(.bool(false)) { value = .bool(false) }
     let number = value.real
     guard values.contains(where: { $0 == value || (number != nil && $0.real == number) })
     else {

@@ -23,8 +23,8 @@ public struct UNetConfig: Sendable, Equatable {
 
   init(_ reader: ConfigReader) throws(ModelError) {
     try reader.requireClass(.unet)
-    try Self.requireSupported(reader)
     trunk = try UNetTrunkConfig(reader)
+    try Self.requireSupported(reader, trunk)
     outChannels = try reader.int("out_channels", default: 4)
     upBlockTypes = try reader.choices(
       "up_block_types",
@@ -49,10 +49,13 @@ public struct UNetConfig: Sendable, Equatable {
     return width
   }
 
-  private static func requireSupported(_ reader: ConfigReader) throws(ModelError) {
+  private static func requireSupported(
+    _ reader: ConfigReader, _ trunk: UNetTrunkConfig
+  ) throws(ModelError) {
+    try reader.require(
+      "time_embedding_dim", oneOf: .null, .integer(4 * trunk.blockOutChannels[0]))
     for key in [
-      "time_embedding_dim", "time_embedding_act_fn", "timestep_post_act",
-      "reverse_transformer_layers_per_block",
+      "time_embedding_act_fn", "timestep_post_act", "reverse_transformer_layers_per_block",
     ] {
       try reader.require(key, oneOf: .null)
     }

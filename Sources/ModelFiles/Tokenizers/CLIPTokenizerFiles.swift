@@ -56,13 +56,7 @@ struct CLIPTokenizerFiles {
     start = try id("bos_token")
     end = try id("eos_token")
     padding = try id("pad_token")
-    // What no pair leads to is looked up among the others.
-    let text = try lists.text(of: "unk_token")
-    guard let unknown = vocabulary[text] else {
-      throw ModelError(
-        "\(config.file): unk_token \(text.quoted): expected a token of the vocabulary")
-    }
-    self.unknown = unknown
+    unknown = try id("unk_token")
   }
 
   /// The tokens with a role where no file says them.
