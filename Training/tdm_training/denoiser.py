@@ -16,7 +16,6 @@ from .examples import FUSED, RANKED, Examples
 from .held_out import HeldOut
 from .muon import Muon
 from .objective import GOOD_ENOUGH, Batch, Objective
-from .teacher import Teacher
 from .training import Average, Log, keep, rate_factor, resume, share_gradients
 
 # What a stage says of its batches, and of its larger ones.
@@ -33,7 +32,6 @@ OPTIONAL_KEYS = {
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
     "enlarged_share",  # of the clips that get fused: as if enlarged after they were degraded; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
-    "taught",  # tasks of which --teacher's results are learned, not the clean pictures; else none: teacher.py
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
 
@@ -48,7 +46,7 @@ def settings_of(recipe: dict) -> dict:
             recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
     if settings.get("optimizer", "adamw") not in ("adamw", "muon"):
         raise ValueError(f"[denoiser] optimizer: expected adamw or muon, found {settings['optimizer']!r}")
-    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "taught": [], "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
+    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -73,12 +71,9 @@ def of_one_kind(choice: np.random.Generator, task_shares: dict[str, float], wind
 
 
 def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, start: Path | None = None,
-          vae: Path | None = None, bf16: bool = True, teacher: Path | None = None) -> None:
+          vae: Path | None = None, bf16: bool = True) -> None:
     """Trains into `folder`, from nothing or from the model in `start`. Goes on from the checkpoint that it finds."""
     settings, preset = settings_of(recipe), recipe["preset"]
-    if bool(settings["taught"]) != bool(teacher):
-        raise ValueError(f"[denoiser] taught is {settings['taught']} and --teacher {teacher}: expected both or neither")
-    taught = Teacher(teacher, settings["taught"], preset).taught if teacher else lambda batch: batch
     accelerator = Accelerator(cpu=True)
     with accelerator.main_process_first():
         source, held_out = recipes.crop_source(recipe["data"], pictures, folder)
@@ -140,7 +135,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         # Where no window is read, the frames about one are there for the fusion alone.
         frames, here, around = (length, place, (0, 0)) if reads_window else (1, 0, (place, length - 1 - place))
         drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around, here)
-        batch = taught(Batch(*drawn, frames, here, stage["task_weights"]))
+        batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = settings["learning_rate"] * stage["rate"] * rate_factor(step, progress, settings["warmup"])
@@ -170,7 +165,6 @@ def main() -> None:
     p.add_argument("--pictures", required=True, help="a folder of photographs")
     p.add_argument("--vae", type=Path, help="a trained autoencoder's folder, where the recipe's is one that is trained")
     p.add_argument("--begin-with", type=Path, help="a model's folder to go on from")
-    p.add_argument("--teacher", type=Path, help="the folder of the model that teaches the tasks that the recipe says")
     p.add_argument("--out", required=True, type=Path, help="checkpoints, log, and the diffusers folder model/")
     p.add_argument("--report-seconds", type=float, default=150)
     p.add_argument("--threads", type=int, default=2)
@@ -179,7 +173,7 @@ def main() -> None:
     torch.set_num_threads(o.threads)
     # Gradients of what is restored well are denormal in places: without it a step of dehaze.toml came to take 1.1 s instead of 0.6.
     torch.set_flush_denormal(True)
-    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.begin_with, o.vae, not o.float32, o.teacher)
+    train(recipes.read(o.recipe), o.pictures, o.out, o.report_seconds, o.begin_with, o.vae, not o.float32)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import csv
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +11,8 @@ from tdm_training import denoiser, examples, networks, pipeline, recipe, window
 from tdm_training.examples import Examples
 from tdm_training.haar import AutoencoderHaar
 from tdm_training.held_out import HeldOut
-from tdm_training.objective import Batch, Objective
+from tdm_training.objective import Objective
 from tdm_training.schedule import Schedule
-from tdm_training.teacher import Teacher
 from tdm_training.training import Average
 
 from conftest import RECIPES
@@ -52,28 +50,6 @@ def test_training_that_was_stopped_goes_on_as_though_it_had_not(photographs, emb
     for name, tensor in one["trained"].items():
         assert torch.equal(tensor, two["trained"][name]), name
     assert all(torch.equal(a, b) for a, b in zip(one["average"], two["average"], strict=True))
-
-
-def test_a_teacher_s_pictures_take_the_place_of_the_clean_ones_of_its_tasks(trained, embedded_recipe, photographs, tmp_path):
-    source, _ = recipe.crop_source(embedded_recipe["data"], photographs)
-    drawn = Examples(source, 2).at(3, 6, 32, {"dehaze": 0.5, "denoise": 0.5}, 3)
-    batch = Batch(*drawn, frames=3, here=1, task_weights={})
-    assert {"dehaze", "denoise"} == set(batch.tasks)
-    teaching = Teacher(trained / "model", ["dehaze"], embedded_recipe["preset"])
-    taught = teaching.taught(batch)
-    whole = pipeline.restore(networks.load(trained / "model"), batch.seen, "dehaze", **embedded_recipe["preset"], frames=3)
-    for i, task in enumerate(batch.tasks):
-        rows = slice(3 * i, 3 * i + 3)
-        if task == "dehaze":
-            assert torch.allclose(taught.clean[rows][1], whole[rows][1], atol=1e-5)
-            assert not torch.allclose(taught.clean[rows][1], batch.clean[rows][1], atol=1e-3)
-        else:
-            assert torch.equal(taught.clean[rows], batch.clean[rows])
-    # What had nothing wrong with it is to stay as it is.
-    untouched = replace(batch, clean=batch.seen)
-    assert torch.equal(teaching.taught(untouched).clean, untouched.clean)
-    with pytest.raises(ValueError, match="expected both or neither"):
-        denoiser.train(embedded_recipe, str(photographs), tmp_path, 1, teacher=trained / "model")
 
 
 @pytest.mark.parametrize("channels,windowed", [(6, ["derain"]), (3, ["derain"]), (6, [])])
