@@ -45,7 +45,8 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
-        + "blur. Not read for derain. (default: 0, for deartifact 6, for superres 20)", valueName: "X"),
+        + "blur. Not read for derain. (default: 0, for deartifact 6, for superres 20)",
+      valueName: "X"),
     transform: number)
   var fusionNoise: Double?
 
