@@ -53,16 +53,16 @@ size_t tdm_fusion_scratch_count(size_t width, int threads) {
 /// Rows that are worked on together, and what is made of them for one neighbour after the other.
 /// Rows outside of the picture repeat its border.
 typedef struct {
-  ptrdiff_t from, to;       // that are given
-  ptrdiff_t first, last;    // that are averaged
-  ptrdiff_t low, high;      // that the blur after the square reads
-  ptrdiff_t top, bottom;    // that the one before it reads
-  float *warped, *blurred;                  // of [top, bottom), three channels
-  float *left;                              // of [top, bottom)
-  float *square[WEIGHTS], *fine[WEIGHTS];   // of [low, high)
-  float *sum;                               // of [first, last): what neighbours differ by, in parts
-  float *weights[WEIGHTS];                  // of [first, last), their sums
-  float *row, *single;                      // one row, three channels and one
+  ptrdiff_t from, to;                      // that are given
+  ptrdiff_t first, last;                   // that are averaged
+  ptrdiff_t low, high;                     // that the blur after the square reads
+  ptrdiff_t top, bottom;                   // that the one before it reads
+  float *warped, *blurred;                 // of [top, bottom), three channels
+  float *left;                             // of [top, bottom)
+  float *square[WEIGHTS], *fine[WEIGHTS];  // of [low, high)
+  float *sum;                              // of [first, last): what neighbours differ by, in parts
+  float *weights[WEIGHTS];                 // of [first, last), their sums
+  float *row, *single;                     // one row, three channels and one
 } band;
 
 TDM_INLINE band band_at(const job *j, size_t index, float *scratch) {

@@ -59,10 +59,6 @@ struct CHistoryTests {
     }
   }
 
-  private func deviation(_ a: [Float], _ b: [Float]) -> Float {
-    (zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Float(a.count)).squareRoot()
-  }
-
   @Test("takes away more noise of what stands still with every frame")
   func still() {
     let (clean, noise) = (scene(), Float(12))

@@ -9,7 +9,7 @@ struct CMotionTests {
   /// The C functions with canaries around all that they write.
   private struct Fused {
     let picture: [Float]
-    /// How many pictures each pixel is the average of.
+    /// How many pictures the light of each pixel is the average of.
     let weights: [Float]
     let flows: [[Float]]
     let isIntact: Bool

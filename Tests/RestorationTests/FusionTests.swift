@@ -139,9 +139,11 @@ struct FusionTests {
         ) { _ in networks }
         _ = try restorer.restore(frames)
         let seen = networks.embedded.map(\.picture)
+        #expect(seen.count == frames.count)
         if seesBoth {
           #expect(seen == frames.map(asPicture), "\(fusion), \(chunk)")
           let second = networks.embedded.compactMap(\.second)
+          #expect(second.count == frames.count)
           #expect(largestDifference(second, averaged) < 1e-5, "\(fusion), \(chunk)")
         } else {
           #expect(largestDifference(seen, averaged) < 1e-5, "\(fusion), \(chunk)")

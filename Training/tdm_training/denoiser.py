@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from . import condition, depth, networks, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import FUSED, RANKED, Examples
+from .examples import AVERAGED_BESIDE, FUSED, RANKED_BESIDE, Examples
 from .held_out import HeldOut
 from .muon import Muon
 from .objective import GOOD_ENOUGH, Batch, Objective
@@ -86,15 +86,16 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
                 window.narrow(net)
     fusion, ahead = settings["fusion"], settings["fusion_ahead"]
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
-    if both := set(windowed) & FUSED.keys():
+    if both := set(windowed) & (FUSED.keys() | AVERAGED_BESIDE.keys()):
         raise ValueError(f"windowed: {', '.join(sorted(both))}: averaged frames are trained alone; expected tasks whose frames are not")
     # As many frames on either side as the window has.
-    rank = radius if condition.sees_both(model.controlnet) and RANKED & set(windowed) else 0
+    rank = radius if condition.sees_both(model.controlnet) and RANKED_BESIDE & set(windowed) else 0
+    beside = fusion if condition.sees_both(model.controlnet) or model.reads_both else 0
     examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"],
-                        settings["enlarged_share"], rank)
+                        settings["enlarged_share"], rank, beside)
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
-    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style, rank=rank) if accelerator.is_main_process else None
+    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style, rank=rank, beside=beside) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])

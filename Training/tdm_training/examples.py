@@ -13,7 +13,6 @@ from .pictures import CropSource
 # What an encoder loses, of noise, too, grows from one key frame to the next: how many frames are made where fewer are wanted.
 CONTEXT_FRAMES = {"denoise": 8, "deartifact": 9, "superres": 5}
 
-
 # Of hazy clips, the share whose scenes may be pale without the haze. A pale scene and a hazy one look alike, and which of the two is believed follows
 # from how often each is seen: clean ones may all be pale.
 PALE_SHARE = 0.25
@@ -22,8 +21,8 @@ PALE_SHARE = 0.25
 FUSED = {"denoise": {"history": True}, "deartifact": {"least_noise": 6, "keeps_detail": True}}
 
 # What it fuses beside the frame that is restored: by rank, and along the motion as above.
-RANKED = {"derain"}
-BESIDE = {"superres": {"least_noise": 20}}
+RANKED_BESIDE = {"derain"}
+AVERAGED_BESIDE = {"superres": {"least_noise": 20}}
 
 
 def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:
@@ -31,14 +30,14 @@ def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarr
     return fused(clip, radius if task in FUSED else 0, places, **FUSED.get(task, {}))
 
 
-def second_of(task: str, clip: np.ndarray, radius: int, rank: int, places: range, here: int) -> np.ndarray:
-    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came where the task's are not fused beside them; fused with `radius` frames
-    on either side; or, where the task's are fused by rank, the one at `here` among them, which is all that is read of them where frames have windows, with `rank`
-    frames on either side, of those `places` alone."""
-    if task in BESIDE:
-        return fused(clip, radius, places, **BESIDE[task])
+def second_of(task: str, clip: np.ndarray, beside: int, rank: int, places: range, here: int) -> np.ndarray:
+    """The second pictures (condition.py) of frames `places` of a degraded clip: as they came where the task's are not fused beside them; averaged with `beside`
+    frames on either side; or, where the task's are fused by rank, the one at `here` among them, which is all that is read of them where frames have windows, with
+    `rank` frames on either side, of those `places` alone."""
+    if task in AVERAGED_BESIDE:
+        return fused(clip, beside, places, **AVERAGED_BESIDE[task])
     frames = clip[places.start : places.stop]
-    if task not in RANKED or rank == 0 or len(frames) == 1:
+    if task not in RANKED_BESIDE or rank == 0 or len(frames) == 1:
         return frames
     second = frames.copy()
     second[here] = rank_fused(frames, here, rank)
@@ -52,21 +51,21 @@ class Examples:
     `history`: of half of those clips that have all the frames before one that it is fused with, as many frames more at most. In half of those
     the clip stood still until then, in the others, which have half as many, it did not.
 
-    `rank`: frames on either side that a rainy one's second picture is fused with; 0: it is the frame itself.
+    `rank`, `beside`: frames on either side that a rainy and an enlarged one's second picture is fused with; 0: it is the frame itself.
 
     `enlarged_share`: of the clips that get fused, as footage that was 1.25 to 2.5 times as small when it was degraded. What is restored is soft, too."""
 
     def __init__(self, source: CropSource, seed: int, process: int = 0, fusion_radius: int = 0, history: int = 0,
-                 recorded_share: float = 0, enlarged_share: float = 0, rank: int = 0):
+                 recorded_share: float = 0, enlarged_share: float = 0, rank: int = 0, beside: int = 0):
         self.source, self.seed, self.process = source, seed, process
         self.fusion_radius, self.history = fusion_radius, history
-        self.recorded_share, self.enlarged_share, self.rank = recorded_share, enlarged_share, rank
+        self.recorded_share, self.enlarged_share, self.rank, self.beside = recorded_share, enlarged_share, rank, beside
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0), here: int = 0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(clean, as the networks see it, its second pictures), each [frames, side, side, 3]; frame `here` is to be restored."""
-        before, after = around if task in FUSED or task in BESIDE else (0, 0)
+        before, after = around if task in FUSED or task in AVERAGED_BESIDE else (0, 0)
         length = before + frames + after
         made = max(length, CONTEXT_FRAMES.get(task, 1))
         still = moving = 0
@@ -75,8 +74,8 @@ class Examples:
                 still = int(rng.integers(1, self.history + 1))
             else:
                 moving = int(rng.integers(1, max(self.history // 2, 1) + 1))
-        untouched = rng.random() < UNTOUCHED_SHARES[task]
-        pale = task != "dehaze" or untouched or rng.random() < PALE_SHARE
+        kind = rng.random()
+        pale = task != "dehaze" or kind < UNTOUCHED_SHARES[task] or rng.random() < PALE_SHARE
         clean = self.source.clip(rng, side, made + moving, pale)
         first = int(rng.integers(made - length + 1))
         clean = np.concatenate([clean[:first], clean[first : first + 1].repeat(still, 0), clean[first:]])
@@ -86,13 +85,13 @@ class Examples:
             clean = quantize(resized(clean, small, small))
         if task == "deartifact" and self.recorded_share and rng.random() < self.recorded_share:
             clean = recorded(clean, rng)
-        degraded = degrade(task, clean, rng, untouched_share=float(untouched))
+        degraded = degrade(task, clean, rng, kind=kind)
         earlier = still + moving
         clean, degraded = (clip[first : first + earlier + length] for clip in (clean, degraded))
         if enlarged:
             clean, degraded = (quantize(resized(clip, side, side)) for clip in (clean, degraded))
         places = range(earlier + before, earlier + before + frames)
-        second = second_of(task, degraded, self.fusion_radius, self.rank, places, here)
+        second = second_of(task, degraded, self.beside, self.rank, places, here)
         return clean[places.start : places.stop], as_seen(task, degraded, self.fusion_radius, places), second
 
     def at(

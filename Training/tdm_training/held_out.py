@@ -15,13 +15,13 @@ class HeldOut:
     """Clips made of pictures kept aside, each degraded for each task by a seed of its own: what training is judged by.
 
     `tasks`: those that are trained. `windowed`: tasks that read their window, of `FRAMES` frames; for others a frame is alone, fused as the program
-    fuses it, with `fusion` frames before it and `ahead` behind. `rank`: frames on either side that a rainy one's second picture is fused with.
+    fuses it, with `fusion` frames before it and `ahead` behind. `rank`, `beside`: frames on either side that a rainy and an enlarged one's second picture is fused with.
     """
 
     FRAMES = 5
 
     def __init__(self, pictures: list[np.ndarray], tasks: list[str], fusion: int, ahead: int, windowed: list[str], side: int = 192,
-                 style: CropStyle = CropStyle(), rank: int = 0):
+                 style: CropStyle = CropStyle(), rank: int = 0, beside: int = 0):
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
         middle = self.FRAMES // 2 + fusion
         window, around = range(fusion, fusion + self.FRAMES), slice(middle - fusion, middle + 1 + ahead)
@@ -38,7 +38,7 @@ class HeldOut:
         clip = lambda task, c: c if task in windowed else c[around]
         self.came = {task: [tensor(clip(task, c)[places(task).start : places(task).stop]) for c in d] for task, d in degraded.items()}
         self.seen = {task: [tensor(as_seen(task, clip(task, c), fusion, places(task))) for c in d] for task, d in degraded.items()}
-        second = lambda task, c: second_of(task, clip(task, c), fusion, rank, places(task), len(places(task)) // 2)
+        second = lambda task, c: second_of(task, clip(task, c), beside, rank, places(task), len(places(task)) // 2)
         self.second = {task: [tensor(second(task, c)) for c in d] for task, d in degraded.items()}
 
     def untouched(self) -> dict[str, float]:

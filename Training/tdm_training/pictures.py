@@ -166,8 +166,7 @@ def moved(rng: np.random.Generator, region, side: int, frames: int, fastest: flo
     """Crops of a picture along a camera's way, [frames, side, side, 3] uint8; often something passes before it.
 
     Each goes along its `course`; a quarter turn by up to 0.3 degrees a frame, a quarter are zoomed by up to 0.5%. In half of the draws an ellipse of
-    another picture is in front, with a motion of its own; in 8% a cut leads to another picture. What is behind may be
-    `swaying`.
+    another picture is in front, with a motion of its own; in 8% a cut leads to another picture. What is behind may be `swaying`.
     """
     def motion():
         turn = np.radians(rng.uniform(-0.3, 0.3)) * (rng.random() < 0.25)

@@ -108,7 +108,7 @@ def test_a_trained_unet_that_is_shown_both_gives_what_it_gave(tmp_path):
 
 def test_a_rainy_example_s_second_picture_is_fused_by_rank_where_it_is_to_be_restored():
     grey = CropSource([np.full((128, 128, 3), 100, np.uint8)], [], 0)
-    drawn = lambda rank, here: Examples(grey, 1, rank=rank).one(np.random.default_rng(1), "derain", 64, 5, here=here)
+    drawn = lambda rank, here: Examples(grey, 1, rank=rank).one(np.random.default_rng(2), "derain", 64, 5, here=here)
     (_, seen, same), (_, came, second) = drawn(0, 2), drawn(2, 2)
     assert np.array_equal(seen, same) and np.array_equal(seen, came)
     assert np.array_equal(second[[0, 1, 3, 4]], came[[0, 1, 3, 4]]) and np.array_equal(second[2], rank_fused(came, 2, 2))
@@ -123,7 +123,7 @@ def test_hazy_scenes_are_seldom_pale_and_clean_ones_often(monkeypatch):
     monkeypatch.setattr(source, "clip", lambda *drawn: pale.append(drawn[-1]) or clip(*drawn))
     for seed in range(120):
         Examples(source, 1).one(np.random.default_rng(seed), "dehaze", 16, 1)
-    assert 0.25 < np.mean(pale) < 0.65  # a quarter are clean, a quarter of the others may be
+    assert 0.33 < np.mean(pale) < 0.55  # a quarter are clean, a quarter of the others may be
     pale.clear()
     for seed in range(20):
         Examples(source, 1).one(np.random.default_rng(seed), "derain", 32, 1)
@@ -161,7 +161,7 @@ def test_a_trained_controlnet_that_is_widened_gives_what_it_gave(embedded_recipe
 
 def test_an_enlarged_example_s_second_picture_is_the_average_along_the_motion():
     source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
-    drawn = lambda radius, around: Examples(source, 1, fusion_radius=radius).one(np.random.default_rng(5), "superres", 64, 1, around=around)
+    drawn = lambda radius, around: Examples(source, 1, beside=radius).one(np.random.default_rng(5), "superres", 64, 1, around=around)
     (_, seen, second), (_, came, same) = drawn(2, (2, 2)), drawn(0, (2, 2))
     assert np.array_equal(seen, came) and np.array_equal(came, same) and not np.array_equal(second, seen)
     _, seen, second = drawn(2, (0, 0))  # there is nothing to be fused with
@@ -192,7 +192,7 @@ def test_tdm_filter_shows_it_what_training_shows_it(kind, task, ahead, request, 
         restore = lambda second: pipeline.restore_one(
             model, Schedule(model.scheduler), seen, second, 1, 0, text[""], text[task], preset)
         expected, without = (restore(c).clamp(0, 1)[0].permute(1, 2, 0).numpy() * 255 for c in (second, seen))
-    assert np.abs(expected - without).max() > 2
+    assert np.abs(expected - without).max() > (2 if task == "superres" else 4)
     model.save(tmp_path / "model")
     form = ["--input-format", "raw", "--size", f"{came.shape[2]}x{came.shape[1]}", "--pixel-format", "rgb24", "--precision", "f32"]
     control = [] if model.controlnet else ["--control-scale", "0"]

@@ -1,9 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 
 from tdm_training import procedural
 from tdm_training.chroma import from_planes, subsampled, to_planes
-from tdm_training.pictures import CropSource, CropStyle, kept_aside, overcast, read_folder
+from tdm_training import pictures
+from tdm_training.pictures import CropSource, CropStyle, kept_aside, moved, overcast, read_folder, swaying
 
 
 def test_a_clip_depends_on_the_seed_alone(photographs):
@@ -106,3 +108,21 @@ def test_black_stays_black_where_scenes_may_not_be_pale():
     darkest = lambda pale: [source.clip(np.random.default_rng(seed), 64, 1, pale).min() for seed in range(60)]
     assert max(darkest(False)) < 0.03
     assert sum(x > 0.06 for x in darkest(True)) > 10
+
+
+def test_what_sways_is_where_a_rigid_motion_has_it_but_for_that(monkeypatch):
+    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8), (0, 0), 3)
+    region = lambda side: cv2.copyMakeBorder(picture, 40, 40, 40, 40, cv2.BORDER_REFLECT)[:side, :side]
+    clip = lambda sway: (monkeypatch.setattr(pictures, "swaying", lambda *_: sway), moved(np.random.default_rng(3), region, 64, 5))[1].astype(int)
+    rigid, still = clip(None), clip(np.zeros((5, 2, 64, 64), np.float32))
+    assert np.abs(rigid - still).max() <= 3
+    # Two pixels to the right along the first axis: columns.
+    right = clip(np.stack([np.stack([np.full((64, 64), 2, np.float32), np.zeros((64, 64), np.float32)])] * 5))
+    assert np.abs(right[:, :, :-2] - rigid[:, :, 2:])[2].mean() < 0.2 * np.abs(right - rigid)[2].mean()
+
+
+def test_some_scenes_sway():
+    fields = [swaying(np.random.default_rng(seed), 32, 5) for seed in range(100)]
+    some = [field for field in fields if field is not None]
+    assert 15 < len(some) < 45 and all(field.shape == (5, 2, 32, 32) for field in some)
+    assert 5 < sum(not field[2].any() for field in some) < len(some)  # on and on from the middle frame, or to and fro

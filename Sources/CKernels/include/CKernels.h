@@ -246,8 +246,9 @@ typedef struct {
 tdm_noise tdm_noise_of(const float *own, const float *along, float least);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
-/// differ by no more than its noise makes them, in what is coarse and in what is finer. With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
-/// picture's own. weights: takes how many pictures each pixel has become the average of, [height, width]; or null.
+/// differ by no more than its noise makes them, in what is coarse and in what is finer; colours by a weight of their own, which does not look at the light.
+/// With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
+/// picture's own. weights: takes how many pictures the light of each pixel has become the average of, [height, width]; or null.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
     const tdm_noise *noise, int keeps_detail, float *weights, float *scratch, int threads);

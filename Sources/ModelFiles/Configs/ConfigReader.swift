@@ -119,8 +119,8 @@ struct ConfigReader {
     return choices
   }
 
-  /// Refuses the part unless the option is missing or one of `values`: the networks do nothing
-  /// else.
+  /// Refuses the part unless the option is missing or one of `values`, of which null is taken for
+  /// false: the networks do nothing else.
   func require(_ key: String, oneOf values: JSON...) throws(ModelError) {
     guard var value = members[key] else { return }
     if value == .null, values.contains(.bool(false)) { value = .bool(false) }

@@ -56,6 +56,7 @@ struct CLIPTokenizerFiles {
     start = try id("bos_token")
     end = try id("eos_token")
     padding = try id("pad_token")
+    // It may lie behind the vocabulary, and then the crate fails at what no pair leads to.
     unknown = try id("unk_token")
   }
 

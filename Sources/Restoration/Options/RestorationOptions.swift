@@ -59,7 +59,8 @@ public struct RestorationOptions: Sendable, Equatable {
   public var radius: Int
   /// Frames on either side that a frame is averaged with along the motion before the networks see
   /// it, or, of rain, fused by rank (`MotionFusion`), 0...16; of later ones no more than
-  /// ``lookahead``.
+  /// ``lookahead``. Of rain and of what is enlarged networks that see two pictures see that beside
+  /// the frame.
   public var fusion = 0
   /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
   /// stands still, 0...1000; 0 with tasks whose finest detail fusion leaves as it is, and with those

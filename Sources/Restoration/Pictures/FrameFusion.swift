@@ -2,7 +2,8 @@ import Kernels
 
 /// The window before the networks: each frame averaged along the motion with those on either side,
 /// and where it stands still with what has left the window, so that less noise is left for the
-/// networks than any single frame has. Rainy frames are fused by rank.
+/// networks than any single frame has. Rainy frames are fused by rank; these and enlarged ones
+/// beside the frame as it came, where the networks see two pictures.
 ///
 /// Frames leave in their order, each when the later ones that it reads have come.
 final class FrameFusion {

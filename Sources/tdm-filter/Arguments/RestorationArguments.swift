@@ -28,7 +28,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
-        + "the lookahead. For derain the second darkest of each pixel takes the mean's place. (default: the preset's for denoise and deartifact, for other tasks "
+        + "the lookahead. For derain the second darkest of each pixel takes the mean's place; for superres a model that sees two pictures is shown the mean beside the frame. (default: the preset's for denoise and deartifact, for other tasks "
         + "0, or what the model says of the task)",
       valueName: "N"), transform: wholeNumber)
   var fusion: Int?

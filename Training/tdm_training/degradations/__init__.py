@@ -51,10 +51,13 @@ SUBSAMPLED_SHARES = {"derain": 0.6, "dehaze": 0.6}
 UNTOUCHED_SHARES = {"denoise": 0.2, "deartifact": 0.08, "superres": 0, "derain": 0.2, "dehaze": 0.25}
 
 
-def degrade(task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float | None = None) -> np.ndarray:
+def degrade(
+    task: str, clip: np.ndarray, rng: np.random.Generator, untouched_share: float | None = None, kind: float | None = None
+) -> np.ndarray:
     """`task`'s degradation of a clip; none at all for `untouched_share` of the draws, the task's own of `UNTOUCHED_SHARES` where
-    it is None; a second one for its `SECOND_SHARES`, and its colours at half their size for its `SUBSAMPLED_SHARES`."""
-    kind = rng.random()
+    it is None; a second one for its `SECOND_SHARES`, and its colours at half their size for its `SUBSAMPLED_SHARES`. `kind`: what tells the draws apart,
+    in [0, 1), from none at all upwards; where it is None it is drawn."""
+    kind = rng.random() if kind is None else kind
     untouched_share = UNTOUCHED_SHARES[task] if untouched_share is None else untouched_share
     if kind < untouched_share:
         return quantize(clip)
