@@ -30,7 +30,8 @@ def given(model: networks.Model) -> torch.Tensor:
     net = model.unet
     picture = draw(1, model.controlnet.config.conditioning_channels, 32, 48) if model.controlnet else None
     width = model.vae.config.latent_channels
-    return model.predict(draw(1, width, 16, 24), torch.tensor([99]), draw(1, 77, net.config.cross_attention_dim), picture)
+    latent, context = draw(1, width, 16, 24), draw(1, 77, net.config.cross_attention_dim)
+    return model.predict(latent, torch.tensor([99]), context, picture, beside=draw(1, width, 16, 24) if model.reads_both else None)
 
 
 @pytest.mark.parametrize("recipe_of, widths", [("denoise.toml", [16, 24, 32]), ("superres.toml", [16])])

@@ -8,7 +8,7 @@ from tdm_training.examples import Examples
 class Still:
     """A source of clips that are one grey."""
 
-    def clip(self, rng, side, frames=1):
+    def clip(self, rng, side, frames=1, pale=True):
         return np.full((frames, side, side, 3), 0.5, np.float32)
 
 
@@ -27,14 +27,14 @@ def test_what_gets_compressed_is_a_recording_as_often_as_is_said(monkeypatch, ta
 class Noise:
     """A source of clips of nothing but fine detail."""
 
-    def clip(self, rng, side, frames=1):
+    def clip(self, rng, side, frames=1, pale=True):
         return rng.random((frames, side, side, 3), dtype=np.float32)
 
 
 @pytest.mark.parametrize("task,share,expected", [("deartifact", 1, 20), ("denoise", 1, 20), ("denoise", 0, 0), ("superres", 1, 0)])
 def test_what_is_enlarged_was_degraded_small_and_is_soft_when_restored(monkeypatch, task, share, expected):
     sides = []
-    monkeypatch.setattr(examples, "degrade", lambda task, clip, rng: sides.append(clip.shape[1:3]) or 1 - clip)
+    monkeypatch.setattr(examples, "degrade", lambda task, clip, rng, kind: sides.append(clip.shape[1:3]) or 1 - clip)
     source = Examples(Noise(), seed=1, enlarged_share=share)
     for seed in range(20):
         clean, seen, second = source.one(np.random.default_rng(seed), task, 64, 1)

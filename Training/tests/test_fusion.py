@@ -50,7 +50,7 @@ def test_what_stood_still_before_counts_with_its_history_and_what_moved_does_not
 def test_what_stood_still_stands_where_the_window_begins(monkeypatch):
     picture = (np.random.default_rng(5).random((200, 200, 3)) * 255).astype(np.uint8)
     seen = []
-    monkeypatch.setattr(examples, "degrade", lambda task, clip, rng: clip)
+    monkeypatch.setattr(examples, "degrade", lambda task, clip, rng, kind: clip)
     monkeypatch.setattr(examples, "fused", lambda clip, radius, places, **how: seen.append((clip, places)) or clip[places.start : places.stop])
     drawn = Examples(CropSource([picture], [], 0), 1, fusion_radius=2, history=16)
     for seed in range(60):
