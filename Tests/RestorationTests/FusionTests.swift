@@ -79,20 +79,31 @@ struct FusionTests {
     }
   }
 
+  /// What the networks are shown of each frame.
+  private func shown(
+    _ frames: [[Float]], _ options: RestorationOptions, seesBoth: Bool
+  ) throws -> (pictures: [[Float]], seconds: [[Float]]) {
+    let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: seesBoth)
+    let restorer = try TDMPipeline(
+      schedule: StreamingTests.schedule(), options: options, canvas: canvas
+    ) { _ in networks }
+    _ = try restorer.restore(frames)
+    let seconds = networks.embedded.compactMap(\.second)
+    #expect(networks.embedded.count == frames.count)
+    #expect(seconds.count == (seesBoth ? frames.count : 0))
+    return (networks.embedded.map(\.picture), seconds)
+  }
+
   @Test("shows the ControlNet the frame that it fused as it came, where it sees both")
   func asTheyCame() throws {
     for (fusion, chunk, lookahead) in [(0, 1, 2), (2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
       let frames = StreamingTests.frames(7)
-      let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: true)
-      let restorer = try TDMPipeline(
-        schedule: StreamingTests.schedule(),
-        options: options(fusion, chunk: chunk, lookahead: lookahead), canvas: canvas
-      ) { _ in networks }
-      _ = try restorer.restore(frames)
+      let shown = try shown(
+        frames, options(fusion, chunk: chunk, lookahead: lookahead), seesBoth: true)
       let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
       let seen = fused(frames, behind: fusion, ahead: ahead)
-      #expect(networks.embedded.map(\.second) == frames.map(asPicture))
-      #expect(largestDifference(networks.embedded.map(\.picture), seen.map(asPicture)) < 1e-5)
+      #expect(shown.seconds == frames.map(asPicture))
+      #expect(largestDifference(shown.pictures, seen.map(asPicture)) < 1e-5)
     }
   }
 
@@ -105,50 +116,23 @@ struct FusionTests {
     }
   }
 
-  @Test("fuses rainy frames by rank, and shows them so beside as they came, where both are seen")
-  func rain() throws {
+  @Test(
+    "fuses rainy frames by rank, averages enlarged ones, and shows them so beside as they came, where both are seen",
+    arguments: [RestorationTask.derain, .superres])
+  func beside(task: RestorationTask) throws {
     for (fusion, chunk, lookahead) in [(2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
       let frames = StreamingTests.frames(7)
-      let course = options(fusion, chunk: chunk, lookahead: lookahead) { $0.task = .derain }
+      let course = options(fusion, chunk: chunk, lookahead: lookahead) { $0.task = task }
       let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
-      let fused = ranked(frames, behind: fusion, ahead: ahead).map(asPicture)
-      for seesBoth in [true, false] {
-        let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: seesBoth)
-        let restorer = try TDMPipeline(
-          schedule: StreamingTests.schedule(), options: course, canvas: canvas
-        ) { _ in networks }
-        _ = try restorer.restore(frames)
-        let seen = networks.embedded.map(\.picture)
-        #expect(seen == (seesBoth ? frames.map(asPicture) : fused), "\(fusion), \(chunk)")
-        #expect(networks.embedded.map(\.second) == fused.map { seesBoth ? $0 : nil })
-      }
-    }
-  }
-
-  @Test("averages enlarged frames, and shows them so beside as they came, where both are seen")
-  func enlarged() throws {
-    for (fusion, chunk, lookahead) in [(2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
-      let frames = StreamingTests.frames(7)
-      let course = options(fusion, chunk: chunk, lookahead: lookahead) { $0.task = .superres }
-      let ahead = chunk == 0 ? fusion : min(fusion, lookahead)
-      let averaged = fused(frames, behind: fusion, ahead: ahead).map(asPicture)
-      for seesBoth in [true, false] {
-        let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: seesBoth)
-        let restorer = try TDMPipeline(
-          schedule: StreamingTests.schedule(), options: course, canvas: canvas
-        ) { _ in networks }
-        _ = try restorer.restore(frames)
-        let seen = networks.embedded.map(\.picture)
-        #expect(seen.count == frames.count)
-        if seesBoth {
-          #expect(seen == frames.map(asPicture), "\(fusion), \(chunk)")
-          let second = networks.embedded.compactMap(\.second)
-          #expect(second.count == frames.count)
-          #expect(largestDifference(second, averaged) < 1e-5, "\(fusion), \(chunk)")
-        } else {
-          #expect(largestDifference(seen, averaged) < 1e-5, "\(fusion), \(chunk)")
-        }
-      }
+      let made =
+        task == .derain
+        ? ranked(frames, behind: fusion, ahead: ahead)
+        : fused(frames, behind: fusion, ahead: ahead)
+      let both = try shown(frames, course, seesBoth: true)
+      #expect(both.pictures == frames.map(asPicture), "\(fusion), \(chunk)")
+      #expect(largestDifference(both.seconds, made.map(asPicture)) < 1e-5, "\(fusion), \(chunk)")
+      let one = try shown(frames, course, seesBoth: false)
+      #expect(largestDifference(one.pictures, made.map(asPicture)) < 1e-5, "\(fusion), \(chunk)")
     }
   }
 
