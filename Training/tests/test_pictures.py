@@ -2,9 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tdm_training import procedural
+from tdm_training import pictures, procedural
 from tdm_training.chroma import from_planes, subsampled, to_planes
-from tdm_training import pictures
 from tdm_training.pictures import CropSource, CropStyle, kept_aside, moved, overcast, read_folder, swaying
 
 
