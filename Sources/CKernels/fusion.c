@@ -9,9 +9,7 @@
 
 enum {
   BAND = 48,  // rows that are worked on at a time
-  EDGE = 1,   // reach of the blur of what the average changes
-  WIDE = BAND + 2 * EDGE,
-  TALL = WIDE + 2 * (NEAR + FAR),
+  TALL = BAND + 2 * (NEAR + FAR),
 };
 
 // Of how many levels in the light noise hides what averaging would blur: the fine difference may
@@ -23,8 +21,6 @@ static const float fine_slope = 2;
 // How much more than noise colours may differ by, where what they are of is not looked at.
 static const float colours_chance = 1.5f;
 
-static const float edge_taps[EDGE + 1] = {0.5f, 0.25f};
-
 // The light's weight, which looks at its colours, too, and the colours' own.
 enum { LIGHT, COLOURS, WEIGHTS };
 
@@ -35,7 +31,6 @@ typedef struct {
   size_t count, width, height, bands;
   tdm_noise_shares shares[WEIGHTS];
   float fine_floor;  // what noise may make of what is finer
-  int keeps_detail;
   float *weights;
   float *scratch;
   size_t threads;
@@ -43,7 +38,7 @@ typedef struct {
 
 /// Floats of scratch for a band.
 static size_t band_count(size_t width) {
-  return (TALL * (7 + 2 * WEIGHTS) + WIDE * (3 + WEIGHTS) + 4) * width;
+  return (TALL * (7 + 2 * WEIGHTS) + BAND * (3 + WEIGHTS) + 4) * width;
 }
 
 size_t tdm_fusion_scratch_count(size_t width, int threads) {
@@ -53,8 +48,7 @@ size_t tdm_fusion_scratch_count(size_t width, int threads) {
 /// Rows that are worked on together, and what is made of them for one neighbour after the other.
 /// Rows outside of the picture repeat its border.
 typedef struct {
-  ptrdiff_t from, to;                      // that are given
-  ptrdiff_t first, last;                   // that are averaged
+  ptrdiff_t first, last;                   // that are averaged and given
   ptrdiff_t low, high;                     // that the blur after the square reads
   ptrdiff_t top, bottom;                   // that the one before it reads
   float *warped, *blurred;                 // of [top, bottom), three channels
@@ -68,11 +62,8 @@ typedef struct {
 TDM_INLINE band band_at(const job *j, size_t index, float *scratch) {
   ptrdiff_t h = (ptrdiff_t)j->height;
   size_t w = j->width;
-  band b = {.from = (ptrdiff_t)index * BAND};
-  b.to = b.from + BAND < h ? b.from + BAND : h;
-  ptrdiff_t edge = j->keeps_detail ? EDGE : 0;
-  b.first = b.from - edge < 0 ? 0 : b.from - edge;
-  b.last = b.to + edge < h ? b.to + edge : h;
+  band b = {.first = (ptrdiff_t)index * BAND};
+  b.last = b.first + BAND < h ? b.first + BAND : h;
   b.low = b.first - FAR < 0 ? 0 : b.first - FAR;
   b.high = b.last + FAR < h ? b.last + FAR : h;
   b.top = b.low - NEAR < 0 ? 0 : b.low - NEAR;
@@ -86,8 +77,8 @@ TDM_INLINE band band_at(const job *j, size_t index, float *scratch) {
     b.fine[k] = next + TALL * w;
   }
   b.sum = next;
-  next += WIDE * 3 * w;
-  for (int k = 0; k < WEIGHTS; k++, next += WIDE * w) b.weights[k] = next;
+  next += BAND * 3 * w;
+  for (int k = 0; k < WEIGHTS; k++, next += BAND * w) b.weights[k] = next;
   b.row = next;
   b.single = b.row + 3 * w;
   return b;
@@ -178,13 +169,10 @@ TDM_INLINE void add_band(const job *j, const band *b) {
 
 /// Makes the sums what the average changes, in red, green and blue.
 TDM_INLINE void average_band(const job *j, const band *b) {
-  size_t own = (size_t)(b->from - b->first) * j->width;
-  size_t rows = (size_t)(b->to - b->from);
+  size_t count = (size_t)(b->last - b->first) * j->width;
   if (j->weights)
     memcpy(
-        j->weights + (size_t)b->from * j->width, b->weights[LIGHT] + own,
-        rows * j->width * sizeof(float));
-  size_t count = (size_t)(b->last - b->first) * j->width;
+        j->weights + (size_t)b->first * j->width, b->weights[LIGHT], count * sizeof(float));
   TDM_LANES
   for (size_t i = 0; i < count; i++) {
     float share = 1 / b->weights[COLOURS][i];
@@ -193,23 +181,6 @@ TDM_INLINE void average_band(const job *j, const band *b) {
     b->sum[3 * i] = luma + red;
     b->sum[3 * i + 1] = luma - (TDM_RED * red + TDM_BLUE * blue) / TDM_GREEN;
     b->sum[3 * i + 2] = luma + blue;
-  }
-}
-
-/// Gives the own rows with what the average changes, blurred: finer than that they stay as they
-/// are.
-TDM_INLINE void give_coarse(const job *j, const band *b) {
-  size_t line = 3 * j->width;
-  for (ptrdiff_t row = b->from; row < b->to; row++) {
-    const float *above = b->sum + (tdm_clamped(row - 1, j->height) - (size_t)b->first) * line;
-    const float *here = b->sum + (size_t)(row - b->first) * line;
-    const float *below = b->sum + (tdm_clamped(row + 1, j->height) - (size_t)b->first) * line;
-    for (size_t i = 0; i < line; i++)
-      b->row[i] = edge_taps[0] * here[i] + edge_taps[1] * (above[i] + below[i]);
-    float *out = j->out + (size_t)row * line;
-    const float *given = j->own + (size_t)row * line;
-    tdm_blur_row(out, b->row, j->width, 3, edge_taps, EDGE);
-    for (size_t i = 0; i < line; i++) out[i] += given[i];
   }
 }
 
@@ -225,12 +196,8 @@ TDM_INLINE void fuse_body(const job *j, size_t index, float *scratch) {
     add_band(j, &b);
   }
   average_band(j, &b);
-  if (j->keeps_detail) {
-    give_coarse(j, &b);
-    return;
-  }
-  float *out = j->out + (size_t)b.from * line;
-  const float *own = j->own + (size_t)b.from * line;
+  float *out = j->out + (size_t)b.first * line;
+  const float *own = j->own + (size_t)b.first * line;
   for (size_t i = 0; i < 3 * count; i++) out[i] = own[i] + b.sum[i];
 }
 TDM_DISPATCH(fuse, (const job *j, size_t index, float *scratch), (j, index, scratch))
@@ -244,14 +211,13 @@ static void fuse_share(void *context, size_t index) {
 
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows,
-    size_t count, size_t width, size_t height, const tdm_noise *noise, int keeps_detail,
-    float *weights, float *scratch, int threads) {
+    size_t count, size_t width, size_t height, const tdm_noise *noise, float *weights,
+    float *scratch, int threads) {
   job j = {
       .out = out, .own = own, .others = others, .flows = flows, .count = count, .width = width,
       .height = height, .bands = (height + BAND - 1) / BAND,
       .shares = {[LIGHT] = tdm_shares_of(noise, 0), [COLOURS] = tdm_shares_of(noise, 1)},
       .fine_floor = 1 + noise->fine[0] * noise->fine[0] / (hiding * hiding),
-      .keeps_detail = keeps_detail, .weights = weights, .scratch = scratch,
-      .threads = threads > 1 ? (size_t)threads : 1};
+      .weights = weights, .scratch = scratch, .threads = threads > 1 ? (size_t)threads : 1};
   tdm_parallel_for((int)j.threads, j.threads, fuse_share, &j);
 }

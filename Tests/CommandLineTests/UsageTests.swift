@@ -201,13 +201,14 @@ struct UsageTests {
     }
   }
 
-  @Test("fuses noisy and compressed frames as the preset says, and others where it is told to")
+  @Test("fuses noisy frames as the preset says, and others where it is told to")
   func fusion() throws {
     try withPresets(#"{"balanced": {"fusion": 2}}"#) { path in
       for (words, expected, noise) in [
         ([], 2, 0), (["--task", "derain"], 0, 0), (["--task", "derain", "--fusion", "3"], 3, 0),
-        (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 2, 6),
-        (["--task", "mp4", "--fusion-noise", "2.5"], 2, 2.5), (["--task", "sr"], 0, 20),
+        (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 0, 30),
+        (["--task", "mp4", "--fusion", "4", "--fusion-noise", "2.5"], 4, 2.5),
+        (["--task", "sr"], 0, 20),
       ] {
         let settings = try settings(["--model", path] + words)
         let options = try settings.options(for: settings.openModel())

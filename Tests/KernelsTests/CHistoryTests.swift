@@ -221,13 +221,13 @@ struct CHistoryTests {
         fusion.take(far, into: history, most: 32)
         fusion.clear(history)
         fusion.fuse(
-          [pictures[4]], at: 0, noise: 0, keepsDetail: false, history: history, into: &fused)
+          [pictures[4]], at: 0, noise: 0, history: history, into: &fused)
         // Of nothing it has nothing to give.
         #expect(fused == noisy(scene(), 9, seed: 5))
       }
       for picture in pictures[..<2] { fusion.take(picture, into: history, most: 32) }
       fusion.fuse(
-        [pictures[4]], at: 0, noise: 0, keepsDetail: false, history: history, into: &fused)
+        [pictures[4]], at: 0, noise: 0, history: history, into: &fused)
       return fused
     }
     #expect(results[0] == results[1])

@@ -17,17 +17,15 @@ struct CMotionTests {
 
   private func fused(
     _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, noise: Float,
-    keepsDetail: Bool = false, threads: Int32
+    threads: Int32
   ) -> Fused {
-    fused(
-      own, with: others, width, height, levels: levelsOfWhite(noise), keepsDetail: keepsDetail,
-      threads: threads)
+    fused(own, with: others, width, height, levels: levelsOfWhite(noise), threads: threads)
   }
 
   /// - Parameter levels: the deviations of the noise in the light and in two differences of colours.
   private func fused(
     _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, levels: [Float],
-    keepsDetail: Bool = false, threads: Int32
+    threads: Int32
   ) -> Fused {
     func floats(_ memory: Guarded) -> UnsafeMutablePointer<Float> {
       memory.start.assumingMemoryBound(to: Float.self)
@@ -54,7 +52,7 @@ struct CMotionTests {
     var noise = tdm_noise_of(levels, [0, 0, 0], 0)
     tdm_fusion(
       floats(out), floats(pictures[0]), neighbours, motions, others.count, width, height, &noise,
-      keepsDetail ? 1 : 0, floats(weights), floats(bands), threads)
+      floats(weights), floats(bands), threads)
     let all = [scratch, bands, out, weights] + pictures + pyramids + flows
     return Fused(
       picture: out.values(TDM_F32), weights: weights.values(TDM_F32),
@@ -195,42 +193,11 @@ struct CMotionTests {
     }
     func brightening(_ noise: Float) -> Float {
       var fused = [Float](repeating: 0, count: width * height * 3)
-      fusion.fuse(pictures, at: 0, noise: noise, keepsDetail: false, history: nil, into: &fused)
+      fusion.fuse(pictures, at: 0, noise: noise, history: nil, into: &fused)
       return zip(fused, waves(width, height)).reduce(0) { $0 + $1.0 - $1.1 } / Float(fused.count)
     }
     #expect(brightening(0) < 0.1)
     #expect(brightening(20) > 1.4)
-  }
-
-  @Test("leaves what is finer as it is where it keeps detail")
-  func detail() {
-    let (width, height) = (128, 96)
-    let own = waves(width, height, noise: 15, noiseSeed: 1)
-    let others = (2...5).map { waves(width, height, noise: 15, noiseSeed: $0) }
-    withEachInstructionSet { isa in
-      let change = [false, true].map { keepsDetail in
-        let result = fused(
-          own, with: others, width, height, noise: 15, keepsDetail: keepsDetail, threads: 2)
-        return zip(result.picture, own).map { $0 - $1 }
-      }
-      // The one is the other blurred, borders repeated.
-      var expected = change[0]
-      for y in 0..<height {
-        for x in 0..<width {
-          for c in 0..<3 {
-            var sum = Float(0)
-            for (dy, a) in [(-1, Float(0.25)), (0, 0.5), (1, 0.25)] {
-              for (dx, b) in [(-1, Float(0.25)), (0, 0.5), (1, 0.25)] {
-                let (v, u) = (min(max(y + dy, 0), height - 1), min(max(x + dx, 0), width - 1))
-                sum += a * b * change[0][(v * width + u) * 3 + c]
-              }
-            }
-            expected[(y * width + x) * 3 + c] = sum
-          }
-        }
-      }
-      #expect(zip(change[1], expected).allSatisfy { abs($0 - $1) < 1e-3 }, "set \(isa)")
-    }
   }
 
   @Test(
@@ -240,15 +207,13 @@ struct CMotionTests {
     let own = waves(width, height, noise: 5, noiseSeed: 1)
     let others = (2...3).map { waves(width, height, noise: 5, noiseSeed: $0) }
     withEachInstructionSet { isa in
-      for keepsDetail in [false, true] {
-        let (one, several) = (
-          fused(own, with: others, width, height, noise: 5, keepsDetail: keepsDetail, threads: 1),
-          fused(own, with: others, width, height, noise: 5, keepsDetail: keepsDetail, threads: 3)
-        )
-        #expect(one.picture == several.picture && one.flows == several.flows, "set \(isa)")
-        #expect(one.isIntact && several.isIntact)
-        #expect(one.picture.allSatisfy { abs($0) < 1000 }, "set \(isa)")
-      }
+      let (one, several) = (
+        fused(own, with: others, width, height, noise: 5, threads: 1),
+        fused(own, with: others, width, height, noise: 5, threads: 3)
+      )
+      #expect(one.picture == several.picture && one.flows == several.flows, "set \(isa)")
+      #expect(one.isIntact && several.isIntact)
+      #expect(one.picture.allSatisfy { abs($0) < 1000 }, "set \(isa)")
     }
     #expect(fused(own, with: [], width, height, noise: 5, threads: 1).picture == own)
   }

@@ -226,7 +226,7 @@ struct CNoiseAlongMotionTests {
       return picture
     }
     var fused = [Float](repeating: 0, count: clean.count)
-    fusion.fuse(pictures, at: 2, noise: 0, keepsDetail: false, history: nil, into: &fused)
+    fusion.fuse(pictures, at: 2, noise: 0, history: nil, into: &fused)
     let errors = [fused, frames[2]].map {
       zip($0, clean).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
     }

@@ -30,8 +30,7 @@ struct AllocationTests {
       for place in pictures.indices {
         fusion.load(pixels, into: pictures[place])
         fusion.fuse(
-          pictures, at: place, noise: 5, keepsDetail: place == 1,
-          history: place == 2 ? nil : history, into: &fused)
+          pictures, at: place, noise: 5, history: place == 2 ? nil : history, into: &fused)
         fusion.take(pictures[place], into: history, most: 9)
         fusion.fuseByRank(pictures, at: place, into: &fused)
       }

@@ -29,8 +29,13 @@ struct FusionTests {
 
   /// What the networks are to see.
   private func fused(_ frames: [[Float]], behind: Int, ahead: Int) -> [[Float]] {
+    fused(frames, Array(-behind...ahead))
+  }
+
+  /// The mean of the frames at those offsets from each, as far as there are any.
+  private func fused(_ frames: [[Float]], _ offsets: [Int]) -> [[Float]] {
     frames.indices.map { frame in
-      let near = frames[max(0, frame - behind)...min(frame + ahead, frames.count - 1)]
+      let near = offsets.map { frame + $0 }.filter(frames.indices.contains).map { frames[$0] }
       return frames[frame].indices.map { index in
         near.reduce(0) { $0 + $1[index] } / Float(near.count)
       }
@@ -134,6 +139,24 @@ struct FusionTests {
       let one = try shown(frames, course, seesBoth: false)
       #expect(largestDifference(one.pictures, made.map(asPicture)) < 1e-5, "\(fusion), \(chunk)")
     }
+  }
+
+  @Test(
+    "shows beside a compressed frame its mean with others, each twice as far away as the one before",
+    arguments: [
+      (1, 1, 2, [-1, 0, 1]), (3, 1, 2, [-4, -2, -1, 0, 1, 2]), (4, 1, 0, [-8, -4, -2, -1, 0]),
+      (4, 0, 0, [-8, -4, -2, -1, 0, 1, 2, 4, 8]), (5, 2, 3, [-16, -8, -4, -2, -1, 0, 1, 2]),
+    ])
+  func spread(fusion: Int, chunk: Int, lookahead: Int, offsets: [Int]) throws {
+    let frames = StreamingTests.frames(19)
+    let course = options(fusion, chunk: chunk, lookahead: lookahead) {
+      $0.task = .deartifact
+      $0.radius = 0
+    }
+    let both = try shown(frames, course, seesBoth: true)
+    #expect(both.pictures == frames.map(asPicture))
+    #expect(largestDifference(both.seconds, fused(frames, offsets).map(asPicture)) < 1e-5)
+    #expect(course.latency == (chunk == 0 ? nil : chunk + offsets.last!))
   }
 
   private func asPicture(_ frame: [Float]) -> [Float] {

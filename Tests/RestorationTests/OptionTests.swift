@@ -94,8 +94,8 @@ import Testing
       OptionCase("--radius") { $0.radius = -1 }, OptionCase("--radius") { $0.radius = 65 },
       OptionCase("--fusion") { $0.fusion = -1 }, OptionCase("--fusion") { $0.fusion = 17 },
       OptionCase("--history") { $0.history = -1 }, OptionCase("--history") { $0.history = 1001 },
-      OptionCase("--history") {
-        $0.history = 1
+      OptionCase("--fusion") {
+        $0.fusion = 6
         $0.task = .deartifact
       },
       OptionCase("--fusion-noise") { $0.fusionNoise = -1 },

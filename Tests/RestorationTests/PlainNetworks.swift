@@ -250,8 +250,8 @@ final class PlainFusion: MotionFusion {
   }
 
   func fuse(
-    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    history: (any FusionHistory)?, into fused: inout [Float]
+    _ pictures: [any FusionPicture], at place: Int, noise: Float, history: (any FusionHistory)?,
+    into fused: inout [Float]
   ) {
     let all = pictures.map { ($0 as! Picture).pixels } + ((history as! History?)?.pictures ?? [])
     fused = (0..<count).map { index in all.reduce(0) { $0 + $1[index] } / Float(all.count) }

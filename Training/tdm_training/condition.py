@@ -1,10 +1,11 @@
 """A second picture of each frame, for networks that see frames fused along the motion: a ControlNet of six channels sees both pictures, a U-Net of
 twice the latent's channels, where there is no ControlNet, both latents.
 
-The picture whose latent is restored is the fused one, and the second is the frame as it came; of rain, and of what was enlarged, it is the other way round. Frames that were
+The picture whose latent is restored is the fused one, and the second is the frame as it came; of rain, compression and what was enlarged it is the other way round. Frames that were
 fused along the motion have lost a part of their noise, how much of it depends on where the motion was found, and what is left looks like fine
 texture. The frame as it came, less the fused one, is the noise that was taken: it tells how much there was. Of rain, which is brighter than what it
-hides and new in every frame, most is gone where frames are fused by rank; but where the motion was not found so is the scene. The mean of enlarged frames has detail that each has at other phases, and is a blur where it was not found.
+hides and new in every frame, most is gone where frames are fused by rank; but where the motion was not found so is the scene. The mean of enlarged frames has detail that each has at other phases, that of compressed
+ones what each has lost of its own, and both are a blur where the motion was not found.
 """
 
 import torch

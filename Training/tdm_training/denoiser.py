@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from . import condition, depth, networks, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import AVERAGED_BESIDE, FUSED, RANKED_BESIDE, Examples
+from .examples import AVERAGED_BESIDE, FUSED, RANKED_BESIDE, Examples, reach
 from .held_out import HeldOut
 from .muon import Muon
 from .objective import GOOD_ENOUGH, Batch, Objective
@@ -27,7 +27,8 @@ KEYS = {
 }
 OPTIONAL_KEYS = {
     "optimizer",  # "adamw", which it is where none is said, or "muon": muon.py
-    "fusion_ahead",  # frames behind one that it is fused with; else as many as before it
+    "fusion_ahead",  # frames behind one that it may wait for to be fused with; else as many as `fusion`
+    "task_fusion",  # `fusion` of tasks that have another
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
     "enlarged_share",  # of the clips that get fused: as if enlarged after they were degraded; else none: examples.py
@@ -46,7 +47,7 @@ def settings_of(recipe: dict) -> dict:
             recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
     if settings.get("optimizer", "adamw") not in ("adamw", "muon"):
         raise ValueError(f"[denoiser] optimizer: expected adamw or muon, found {settings['optimizer']!r}")
-    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "last_share": 0.0, "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
+    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "task_fusion": {}, "last_share": 0.0, "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -61,6 +62,12 @@ def a_window(choice: np.random.Generator, settings: dict, before: int, after: in
     if kind < settings["alone_share"] + settings["short_share"] + settings["last_share"]:
         return before + 1, before
     return most, before
+
+
+def a_neighbourhood(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
+    """How many frames one has before it and after it, of a window of those that it may have; after it no more than before."""
+    frames, here = a_window(choice, settings, before, min(before, after))
+    return here, frames - 1 - here
 
 
 def of_one_kind(choice: np.random.Generator, task_shares: dict[str, float], windowed: list[str]) -> tuple[dict[str, float], bool]:
@@ -88,14 +95,15 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     windowed, radius = settings["windowed"], window.radius_of(model.unet)
     if both := set(windowed) & (FUSED.keys() | AVERAGED_BESIDE.keys()):
         raise ValueError(f"windowed: {', '.join(sorted(both))}: averaged frames are trained alone; expected tasks whose frames are not")
-    # As many frames on either side as the window has.
-    rank = radius if condition.sees_both(model.controlnet) and RANKED_BESIDE & set(windowed) else 0
-    beside = fusion if condition.sees_both(model.controlnet) or model.reads_both else 0
-    examples = Examples(source, settings["seed"], accelerator.process_index, fusion, settings["history"], settings["recorded_share"],
-                        settings["enlarged_share"], rank, beside)
     sizes = [size for stage in settings["stages"] for size in (stage, stage.get("large")) if size]
     tasks = [t for t in TASKS if any(size["task_shares"].get(t) for size in sizes)]
-    judged = HeldOut(held_out[:12], tasks, fusion, ahead, windowed, style=source.style, rank=rank, beside=beside) if accelerator.is_main_process else None
+    sees_both = condition.sees_both(model.controlnet) or model.reads_both
+    radii = {t: settings["task_fusion"].get(t, fusion) for t in tasks if t in FUSED or t in AVERAGED_BESIDE and sees_both}
+    if sees_both:  # As many frames on either side as the window has.
+        radii |= {t: radius for t in RANKED_BESIDE & set(windowed)}
+    examples = Examples(source, settings["seed"], accelerator.process_index, radii, settings["history"], settings["recorded_share"],
+                        settings["enlarged_share"])
+    judged = HeldOut(held_out[:12], tasks, radii, ahead, windowed, style=source.style) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())
     average = Average(parameters, settings["ema"])
@@ -132,9 +140,9 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         stage = next(s for s in settings["stages"] if progress < s["until"])
         size = stage["large"] if "large" in stage and choice.random() < stage["large"]["share"] else stage
         shares_of_tasks, reads_window = of_one_kind(choice, size["task_shares"], windowed)
-        length, place = a_window(choice, settings, *((radius, radius) if reads_window else (fusion, ahead)))
+        frames, here = a_window(choice, settings, radius, radius) if reads_window else (1, 0)
         # Where no window is read, the frames about one are there for the fusion alone.
-        frames, here, around = (length, place, (0, 0)) if reads_window else (1, 0, (place, length - 1 - place))
+        around = {t: a_neighbourhood(choice, settings, reach(t, radii.get(t, 0)), ahead) for t in shares_of_tasks if not reads_window}
         drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around, here)
         batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)

@@ -59,9 +59,10 @@ class Clip:
             self.kernels.tdm_motion_pyramid(at(self.pyramids[i]), at(self.frames[i]), *self.size, at(soft), 1)
         return self.pyramids[i]
 
-    def near(self, i: int, radius: int) -> list[int]:
-        """The others within `radius` of frame i, as far as the clip has them."""
-        return [j for j in range(max(i - radius, 0), min(i + radius + 1, len(self.frames))) if j != i]
+    def near(self, i: int, distances: list[int]) -> list[int]:
+        """The frames at those distances on either side of frame i, as far as the clip has them."""
+        around = [i - d for d in reversed(distances)] + [i + d for d in distances]
+        return [j for j in around if 0 <= j < len(self.frames)]
 
     def flows(self, i: int, near: list[int]) -> list[np.ndarray]:
         """Where what frame i shows is in each of those."""
@@ -75,8 +76,13 @@ def pointers(arrays: list[np.ndarray]) -> ctypes.Array:
     return (ctypes.c_void_p * max(len(arrays), 1))(*(a.ctypes.data for a in arrays))
 
 
-def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, keeps_detail: bool = False, history: bool = False) -> np.ndarray:
-    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, as far as the clip has them.
+def distances(radius: int, spread: bool) -> list[int]:
+    """How far from a frame those are that it is fused with on either side: `radius` of them; where they are `spread`, each twice as far as the one before."""
+    return [1 << n for n in range(radius)] if spread else list(range(1, radius + 1))
+
+
+def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, spread: bool = False, history: bool = False) -> np.ndarray:
+    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, which may be `spread`, as far as the clip has them.
     `least_noise`, of 255 levels, is what is taken for noise where less is found, in a frame and along the motion. With `history` the frames before those are averaged, too, where
     they show the same at the same place: as in the program, but that each is judged by itself before it is taken, not by what it is fused to."""
     if radius == 0 or len(clip) == 1:
@@ -88,7 +94,7 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
     weights, judged = room(height * width), room(kernels.tdm_history_scratch_count(size[0], 1))
     out = np.empty((len(places), height, width, 3), np.float32)
     for i in places:
-        own, near = frames[i], taken.near(i, radius)
+        own, near = frames[i], taken.near(i, distances(radius, spread))
         flows = taken.flows(i, near)
         others, count = pointers([frames[j] for j in near]), ctypes.c_size_t(len(near))
         levels, along = room(3), room(3)
@@ -98,7 +104,7 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
         noise = kernels.tdm_noise_of(at(levels), at(along), ctypes.c_float(least_noise))
         kernels.tdm_fusion(
             at(out[i - places.start]), at(own), others, pointers(flows), count, *size, ctypes.byref(noise),
-            ctypes.c_int(keeps_detail), at(weights), at(bands), 1)
+            at(weights), at(bands), 1)
         if history and i > radius:
             mean, counts, alone = frames[0].copy(), np.ones((height, width), np.float32), np.empty((height, width), np.float32)
             blend = lambda frame, weights: kernels.tdm_history_blend(
@@ -114,7 +120,7 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
 def rank_fused(clip: np.ndarray, place: int, radius: int) -> np.ndarray:
     """Frame `place` of [T, H, W, 3] float32 in [0, 1] without most of what is brighter in it than in the `radius` frames on either side."""
     taken = Clip(clip)
-    near = taken.near(place, radius)
+    near = taken.near(place, distances(radius, False))
     flows = taken.flows(place, near)
     out = np.empty_like(taken.frames[place])
     scratch = room(taken.kernels.tdm_rank_fusion_scratch_count(taken.size[0], 1))

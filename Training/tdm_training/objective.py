@@ -18,7 +18,7 @@ class Batch:
     """Clips of `frames` frames, of which one is to be restored: frame `here`."""
 
     clean: torch.Tensor  # [N * frames, 3, H, W] in [0, 1]
-    seen: torch.Tensor  # degraded, as the networks see them: noisy and compressed ones fused
+    seen: torch.Tensor  # degraded, as the networks see them: noisy ones fused
     second: torch.Tensor  # the second picture of each: condition.py
     tasks: list[str]
     frames: int

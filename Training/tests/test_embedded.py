@@ -199,7 +199,7 @@ def test_drawn_pictures_are_kept_for_those_who_want_the_same(photographs, tmp_pa
 
 def test_held_out_frames_are_fused_with_as_many_behind_as_the_recipe_says():
     pictures = [np.random.default_rng(i).integers(0, 256, (72, 72, 3), np.uint8) for i in range(2)]
-    none, some, all_ = (HeldOut(pictures, ["denoise", "dehaze", "superres"], 2, ahead, [], side=64, beside=2) for ahead in (0, 1, 2))
+    none, some, all_ = (HeldOut(pictures, ["denoise", "dehaze", "superres"], {"denoise": 2, "superres": 2}, ahead, [], side=64) for ahead in (0, 1, 2))
     for other in (some, all_):
         assert torch.equal(none.clean, other.clean) and torch.equal(none.came["denoise"][0], other.came["denoise"][0])
         assert torch.equal(none.seen["dehaze"][0], other.seen["dehaze"][0])

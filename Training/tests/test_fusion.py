@@ -1,6 +1,6 @@
 import numpy as np
 
-from tdm_training import examples
+from tdm_training import denoiser, examples
 from tdm_training.degradations.common import blur
 from tdm_training.examples import Examples
 from tdm_training.fusion import fused
@@ -52,7 +52,7 @@ def test_what_stood_still_stands_where_the_window_begins(monkeypatch):
     seen = []
     monkeypatch.setattr(examples, "degrade", lambda task, clip, rng, kind: clip)
     monkeypatch.setattr(examples, "fused", lambda clip, radius, places, **how: seen.append((clip, places)) or clip[places.start : places.stop])
-    drawn = Examples(CropSource([picture], [], 0), 1, fusion_radius=2, history=16)
+    drawn = Examples(CropSource([picture], [], 0), 1, radii={"denoise": 2}, history=16)
     for seed in range(60):
         drawn.one(np.random.default_rng(seed), "denoise", 32, 1, around=(2, 2))
     stood = [(clip, places.start - 2) for clip, places in seen if places.start > 3 and np.array_equal(clip[0], clip[1])]
@@ -71,14 +71,14 @@ def test_some_examples_have_a_history(monkeypatch):
             seen.add((len(clip), how.get("history", False)))
             return fused(clip, radius, places, **how)
         monkeypatch.setattr(examples, "fused", watched)
-        drawn = Examples(source, 1, fusion_radius=2, history=16)
+        drawn = Examples(source, 1, radii={"denoise": 2}, history=16)
         for seed in range(40):
             assert all(part.shape == (1, 64, 64, 3) for part in drawn.one(np.random.default_rng(seed), task, 64, 1, around=around))
         return seen
     made = lengths("denoise", (2, 2))
     assert all(h for _, h in made) and min(made)[0] == 5 and 5 + 8 < max(made)[0] <= 5 + 16
-    # Near a clip's beginning there is none, and compressed frames have none.
-    assert lengths("denoise", (1, 2)) == {(4, True)} and lengths("deartifact", (2, 2)) == {(5, False)}
+    # Near a clip's beginning there is none, and enlarged frames have none.
+    assert lengths("denoise", (1, 2)) == {(4, True)} and lengths("superres", (2, 2)) == {(5, False)}
 
 
 def test_nothing_is_fused_where_nothing_is_to_be():
@@ -87,19 +87,33 @@ def test_nothing_is_fused_where_nothing_is_to_be():
     assert np.array_equal(fused(clip[:1], 2, range(1)), clip[:1])
 
 
-def test_noisy_and_compressed_examples_are_fused_and_others_are_not():
+def test_noisy_examples_are_fused_and_others_are_not():
     source = CropSource([(scene(1, 128, 128)[0] * 255).astype(np.uint8)], [], 0)
     for task in ("denoise", "deartifact", "derain"):
-        without, with_ = (Examples(source, 1, fusion_radius=r) for r in (0, 2))
+        without, with_ = (Examples(source, 1, radii=r) for r in ({}, {"denoise": 2, "deartifact": 2}))
         made = [e.one(np.random.default_rng(5), task, 64, 1, around=(2, 2)) for e in (without, with_)]
         assert all(part.shape == (1, 64, 64, 3) for parts in made for part in parts)
-        assert np.array_equal(made[0][1], made[1][1]) == (task == "derain")
+        assert np.array_equal(made[0][1], made[1][1]) == (task != "denoise")
         alone = [e.one(np.random.default_rng(5), task, 64, 1, around=(0, 0)) for e in (without, with_)]
         assert all(np.array_equal(*parts) for parts in zip(*alone))
 
 
-def test_what_is_finer_stays_where_detail_is_kept():
-    noisy = scene(5) + np.random.default_rng(1).standard_normal(scene(5).shape, dtype=np.float32) * np.float32(10 / 255)
-    change = [fused(noisy, 2, range(2, 3), least_noise=20, keeps_detail=k)[0] - noisy[2] for k in (False, True)]
-    fine = [np.square(np.diff(c, 2, axis=0)).mean() for c in change]
-    assert fine[1] < 0.1 * fine[0]
+def test_frames_that_are_spread_are_each_twice_as_far_away_as_the_one_before():
+    # Each frame is brighter by another power of two, by so little that all is taken for noise.
+    places = np.arange(12)
+    clip = np.full((12, 32, 40, 3), 0.5, np.float32) + (2.0 ** places / 2**18)[:, None, None, None].astype(np.float32)
+    for at, spread, read in [(8, True, [0, 4, 6, 7, 9, 10]), (0, True, [1, 2, 4, 8]), (11, True, [3, 7, 9, 10]), (5, False, [1, 2, 3, 4, 6, 7, 8, 9])]:
+        out = fused(clip, 4, range(at, at + 1), least_noise=30, spread=spread)[0]
+        expected = np.mean(2.0 ** np.array([at, *read])) / 2**18
+        assert abs(float((out - 0.5).mean()) - expected) < 0.01 * expected, at
+
+
+def test_a_frame_reaches_as_far_as_those_that_it_is_fused_with():
+    assert [examples.reach(task, 4) for task in ("denoise", "superres", "deartifact", "derain")] == [4, 4, 8, 0]
+    assert examples.reach("deartifact", 0) == 0
+    settings = {"alone_share": 0.0, "short_share": 0.0, "last_share": 0.0}
+    near = lambda **other: denoiser.a_neighbourhood(np.random.default_rng(1), settings | other, 8, 2)
+    assert near() == (8, 2) and near(alone_share=1.0) == (0, 0) and near(last_share=1.0) == (8, 0)
+    assert denoiser.a_neighbourhood(np.random.default_rng(1), settings, 0, 2) == (0, 0)
+    short = [denoiser.a_neighbourhood(np.random.default_rng(i), settings | {"short_share": 1.0}, 8, 2) for i in range(60)]
+    assert all(b <= 8 and a <= 2 and 0 < a + b < 10 for b, a in short) and len(set(short)) > 12

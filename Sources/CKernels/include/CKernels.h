@@ -247,11 +247,10 @@ tdm_noise tdm_noise_of(const float *own, const float *along, float least);
 
 /// A picture [height, width, 3] averaged with `count` others, each taken along its flow, where they
 /// differ by no more than its noise makes them, in what is coarse and in what is finer; colours by a weight of their own, which does not look at the light.
-/// With keeps_detail what that changes is blurred by 1 2 1 both ways before it is added, so that what is finer stays the
-/// picture's own. weights: takes how many pictures the light of each pixel has become the average of, [height, width]; or null.
+/// weights: takes how many pictures the light of each pixel has become the average of, [height, width]; or null.
 void tdm_fusion(
     float *out, const float *own, const float *const *others, const float *const *flows, size_t count, size_t width, size_t height,
-    const tdm_noise *noise, int keeps_detail, float *weights, float *scratch, int threads);
+    const tdm_noise *noise, float *weights, float *scratch, int threads);
 
 /// Floats in the scratch of `tdm_rank_fusion`.
 size_t tdm_rank_fusion_scratch_count(size_t width, int threads);

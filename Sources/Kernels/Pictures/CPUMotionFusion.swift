@@ -136,8 +136,8 @@ final class CPUMotionFusion: MotionFusion {
   }
 
   func fuse(
-    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    history: (any FusionHistory)?, into fused: inout [Float]
+    _ pictures: [any FusionPicture], at place: Int, noise: Float, history: (any FusionHistory)?,
+    into fused: inout [Float]
   ) {
     precondition(fused.count == height * width * 3, "\(fused.count) values for \(width)x\(height)")
     let picture = findMotion(in: pictures, at: place)
@@ -150,7 +150,7 @@ final class CPUMotionFusion: MotionFusion {
     fused.withUnsafeMutableBufferPointer { fused in
       tdm_fusion(
         fused.baseAddress, floats(picture.pixels), others, motions, others.count, width, height,
-        &found, keepsDetail ? 1 : 0, still.map { floats($0.weights) }, floats(bands), threads)
+        &found, still.map { floats($0.weights) }, floats(bands), threads)
       guard let still else { return }
       tdm_history_blend(
         fused.baseAddress, floats(still.weights), floats(still.mean), floats(still.counts), width,

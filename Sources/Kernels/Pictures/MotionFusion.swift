@@ -32,14 +32,12 @@ public protocol MotionFusion: AnyObject {
   ///   - place: of the one among them.
   ///   - noise: the standard deviation, of 255 levels, that it is taken to have where it is found
   ///     to have less, by itself and held against the others.
-  ///   - keepsDetail: whether what the average changes is blurred by 1 2 1 both ways, so that what
-  ///     is finer stays as it is.
   ///   - history: of this object's making, and of pictures that come before these; it loses what it
   ///     does not share with them.
   ///   - fused: takes [height, width, 3].
   func fuse(
-    _ pictures: [any FusionPicture], at place: Int, noise: Float, keepsDetail: Bool,
-    history: (any FusionHistory)?, into fused: inout [Float])
+    _ pictures: [any FusionPicture], at place: Int, noise: Float, history: (any FusionHistory)?,
+    into fused: inout [Float])
 
   /// Gives of each pixel the second darkest of one of the pictures and all others, as far as the
   /// darkest is like it; else the picture's own, which it is where there are fewer than two others.

@@ -14,12 +14,14 @@ struct PlannedMemory {
     activationsOfFrame =
       networks.memory(sideBySide: options.heldCount + 1).activations - memory.activations
     let canvas = tiling.canvas
-    let others = options.fusion + options.fusionAhead
+    let distances = options.fusionDistances
+    let others = distances.count + distances.count(where: { $0 <= options.fusionAhead })
     fusion =
       !options.usesFusion
       ? 0
       : networks.fusionByteCount(
-        height: canvas.height, width: canvas.width, pictures: others + 1, others: others,
+        height: canvas.height, width: canvas.width,
+        pictures: options.fusionBehind + 1 + options.fusionAhead, others: others,
         histories: options.history > 0 ? 1 : 0)
         + (networks.seesSecondPicture ? 2 : 1) * canvas.frameCount * MemoryLayout<Float>.size
   }

@@ -105,7 +105,7 @@ public struct PresetValues: Sendable, Equatable {
   /// The same for tasks that have another, or are fused only where a model says so.
   public var taskFusion: [RestorationTask: Int] = [:]
   /// As how many earlier frames their mean counts at most where a frame stands still, for tasks that
-  /// gain by it (``RestorationTask/gainsByHistory``).
+  /// gain by it (``RestorationTask/gainsByFusion``).
   public var history = 0
   /// Frames emitted together.
   public var chunk: Int

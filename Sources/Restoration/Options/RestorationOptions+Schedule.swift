@@ -9,9 +9,17 @@ extension RestorationOptions {
   /// Evaluations of a group in sampling, each with features of its own.
   var passCount: Int { steps * (isGuided ? 2 : 1) }
 
-  /// Later frames that one is fused with: as many as on the other side, as far as the lookahead
-  /// lets a frame wait for them.
-  var fusionAhead: Int { chunk == 0 ? fusion : min(fusion, lookahead) }
+  /// How far from a frame those are that it is fused with on either side, nearest first.
+  var fusionDistances: [Int] { task.fusionDistances(fusion) }
+
+  /// The farthest earlier frame that one is fused with.
+  var fusionBehind: Int { fusionDistances.last ?? 0 }
+
+  /// The farthest later frame that one is fused with: as far away as on the other side, where the
+  /// lookahead lets it wait for that.
+  var fusionAhead: Int {
+    chunk == 0 ? fusionBehind : fusionDistances.last { $0 <= lookahead } ?? 0
+  }
 
   /// Frames that have to arrive before the first can leave; nil is the whole clip.
   public var latency: Int? {

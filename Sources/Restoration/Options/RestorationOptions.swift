@@ -58,13 +58,12 @@ public struct RestorationOptions: Sendable, Equatable {
   /// model is made.
   public var radius: Int
   /// Frames on either side that a frame is averaged with along the motion before the networks see
-  /// it, or, of rain, fused by rank (`MotionFusion`), 0...16; of later ones no more than
-  /// ``lookahead``. Of rain and of what is enlarged networks that see two pictures see that beside
-  /// the frame.
+  /// it, or, of rain, fused by rank (`MotionFusion`), 0...16; of later ones those at most
+  /// ``lookahead`` away. Of compressed ones, 0...5, each is twice as far away as the one before. But
+  /// for noise, networks that see two pictures see that beside the frame.
   public var fusion = 0
   /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
-  /// stands still, 0...1000; 0 with tasks whose finest detail fusion leaves as it is, and with those
-  /// whose frames are fused by rank.
+  /// stands still, 0...1000; 0 with tasks whose frames are fused by rank.
   public var history = 0
   /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that
   /// where less is measured, 0...255; not read where they are fused by rank.
@@ -107,7 +106,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var amount = 1.0
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
-  /// by it alone (``RestorationTask/gainsByFusion``, ``RestorationTask/gainsByHistory``), but where
+  /// by it alone (``RestorationTask/gainsByFusion``), but where
   /// the model says so of others (``PresetValues/taskFusion``), and taken to have the noise that the
   /// task says (``RestorationTask/fusionNoise``).
   public init(
@@ -116,7 +115,7 @@ public struct RestorationOptions: Sendable, Equatable {
     self.task = task
     innerModel = values.innerModel
     fusion = values.taskFusion[task] ?? (task.gainsByFusion ? values.fusion : 0)
-    history = task.gainsByHistory ? values.history : 0
+    history = task.gainsByFusion ? values.history : 0
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
     lookahead = values.lookahead
@@ -201,13 +200,8 @@ extension RestorationOptions {
   /// - Throws: the first that is out of its range.
   public func validate() throws(OptionError) {
     try check("--radius", radius, in: 0...64, note: "frames on either side")
-    try check("--fusion", fusion, in: 0...16, note: "frames on either side")
+    try check("--fusion", fusion, in: 0...task.mostFusion, note: "frames on either side")
     try check("--history", history, in: 0...1000, note: "frames that came before")
-    guard history == 0 || task.fusesFineDetail else {
-      throw OptionError(
-        "--history", history,
-        expected: "0 with --task \(task.rawValue), whose finest detail fusion leaves as it is")
-    }
     guard history == 0 || !task.isFusedByRank else {
       throw OptionError(
         "--history", history,

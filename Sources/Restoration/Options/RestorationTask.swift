@@ -29,21 +29,18 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   public var enlargement: Int { self == .superres ? 4 : 1 }
 
   /// Whether what is wrong is new in every frame, so that frames averaged along the motion have
-  /// less of it.
-  public var gainsByFusion: Bool { self == .denoise || self == .deartifact }
-
-  /// Whether it is also new where nothing moves, so that the mean of many frames is free of it. Not
-  /// after compression: what stands still is not encoded again.
-  public var gainsByHistory: Bool { self == .denoise }
+  /// less of it, and the mean of many where nothing moves.
+  public var gainsByFusion: Bool { self == .denoise }
 
   /// The deviation of what is wrong where it can't be measured, of 255 levels. Chosen by measuring.
   ///
-  /// Compression takes away the fine noise that the measurement goes by: more harms what is hardly
-  /// compressed, less leaves more flicker. Small pictures show the same detail at other phases, so
-  /// that enlarged ones differ by more than noise where there is most to be gained.
+  /// Compression takes away the fine noise that the measurement goes by, and frames that were
+  /// encoded by themselves differ most where most is wrong with them. Small pictures show the same
+  /// detail at other phases, so that enlarged ones differ by more than noise where there is most to
+  /// be gained.
   public var fusionNoise: Double {
     switch self {
-    case .deartifact: 6
+    case .deartifact: 30
     case .superres: 20
     case .denoise, .derain, .dehaze: 0
     }
@@ -54,11 +51,19 @@ public enum RestorationTask: String, CaseIterable, Sendable {
 
   /// Whether networks that see two pictures restore the frame as it came, and are shown the fused
   /// one beside it: where the motion was not found it has lost more than rain, or is a blur.
-  var isFusedBeside: Bool { self == .derain || self == .superres }
+  var isFusedBeside: Bool { self == .derain || self == .superres || self == .deartifact }
 
-  /// Whether fusion may change the finest detail. Not after compression: what it has left of that
-  /// is real, and averaging along a motion that is not quite exact would blur it.
-  var fusesFineDetail: Bool { self != .deartifact }
+  /// The most frames on either side that one may be fused with: those at most 16 away.
+  var mostFusion: Int { self == .deartifact ? 5 : 16 }
+
+  /// How far from a frame those are that it is fused with on either side, nearest first.
+  ///
+  /// What an encoder made of a frame it copies into the next ones, so that a compressed frame learns
+  /// little from those beside it: each is twice as far away as the one before.
+  /// - Parameter count: of them.
+  func fusionDistances(_ count: Int) -> [Int] {
+    (0..<count).map { self == .deartifact ? 1 << $0 : $0 + 1 }
+  }
 
   /// The task with this name or alias.
   public init?(name: String) {

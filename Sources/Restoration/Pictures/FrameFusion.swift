@@ -2,16 +2,17 @@ import Kernels
 
 /// The window before the networks: each frame averaged along the motion with those on either side,
 /// and where it stands still with what has left the window, so that less noise is left for the
-/// networks than any single frame has. Rainy frames are fused by rank; these and enlarged ones
-/// beside the frame as it came, where the networks see two pictures.
+/// networks than any single frame has. Rainy frames are fused by rank; these, compressed and
+/// enlarged ones beside the frame as it came, where the networks see two pictures.
 ///
 /// Frames leave in their order, each when the later ones that it reads have come.
 final class FrameFusion {
   private let fusion: any MotionFusion
-  /// Earlier and later frames that one reads.
+  /// The farthest earlier and later frame that one reads.
   private let behind, ahead: Int
+  /// How far from it those are that it reads.
+  private let distances: [Int]
   private let noise: Float
-  private let keepsDetail: Bool
   private let ranks: Bool
   /// Whether the fused picture is the second one.
   private let isBeside: Bool
@@ -21,6 +22,8 @@ final class FrameFusion {
   /// Oldest first: those that were given and are still read, and those that are still to be given.
   private var pictures: [any FusionPicture] = []
   private var free: [any FusionPicture] = []
+  /// Those that the next one reads, and it.
+  private var read: [any FusionPicture] = []
   /// The next that is given.
   private var next = 0
   /// What ``advance()`` gave last, as the frames that are taken: the picture that is restored, and
@@ -36,10 +39,10 @@ final class FrameFusion {
     givesSecondPicture: Bool
   ) {
     self.fusion = fusion
-    behind = options.fusion
+    behind = options.fusionBehind
     ahead = options.fusionAhead
+    distances = options.fusionDistances
     noise = Float(options.fusionNoise)
-    keepsDetail = !options.task.fusesFineDetail
     ranks = options.task.isFusedByRank
     isBeside = options.task.isFusedBeside && givesSecondPicture
     historyCount = options.history
@@ -77,11 +80,20 @@ final class FrameFusion {
   }
 
   private func fuse(into fused: inout [Float]) {
+    read.removeAll(keepingCapacity: true)
+    var place = 0
+    for (index, picture) in pictures.enumerated() {
+      if index == next {
+        place = read.count
+      } else if !distances.contains(abs(index - next)) {
+        continue
+      }
+      read.append(picture)
+    }
     if ranks {
-      fusion.fuseByRank(pictures, at: next, into: &fused)
+      fusion.fuseByRank(read, at: place, into: &fused)
     } else {
-      fusion.fuse(
-        pictures, at: next, noise: noise, keepsDetail: keepsDetail, history: history, into: &fused)
+      fusion.fuse(read, at: place, noise: noise, history: history, into: &fused)
     }
   }
 

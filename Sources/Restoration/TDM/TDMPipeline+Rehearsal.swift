@@ -70,7 +70,7 @@ extension TDMPipeline {
     let blank = [Float](repeating: 0, count: tiling.canvas.frameCount)
     let clock = ContinuousClock()
     var last = Duration.zero
-    for _ in 0..<options.fusion + options.fusionAhead + 2 {
+    for _ in 0..<options.fusionBehind + options.fusionAhead + 2 {
       last = clock.measure {
         fusion.take(blank)
         while fusion.canAdvance(ending: false) { fusion.advance() }
