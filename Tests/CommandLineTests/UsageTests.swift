@@ -206,7 +206,7 @@ struct UsageTests {
     try withPresets(#"{"balanced": {"fusion": 2}}"#) { path in
       for (words, expected, noise) in [
         ([], 2, 0), (["--task", "derain"], 0, 0), (["--task", "derain", "--fusion", "3"], 3, 0),
-        (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 0, 30),
+        (["--fusion", "0"], 0, 0), (["--preset", "paper"], 0, 0), (["--task", "mp4"], 0, 15),
         (["--task", "mp4", "--fusion", "4", "--fusion-noise", "2.5"], 4, 2.5),
         (["--task", "sr"], 0, 20),
       ] {

@@ -22,7 +22,7 @@ FUSED = {"denoise": {"history": True}}
 
 # What it fuses beside the frame that is restored: by rank, and along the motion as above.
 RANKED_BESIDE = {"derain"}
-AVERAGED_BESIDE = {"superres": {"least_noise": 20}, "deartifact": {"least_noise": 30, "spread": True}}
+AVERAGED_BESIDE = {"superres": {"least_noise": 20}, "deartifact": {"least_noise": 15, "spread": True}}
 
 
 def reach(task: str, radius: int) -> int:

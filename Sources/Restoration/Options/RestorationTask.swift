@@ -40,7 +40,7 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   /// be gained.
   public var fusionNoise: Double {
     switch self {
-    case .deartifact: 30
+    case .deartifact: 15
     case .superres: 20
     case .denoise, .derain, .dehaze: 0
     }

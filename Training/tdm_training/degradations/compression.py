@@ -67,10 +67,10 @@ def compress(clip: np.ndarray, rng: np.random.Generator, strongest: float = 1.0)
     """One encoder over the whole clip, a key frame every 1 to 12 frames, or, in 40% of the draws, at its beginning alone; x264's preset is its default, or
     veryfast, which leaves out what is done for the eye.
 
-    strength   0...`strongest`, the stronger half in 63% of the draws: x264 by CRF 14 to 42, x265 by 16 to 42, MPEG-4 part 2 by quantizer 2 to 25, JPEG by quality 96 to 6
+    strength   0...`strongest`: x264 by CRF 14 to 42, x265 by 16 to 42, MPEG-4 part 2 by quantizer 2 to 25, JPEG by quality 96 to 6
     """
     codec = list(ENCODERS)[rng.choice(len(ENCODERS), p=SHARES / SHARES.sum())]
-    strength = strongest * rng.random() ** 0.67
+    strength = strongest * rng.random()
     options = ENCODERS[codec][1](strength)
     if codec == "jpeg":
         return jpeg(clip, int(options["quality"]))
