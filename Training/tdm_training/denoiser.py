@@ -31,7 +31,7 @@ OPTIONAL_KEYS = {
     "task_fusion",  # `fusion` of tasks that have another
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
-    "enlarged_share",  # of the clips that get fused: as if enlarged after they were degraded; else none: examples.py
+    "enlarged_share",  # of the clips that get noise or compressed: as if enlarged after they were degraded; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
