@@ -24,6 +24,8 @@ final class PlainNetworks: PipelineNetworks {
   private var latents: [() -> PlainTensor?] = []
   private(set) var releaseCount = 0
   private(set) var prompts: [String] = []
+  /// The last that was made.
+  private(set) var fusion: PlainFusion?
 
   /// For the tiles of a tiling.
   init(_ tiling: Tiling, seesSecondPicture: Bool = false) {
@@ -47,7 +49,11 @@ final class PlainNetworks: PipelineNetworks {
   /// Latents and conditions that somebody holds.
   var livingTensorCount: Int { latents.count { $0() != nil } }
 
-  func makeFusion(height: Int, width: Int) -> any MotionFusion { PlainFusion(height * width * 3) }
+  func makeFusion(height: Int, width: Int) -> any MotionFusion {
+    let fusion = PlainFusion(height * width * 3)
+    self.fusion = fusion
+    return fusion
+  }
 
   func fusionByteCount(
     height: Int, width: Int, pictures: Int, others: Int, histories: Int
@@ -231,6 +237,7 @@ final class PlainFusion: MotionFusion {
   private final class Picture: FusionPicture { var pixels: [Float] = [] }
   private final class History: FusionHistory { var pictures: [[Float]] = [] }
   private let count: Int
+  private(set) var fuseCount = 0
 
   init(_ count: Int) { self.count = count }
 
@@ -253,6 +260,7 @@ final class PlainFusion: MotionFusion {
     _ pictures: [any FusionPicture], at place: Int, noise: Float, history: (any FusionHistory)?,
     into fused: inout [Float]
   ) {
+    fuseCount += 1
     let all = pictures.map { ($0 as! Picture).pixels } + ((history as! History?)?.pictures ?? [])
     fused = (0..<count).map { index in all.reduce(0) { $0 + $1[index] } / Float(all.count) }
   }

@@ -154,12 +154,14 @@ import Testing
     }
   }
 
-  @Test("Warming up evaluates every network once and changes no result")
+  @Test("Warming up evaluates every network and fuses once, and changes no result")
   func warmUp() throws {
     for start in [RestorationOptions.Start.inversion, .noise] {
       let options = Self.options {
         $0.chunk = 2
         $0.lookahead = 1
+        $0.fusion = 4
+        $0.history = 3
         $0.guidance = 2
         $0.start = start
       }
@@ -172,6 +174,7 @@ import Testing
       let expected = start == .inversion ? 3 : 2
       #expect(networks.groupSizes == Array(repeating: 1, count: expected))
       #expect(evaluations == expected)
+      #expect(networks.fusion?.fuseCount == 1)
       #expect(restorer.statistics == RestorationStatistics() && restorer.heldFrameCount == 0)
       #expect(try restorer.restore(frames) == restore(frames, options))
     }

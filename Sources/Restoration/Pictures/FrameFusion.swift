@@ -104,6 +104,25 @@ final class FrameFusion {
     free.append(picture)
   }
 
+  /// Gives one blank frame that has all that it reads, a history, too, so that the memory for that
+  /// is there.
+  /// - Returns: what it took.
+  /// - Precondition: nothing is held or remembered.
+  func rehearse() -> Duration {
+    precondition(pictures.isEmpty)
+    let blank = [Float](repeating: 0, count: picture.count)
+    for _ in 0...behind + ahead { take(blank) }
+    release()
+    next = behind
+    let duration = ContinuousClock().measure {
+      take(blank)
+      advance()
+    }
+    next = pictures.count
+    forget()
+    return duration
+  }
+
   /// What comes afterwards reads nothing of what came before.
   /// - Precondition: all was given.
   func forget() {

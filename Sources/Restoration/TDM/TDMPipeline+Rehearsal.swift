@@ -1,11 +1,11 @@
 import Kernels
 
 extension TDMPipeline {
-  /// Has every network run once on a blank frame, so that the first frame finds its memory there
-  /// and everything computed that depends on prompts only. No result depends on it.
+  /// Has fusion and every network run once on a blank frame, so that the first frame finds its
+  /// memory there and everything computed that depends on prompts only. No result depends on it.
   /// - Precondition: no frame is held.
   func warmUp() throws {
-    _ = try fuseBlankFrames()
+    _ = course.fusion?.rehearse()
     try onBlankFrames(1) { blank in
       try encode(0, of: blank[0])
       try invertOnce(blank[0])
@@ -30,7 +30,7 @@ extension TDMPipeline {
       // The first round finds memory that is new to the process, and computes what is needed only
       // once.
       for _ in 0..<2 {
-        rehearsal.fuse = try fuseBlankFrames()
+        rehearsal.fuse = course.fusion?.rehearse() ?? .zero
         rehearsal.encode = try clock.measure { try encode(0, of: blanks[0]) } * tiling.count
         rehearsal.invert =
           options.start == .noise
@@ -61,24 +61,6 @@ extension TDMPipeline {
     picture.load(Array(repeating: 0, count: tiling.pictureCount))
     second?.load(Array(repeating: 0, count: tiling.pictureCount))
     try body(frames)
-  }
-
-  /// - Returns: what the last took, which had all that it reads: behind those that fill the window
-  ///   one that leaves it for the history.
-  private func fuseBlankFrames() throws -> Duration {
-    guard let fusion = course.fusion else { return .zero }
-    let blank = [Float](repeating: 0, count: tiling.canvas.frameCount)
-    let clock = ContinuousClock()
-    var last = Duration.zero
-    for _ in 0..<options.fusionBehind + options.fusionAhead + 2 {
-      last = clock.measure {
-        fusion.take(blank)
-        while fusion.canAdvance(ending: false) { fusion.advance() }
-      }
-    }
-    while fusion.canAdvance(ending: true) { fusion.advance() }
-    fusion.forget()
-    return last
   }
 
   private func invertOnce(_ frame: HeldFrame) throws {
