@@ -77,9 +77,41 @@ import Testing
       return try MemoryPlan(options, Self.canvas, limits) { PlainNetworks($0) }
     }
     let enough = 101 + (least - 1) >> 20
-    for part in ["900x460", "give --memory \(enough)M or more", "--chunk"] {
-      #expect(error.description.contains(part), "\(error)")
+    #expect(
+      error.description.contains("900x460")
+        && error.description.hasSuffix(
+          "give --memory \(enough)M or more, or less of --chunk, --lookahead, --radius, --steps"),
+      "\(error)")
+  }
+
+  @Test("What takes no memory is not advised to be given less of")
+  func advice() throws {
+    func advice(_ change: (inout RestorationOptions) -> Void) throws -> Substring? {
+      let error = try #require(throws: InsufficientMemory.self) {
+        let options = StreamingTests.options {
+          $0.chunk = 1
+          $0.lookahead = 0
+          $0.radius = 0
+          change(&$0)
+        }
+        return try MemoryPlan(options, Self.canvas, MemoryLimits(total: 1)) { PlainNetworks($0) }
+      }
+      return error.description.split(separator: "M or more").dropFirst().first
     }
+    #expect(try advice { _ in } == nil)
+    #expect(try advice { $0.fusion = 2 } == ", or less of --fusion")
+    #expect(
+      try advice { ($0.history, $0.lookahead) = (3, 1) } == ", or less of --history, --lookahead")
+  }
+
+  @Test("The noise that sampling starts from is counted")
+  func startNoise() throws {
+    let tiling = Tiling(Self.canvas)
+    let estimates = [RestorationOptions.Start.inversion, .noise].map { start in
+      PlainNetworks(tiling).estimate(StreamingTests.options { $0.start = start }, tiling)
+    }
+    let latent = PlainNetworks(tiling).latentShape.count * 4
+    #expect(estimates[1].total - estimates[0].total == latent)
   }
 
   @Test("After a change of options networks work in no more memory than is told for these")

@@ -37,10 +37,10 @@ struct PlainReference {
     for (frame, latent) in encoded.enumerated() {
       var x = latent
       if options.start == .noise {
-        x =
-          StartNoise.latents(
-            seed: options.seed + UInt64(frame),
-            shape: [canvas.paddedHeight / 4, canvas.paddedWidth / 4, 3], Tiling(canvas))[0]
+        var noise = StartNoise(
+          Tiling(canvas), shape: [canvas.paddedHeight / 4, canvas.paddedWidth / 4, 3])
+        noise.draw(seed: options.seed + UInt64(frame))
+        noise.cut(0, into: &x)
       } else {
         for (from, to) in zip(up, up.dropFirst()) {
           let out = predict(

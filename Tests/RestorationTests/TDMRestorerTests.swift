@@ -238,6 +238,20 @@ struct TDMRestorerTests {
         try limited.change(to: course, limits: nil) { _ in }
         #expect(limited.memory.tileCount == 1)
       }
+      // What is kept for a change gives way to another that needs its room.
+      let weights = try TDMRestorer(
+        model: model, options: small, width: Self.width, height: Self.height, device: device(),
+        limits: MemoryLimits()
+      ).memory.weights
+      let full = try TDMRestorer(
+        model: model, options: large, width: Self.width, height: Self.height, device: device(),
+        limits: MemoryLimits(total: alike.max()! + weights))
+      try full.check(small, limits: nil)
+      #expect(full.planned?.plan != nil)
+      var mixed = large
+      mixed.amount = 0.5
+      try full.check(mixed, limits: nil)
+      #expect(full.planned != nil && full.planned?.plan == nil)
       var missing = own
       missing.innerModel = "none"
       #expect(throws: ModelError.self) { try restorer.check(missing, limits: nil) }
@@ -310,7 +324,12 @@ struct TDMRestorerTests {
       try makeRestorer(options(), limits: MemoryLimits(total: restorer.memory.total - 1))
     }
     #expect(refusal.description.contains(" 64x44: "), "\(refusal)")
-    #expect(refusal.description.contains("a smaller --work-size, --chunk"), "\(refusal)")
+    // No size is smaller than that.
+    #expect(!refusal.description.contains("--work-size"), "\(refusal)")
+    let larger = try #require(throws: InsufficientMemory.self) {
+      try makeRestorer(options(workSize: 72), limits: MemoryLimits(total: 1))
+    }
+    #expect(larger.description.contains("less of --work-size, --chunk"), "\(larger)")
     let whole = try makeRestorer(options { $0.chunk = 0 })
     #expect(whole.memory.furtherFrame > (Self.width * Self.height + 64 * 44) * 3 * 4)
     let (rehearsal, plain) = try (

@@ -43,6 +43,11 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     // here.
     var once = 2 * networks.latent + networks.pictures + tiling.pictureCount * valueBytes
     if options.colorFix != .none { once += 2 * frameBytes }
+    if options.start == .noise {
+      // The whole picture's latent.
+      let area = tiling.canvas.paddedHeight * tiling.canvas.paddedWidth
+      once += networks.latent * area / (tiling.height * tiling.width)
+    }
 
     weights = networks.weights
     activations = networks.activations

@@ -40,16 +40,20 @@ public struct InsufficientMemory: Error, Equatable, CustomStringConvertible {
         ? "in one piece" : "in \(estimate.tileCount) tiles"
       description =
         "not enough memory for pictures of \(size): expected \(ByteCount(estimate.total)) or more for the restorer, even "
-        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give --memory \(enough)M or more, or \(Self.advice(for: options))"
+        + "\(tiles) (\(estimate.parts)), found \(limit) left of --memory; give \(Self.advice(for: options, enough: "--memory \(enough)M or more"))"
     }
   }
 
-  /// What to give, for less to be needed.
-  private static func advice(for options: RestorationOptions) -> String {
-    switch options.method {
-    case .tdm:
-      "a smaller \(options.workSize > 0 ? "--work-size, " : "")--chunk, --lookahead or --radius, or fewer --steps"
-    case .zeroShot: "a smaller --segment, or smaller frames"
-    }
+  /// What to give: as much as is needed, or less of what needs it.
+  private static func advice(for options: RestorationOptions, enough: String) -> String {
+    if options.method == .zeroShot { return "\(enough), a smaller --segment, or smaller frames" }
+    let reducible = [
+      ("--work-size", options.workSize > 64), ("--fusion", options.fusion > 0),
+      ("--history", options.history > 0), ("--chunk", options.chunk != 1),
+      ("--lookahead", options.lookahead > 0), ("--radius", options.radius > 0),
+      ("--steps", options.steps > 1 && options.radius > 0),
+    ].filter(\.1).map(\.0)
+    let shorter = reducible.isEmpty ? [] : ["less of \(reducible.joined(separator: ", "))"]
+    return ([enough] + shorter).joined(separator: ", or ")
   }
 }

@@ -18,6 +18,8 @@ struct Course {
   var fusion: FrameFusion?
   /// Likewise.
   var mixing: Mixing?
+  /// Likewise.
+  var startNoise: StartNoise?
   private let contexts: [String: any PromptContext]
 
   /// - Parameters:
@@ -48,6 +50,8 @@ struct Course {
     let (width, height) = (tiling.canvas.width, tiling.canvas.height)
     sceneCuts = options.sceneCut == .auto ? SceneCutDetector(width: width, height: height) : nil
     mixing = Mixing(amount: options.amount)
+    startNoise =
+      options.start == .noise ? StartNoise(tiling, shape: networks.latentShape) : nil
     colorFix = options.colorFix == .wavelet ? WaveletColorFix(width: width, height: height) : nil
     fusion =
       !options.usesFusion

@@ -1,31 +1,44 @@
 import Diffusion
 import TensorCore
 
-/// What sampling starts from without inversion.
-enum StartNoise {
-  /// Standard normals for one frame's latent [H, W, C], drawn channel by channel, as the networks'
-  /// papers order a latent.
-  /// - Parameters:
-  ///   - seed: the stream's seed + the frame's number.
-  ///   - shape: of a tile's latent.
-  /// - Returns: for each tile its part of the picture's noise, so that tiles agree where they
-  ///   overlap.
-  static func latents(seed: UInt64, shape: Shape, _ tiling: Tiling) -> [[Float]] {
+/// What sampling starts from without inversion: standard normals for the latent of the whole
+/// picture, of which each tile has its part, so that tiles agree where they overlap.
+struct StartNoise {
+  private let tiling: Tiling
+  /// Of a tile's latent, and how many pixels of a picture, each way, are one of it.
+  private let shape: Shape
+  private let factor: Int
+  /// Of the picture's latent, [height, width, C].
+  private let height, width: Int
+  private var latent: [Float]
+
+  /// - Parameter shape: of a tile's latent.
+  init(_ tiling: Tiling, shape: Shape) {
+    self.tiling = tiling
+    self.shape = shape
+    factor = tiling.height / shape[0]
+    height = tiling.canvas.paddedHeight / factor
+    width = tiling.canvas.paddedWidth / factor
+    latent = Array(repeating: 0, count: height * width * shape.channels)
+  }
+
+  /// Draws a frame's, channel by channel, as the networks' papers order a latent.
+  /// - Parameter seed: the stream's seed + the frame's number.
+  mutating func draw(seed: UInt64) {
     var noise = GaussianNoise(seed: seed)
-    let factor = tiling.height / shape[0]
-    let width = tiling.canvas.paddedWidth / factor
-    let pixels = tiling.canvas.paddedHeight / factor * width
-    let channels = shape.channels
-    var picture = [Float](repeating: 0, count: pixels * channels)
-    for channel in 0..<channels {
-      for pixel in 0..<pixels { picture[pixel * channels + channel] = noise.next() }
+    for channel in 0..<shape.channels {
+      for pixel in 0..<height * width { latent[pixel * shape.channels + channel] = noise.next() }
     }
-    return (0..<tiling.count).map { tile in
-      let origin = tiling.origin(of: tile)
-      return (0..<shape[0]).flatMap { y in
-        let start = ((origin.y / factor + y) * width + origin.x / factor) * channels
-        return picture[start..<start + shape[1] * channels]
-      }
+  }
+
+  /// - Parameter part: takes a tile's; as many values as its latent has.
+  func cut(_ tile: Int, into part: inout [Float]) {
+    let origin = tiling.origin(of: tile)
+    let rowCount = shape[1] * shape.channels
+    for y in 0..<shape[0] {
+      let start = ((origin.y / factor + y) * width + origin.x / factor) * shape.channels
+      part.replaceSubrange(
+        y * rowCount..<(y + 1) * rowCount, with: latent[start..<start + rowCount])
     }
   }
 }

@@ -5,10 +5,11 @@ import TensorCore
 
 /// Restores a stream of frames: one out for each in, in the same order.
 ///
-/// A frame is encoded and inverted when it arrives. As soon as a chunk and its lookahead are there
-/// they are sampled side by side; the chunk's frames are decoded and leave, the lookahead waits to
-/// be sampled again with its own chunk. What is held is bounded by chunk, lookahead and radius,
-/// whatever the length of the stream.
+/// A frame is encoded and inverted when it arrives, or, where frames are fused, when the later ones
+/// that it is fused with have. As soon as a chunk and its lookahead are there they are sampled side
+/// by side; the chunk's frames are decoded and leave, the lookahead waits to be sampled again with
+/// its own chunk. What is held is bounded by fusion, chunk, lookahead and radius, whatever the
+/// length of the stream.
 ///
 /// Where pictures are too large for the memory that may be used they go through all of this in
 /// tiles, each tile with the same window across the frames as the whole would have, and are joined
@@ -224,8 +225,8 @@ final class TDMPipeline {
   /// - Parameters:
   ///   - limits: of memory, with these options.
   ///   - emit: as in ``push(_:emit:)``.
-  /// - Throws: ``RefusedChange`` where ``check(_:limits:)`` fails, or there was no room for them
-  ///   after all; everything else ends the restoration.
+  /// - Throws: ``RefusedChange`` where ``check(_:limits:)`` fails, or there was no room for the
+  ///   window's features after all; everything else ends the restoration.
   func change(
     to options: RestorationOptions, limits: MemoryLimits = MemoryLimits(),
     emit: ([Float]) throws -> Void
@@ -249,6 +250,7 @@ final class TDMPipeline {
     course.colorFix = nil
     course.fusion = nil
     course.mixing = nil
+    course.startNoise = nil
     queue.releaseFree()
     group = SamplingTensors()
     restored = []
@@ -302,9 +304,12 @@ final class TDMPipeline {
         }
       }
     case .noise:
-      let noise = StartNoise.latents(
-        seed: options.seed &+ UInt64(arrived), shape: networks.latentShape, tiling)
-      for (latent, noise) in zip(held.latents, noise) { latent.load(noise) }
+      let seed = options.seed &+ UInt64(arrived)
+      course.startNoise?.draw(seed: seed)
+      for tile in 0..<tiling.count {
+        course.startNoise?.cut(tile, into: &latentValues)
+        held.latents[tile].load(latentValues)
+      }
     }
     queue.append(held, number: arrived)
     arrived += 1

@@ -127,7 +127,16 @@ final class TDMRestorer: FrameRestorer {
 
   func check(_ options: RestorationOptions, limits: MemoryLimits?) throws {
     let limits = rest(of: limits ?? self.limits, options)
-    if fits(options) { return try pipeline.check(options, limits: limits) }
+    if fits(options) {
+      do {
+        return try pipeline.check(options, limits: limits)
+      } catch is InsufficientMemory where planned?.plan != nil {
+        // What is kept for another change takes room: it is made again when that comes.
+        planned?.plan = nil
+        device.discardUnusedWeights()
+        return try pipeline.check(options, limits: limits)
+      }
+    }
     try options.validate(enlargementOf: self.options)
     if let planned, (planned.options, planned.limits) == (options, limits) { return }
     planned = nil
