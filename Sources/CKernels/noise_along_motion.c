@@ -5,6 +5,7 @@
 // is found among neighbouring pixels (noise_level.c), but it is new in every frame. So are the errors
 // of motion, of up to some levels where all is flat, which is why less than that is taken for none. A
 // neighbour may show something else altogether: the one that differs least is believed.
+#include "deviations.h"
 #include "include/CKernels.h"
 #include "light.h"
 #include "scalar.h"
@@ -13,7 +14,6 @@ enum {
   SIDE = 8,  // of the blocks that are looked at, at half the size
   CELL = 4,  // of the squares of pixels whose colours' means are compared
   CELLS = 2 * SIDE / CELL,
-  BINS = 1024,  // steps of an eighth of a level
   MARGIN = 12,  // from black and white, where noise is cut off
 };
 
@@ -41,18 +41,6 @@ static moments moments_of(float block[SIDE][SIDE]) {
   return m;
 }
 
-static size_t bin_of(float deviation) {
-  float bin = 8 * deviation;
-  return bin < BINS ? (size_t)bin : BINS - 1;
-}
-
-/// The bin that `share` of those counted lie below or in.
-static size_t quantile(const size_t *histogram, size_t total, float share) {
-  size_t seen = 0, bin = 0;
-  while (bin < BINS - 1 && (float)(seen += histogram[bin]) < share * (float)total) bin++;
-  return bin;
-}
-
 /// The blocks of a picture that show little.
 typedef struct {
   const float *half;     // the luma at half the size
@@ -78,7 +66,7 @@ static int structure_at(size_t *bin, const blocks *b, size_t index) {
   for (size_t r = 0; r < SIDE; r++)
     for (size_t c = 0; c < SIDE; c++) block[r][c] = corner[r * b->width + c];
   moments m = moments_of(block);
-  *bin = bin_of(__builtin_sqrtf(m.variance));
+  *bin = tdm_bin_of(__builtin_sqrtf(m.variance));
   return m.mean >= MARGIN && m.mean <= 255 - MARGIN;
 }
 
@@ -91,14 +79,14 @@ static int is_flat(const blocks *b, size_t index) {
 static blocks flat_blocks(const float *half, size_t width, size_t height) {
   blocks b = {.half = half, .width = width, .height = height, .across = width / SIDE};
   b.count = b.across * (height / SIDE);
-  size_t structure[BINS] = {0}, total = 0, bin;
+  size_t structure[TDM_BINS] = {0}, total = 0, bin;
   for (size_t i = 0; i < b.count; i++)
     if (structure_at(&bin, &b, i)) {
       structure[bin]++;
       total++;
     }
   if (total == 0) b.count = 0;
-  b.flat = quantile(structure, total, 0.25f);
+  b.flat = tdm_quantile(structure, total, 0.25f);
   return b;
 }
 
@@ -180,13 +168,13 @@ static void colours_differences(
 /// in each of the colours.
 static void differing_bins(
     size_t *bins, const pair *p, const blocks *b, const float *other_half, const float *flow) {
-  size_t differences[3][BINS] = {0}, seen = 0;
+  size_t differences[3][TDM_BINS] = {0}, seen = 0;
   float none[2] = {0}, sums[2], squares[2];
   double shifts[2] = {0};
   for (size_t i = 0; i < b->count; i++) {
     if (!is_flat(b, i)) continue;
     place at = place_of(b, i);
-    differences[0][bin_of(light_difference(b, at, other_half, flow))]++;
+    differences[0][tdm_bin_of(light_difference(b, at, other_half, flow))]++;
     colours_differences(sums, squares, p, b, at, flow, none);
     for (size_t k = 0; k < 2; k++) shifts[k] += (double)sums[k];
     seen++;
@@ -200,10 +188,10 @@ static void differing_bins(
     colours_differences(sums, squares, p, b, place_of(b, i), flow, expected);
     for (size_t k = 0; k < 2; k++) {
       float deviation = __builtin_sqrtf(squares[k] / (2 * CELLS * CELLS)) / colours_kept;
-      differences[k + 1][bin_of(deviation)]++;
+      differences[k + 1][tdm_bin_of(deviation)]++;
     }
   }
-  for (size_t k = 0; k < 3; k++) bins[k] = quantile(differences[k], seen, 0.75f);
+  for (size_t k = 0; k < 3; k++) bins[k] = tdm_quantile(differences[k], seen, 0.75f);
 }
 
 void tdm_noise_along_motion(
@@ -214,25 +202,23 @@ void tdm_noise_along_motion(
   if (count == 0 || width / 2 < SIDE || height / 2 < SIDE) return;
   blocks b = flat_blocks(pyramid, width / 2, height / 2);
   if (b.count == 0) return;
-  size_t least[3] = {BINS, BINS, BINS}, bins[3];
+  size_t least[3] = {TDM_BINS, TDM_BINS, TDM_BINS}, bins[3];
   for (size_t i = 0; i < count; i++) {
     pair p = {.own = own, .other = others[i], .width = width, .height = height};
     differing_bins(bins, &p, &b, pyramids[i], flows[i]);
     for (size_t k = 0; k < 3; k++) least[k] = bins[k] < least[k] ? bins[k] : least[k];
   }
   for (size_t k = 0; k < 3; k++) {
-    float found = ((float)least[k] + 0.5f) / 8, error = k == 0 ? light_error : colours_error;
+    float found = tdm_deviation_of(least[k]), error = k == 0 ? light_error : colours_error;
     if (found > error) levels[k] = __builtin_sqrtf(found * found - error * error);
   }
 }
 
-static float most_of(float a, float b) { return a > b ? a : b; }
-
 tdm_noise tdm_noise_of(const float *own, const float *along, float least) {
   tdm_noise noise;
   for (size_t k = 0; k < 3; k++) {
-    noise.fine[k] = most_of(least, own[k]);
-    noise.coarse[k] = most_of(noise.fine[k], along[k]);
+    noise.fine[k] = tdm_most(least, own[k]);
+    noise.coarse[k] = tdm_most(noise.fine[k], along[k]);
   }
   // What an encoder has left of noise hides the light's texture, too; the colours' does not.
   noise.fine[0] = noise.coarse[0];

@@ -5,6 +5,7 @@
 // over 2 x 2 pixels and over 4 x 4, each as large as white noise of that deviation would make them.
 #include <string.h>
 
+#include "deviations.h"
 #include "include/CKernels.h"
 #include "light.h"
 
@@ -12,7 +13,6 @@ enum {
   SIDE = 16,  // of the blocks whose deviations are compared
   QUADS = SIDE / 2,
   COARSE = SIDE / 4,
-  BINS = 1024,  // steps of an eighth of a level
 };
 
 // Detail is coarser than noise, and would be taken for it: this many times what is found among
@@ -65,30 +65,24 @@ static block measure(const float *corner, size_t width) {
 }
 
 static void count(size_t *histogram, float variance) {
-  float bin = 8 * __builtin_sqrtf(variance);
-  histogram[bin < BINS ? (size_t)bin : BINS - 1]++;
+  histogram[tdm_bin_of(__builtin_sqrtf(variance))]++;
 }
 
 /// A quarter of all blocks are calmer: those that show little but noise.
 static float lower_quartile(const size_t *histogram, size_t total) {
-  size_t seen = 0, bin = 0;
-  while (bin < BINS && (seen += histogram[bin]) * 4 < total) bin++;
-  return ((float)bin + 0.5f) / 8;
+  return tdm_deviation_of(tdm_quantile(histogram, total, 0.25f));
 }
-
-static float least(float a, float b) { return a < b ? a : b; }
-static float most(float a, float b) { return a > b ? a : b; }
 
 /// The levels by the blocks whose mean lies `reach` deviations within black and white.
 /// - Returns: whether there are any.
 static int levels_within(
     float *levels, const float *picture, size_t width, size_t height, float reach) {
-  size_t fine[3][BINS] = {0}, coarse[3][BINS] = {0}, total = 0;
+  size_t fine[3][TDM_BINS] = {0}, coarse[3][TDM_BINS] = {0}, total = 0;
   for (size_t y = 0; y + SIDE <= height; y += SIDE) {
     for (size_t x = 0; x + SIDE <= width; x += SIDE) {
       block b = measure(picture + 3 * (y * width + x), width);
       float deviation = __builtin_sqrtf((b.fine[0] + b.fine[1] + b.fine[2]) / 3);
-      float margin = most(reach * deviation, 12);
+      float margin = tdm_most(reach * deviation, 12);
       if (b.mean < margin || b.mean > 255 - margin) continue;
       for (size_t k = 0; k < 3; k++) {
         count(fine[k], b.fine[k]);
@@ -101,8 +95,8 @@ static int levels_within(
   float light = lower_quartile(fine[0], total);
   for (size_t k = 0; k < 3; k++) {
     float found = lower_quartile(fine[k], total);
-    float believed = k == 0 ? most_light * light : most_colour * most(light, found);
-    levels[k] = most(found, least(lower_quartile(coarse[k], total), believed));
+    float believed = k == 0 ? most_light * light : most_colour * tdm_most(light, found);
+    levels[k] = tdm_most(found, tdm_least(lower_quartile(coarse[k], total), believed));
   }
   return 1;
 }
