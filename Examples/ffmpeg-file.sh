@@ -32,6 +32,10 @@ esac
 # What Y4M can carry: of other pictures (RGB, palettes, packed, with alpha) ffmpeg makes the one that loses least.
 planar="yuv420p|yuv422p|yuv444p|yuva444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p|gray10le|gray12le|gray16le"
 for bits in 10 12 14 16; do planar+="|yuv420p${bits}le|yuv422p${bits}le|yuv444p${bits}le"; done
+pixels=$(property pix_fmt)
+case $(($(property width) % 2))$pixels in
+1yuv42[02]p1?le) planar=yuv444p${pixels#yuv42?p} ;;  # of odd widths ffmpeg writes the others wrongly
+esac
 # -nostdin: ffmpeg would read the script's terminal. Y4M knows no timestamps: ffmpeg makes the rate constant, which keeps the
 # sound in step.
 frames() { ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -vf "$1format=$planar" ${RATE:+-r "$RATE"} -strict -1 -f yuv4mpegpipe -; }
@@ -68,7 +72,7 @@ list
 if [ ! -e "$PARTS/complete" ]; then
   # Some frames before them again, for those that read what was before.
   lead=$((done < 40 ? done : 40)) run=$(printf '%s/%04d' "$PARTS" "$runs")
-  frames "fps=$rate,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter "$@" |
+  frames "fps=$rate:start_time=0,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter "$@" |
     ffmpeg -v error -y -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" ${ENCODE:--crf 16} "${tags[@]}" \
       -force_key_frames 'expr:gte(t,n_forced*5)' -f segment -segment_time 5 -segment_format nut -reset_timestamps 1 \
       -segment_list "$run.list" -segment_list_type flat "$run-%05d.nut"

@@ -52,8 +52,7 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
         .badStream,
         "input at byte \(byte), before frame \(frameCount): expected \"FRAME\", found "
           + "\(VideoError.spelled(bytes)); bytes are missing or too many before here: check the "
-          + "size and colour space in the header and what writes the stream (GStreamer's y4menc pads "
-          + "the rows of widths that are no multiples of 8)")
+          + "size and colour space in the header and what writes the stream (\(knownFault))")
     }
     guard isComplete else {
       guard bytes.count < Y4MHeader.longestLine else {
@@ -72,6 +71,16 @@ public final class Y4MReader: FrameReader, @unchecked Sendable {
           + "FRAME line, found \(VideoError.spelled([bytes[odd]])); check what writes the stream")
     }
     return String(decoding: bytes.dropFirst(marker.count + 1), as: UTF8.self)
+  }
+
+  /// What usual writers do wrongly with such pictures.
+  private var knownFault: String {
+    let pixels = stated.pixelFormat
+    let hasHalvedColours = stated.size.width % 2 == 1 && pixels.log2ChromaWidth > 0
+    return hasHalvedColours && pixels.components.contains { $0.depth > 8 }
+      ? "ffmpeg writes odd widths wrongly above 8 bits where pixels share colours: give it -pix_fmt "
+        + "yuv444p10le or the like, or send raw frames"
+      : "GStreamer's y4menc pads the rows of widths that are no multiples of 8"
   }
 
   private func frame(parameters: String) throws(VideoError) -> Frame? {

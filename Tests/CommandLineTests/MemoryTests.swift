@@ -128,7 +128,7 @@ struct MemoryTests {
 
   @Test("is given in bytes or with a unit", arguments: ["lots", "6X", "-1G", "0"])
   func amounts(size: String) throws {
-    let result = try FilterProcess.run(["--memory=\(size)"])
+    let result = try FilterProcess.run(["--memory", size])
     expectFailure(result, .usage, saying: ["--memory", size])
   }
 }

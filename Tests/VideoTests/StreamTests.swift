@@ -96,6 +96,21 @@ import Testing
       "\(message)")
   }
 
+  @Test("what usual writers do wrongly is named where pictures are of that kind")
+  func knownFaults() {
+    for (header, byteCount, fault) in [
+      ("W5 H2 C420p10", 32, "ffmpeg writes odd widths wrongly above 8 bits"),
+      ("W5 H2 C444p10", 60, "y4menc"), ("W5 H2 C420jpeg", 16, "y4menc"),
+      ("W4 H2 C420p10", 24, "y4menc"),
+    ] {
+      let bytes = y4m(header, frames: 1, byteCount: byteCount) + Array("amiss\n".utf8)
+      let message = read(bytes).error?.description ?? ""
+      #expect(
+        message.contains("before frame 1: expected \"FRAME\"") && message.contains(fault),
+        "\(header): \(message)")
+    }
+  }
+
   @Test("garbage and endless lines end in an error, not in memory")
   func garbage() {
     #expect(read([]).error?.description.contains("the stream is empty") == true)

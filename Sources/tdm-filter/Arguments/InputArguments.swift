@@ -24,6 +24,7 @@ struct InputArguments: ParsableArguments {
   var pixelFormat: PixelFormat?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Frames a second where the stream does not say, for example 25 or 30000/1001; a Y4M header gets it, and messages tell speed by it.",
       valueName: "N/D"),

@@ -37,12 +37,14 @@ struct ProgramArguments: ParsableArguments {
   var sandbox: Sandbox = .auto
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Memory to use at most, for example 800M or 6G; pictures that do not fit are restored in tiles. (default: three quarters of "
         + "what the machine has available)", valueName: "size"), transform: byteCount)
   var memory: ByteCount?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "Of that, what windows' features may take. (default: no bound of their own)",
       valueName: "size"), transform: byteCount)
