@@ -175,8 +175,9 @@ extension TDMFilter {
     let presets = Preset.allCases.map { preset in
       let own = embedded.flatMap { try? preset.ownValues(of: $0) }
       // What does not fit into a line goes on below its beginning.
-      let values = (own ?? preset.values).summary
-        .split(separator: " --work-size").joined(separator: "\n            --work-size")
+      let values = [" --history", " --work-size"].reduce((own ?? preset.values).summary) {
+        $0.split(separator: $1).joined(separator: "\n           \($1)")
+      }
       return "  " + (preset.rawValue + ":").padded(to: 10) + values
     }
     return """

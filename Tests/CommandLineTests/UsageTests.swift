@@ -234,6 +234,10 @@ struct UsageTests {
     #expect(try options(#""denoise": 0"#, []).fusion == 0)
     let error = #expect(throws: ModelError.self) { try options(#""unrain": 2"#, []) }
     #expect(error?.description.contains("unrain") == true)
+    #expect(try options(#""derain": 8"#, derain).fusion == 8)
+    let excess = #expect(throws: ModelError.self) { try options(#""deartifact": 8"#, []) }
+    #expect(
+      excess?.description.contains("task_fusion: deartifact: expected 0 to 5, found 8") == true)
     // The mean of rain is rain.
     let refusal = #expect(throws: Failure.self) {
       try options("", derain + ["--history", "3"])

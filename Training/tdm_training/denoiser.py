@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from . import condition, depth, networks, window
 from . import recipe as recipes
 from .degradations import TASKS
-from .examples import AVERAGED_BESIDE, FUSED, RANKED_BESIDE, Examples, reach
+from .examples import AVERAGED_BESIDE, FUSED, RANKED_BESIDE, Examples, reach_of
 from .held_out import HeldOut
 from .muon import Muon
 from .objective import GOOD_ENOUGH, Batch, Objective
@@ -142,7 +142,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
         shares_of_tasks, reads_window = of_one_kind(choice, size["task_shares"], windowed)
         frames, here = a_window(choice, settings, radius, radius) if reads_window else (1, 0)
         # Where no window is read, the frames about one are there for the fusion alone.
-        around = {t: a_neighbourhood(choice, settings, reach(t, radii.get(t, 0)), ahead) for t in shares_of_tasks if not reads_window}
+        around = {t: a_neighbourhood(choice, settings, reach_of(t, radii.get(t, 0)), ahead) for t in shares_of_tasks if not reads_window}
         drawn = examples.at(step, size["batch"], size["side"], shares_of_tasks, frames, around, here)
         batch = Batch(*drawn, frames, here, stage["task_weights"])
         generator = torch.Generator().manual_seed((settings["seed"] * 64 + accelerator.process_index) * 1_000_003 + step)

@@ -7,11 +7,11 @@ from .degradations import UNTOUCHED_SHARES, degrade
 from .degradations.common import quantize
 from .degradations.recorded import recorded
 from .degradations.resolution import resized
-from .fusion import distances, fused, rank_fused
+from .fusion import fused, rank_fused, reach
 from .pictures import CropSource
 
 # What an encoder loses, of noise, too, grows from one key frame to the next: how many frames are made where fewer are wanted.
-CONTEXT_FRAMES = {"denoise": 8, "deartifact": 13, "superres": 5}
+CONTEXT_FRAMES = {"denoise": 13, "deartifact": 13, "superres": 5}
 
 # Of hazy clips, the share whose scenes may be pale without the haze. A pale scene and a hazy one look alike, and which of the two is believed follows
 # from how often each is seen: clean ones may all be pale.
@@ -22,13 +22,12 @@ FUSED = {"denoise": {"history": True}}
 
 # What it fuses beside the frame that is restored: by rank, and along the motion as above.
 RANKED_BESIDE = {"derain"}
-AVERAGED_BESIDE = {"superres": {"least_noise": 20}, "deartifact": {"least_noise": 15, "spread": True}}
+AVERAGED_BESIDE = {"superres": {"least_noise": 20}, "deartifact": {"least_noise": 15}}
 
 
-def reach(task: str, radius: int) -> int:
-    """How many frames away the farthest is that one is averaged with where it is with `radius` on either side."""
-    how = (FUSED | AVERAGED_BESIDE).get(task)
-    return max(distances(radius, how.get("spread", False)), default=0) if how is not None else 0
+def reach_of(task: str, radius: int) -> int:
+    """How many frames away the farthest is that one is averaged with where it is with `radius` on either side; of tasks whose frames are not averaged 0."""
+    return reach(radius) if task in FUSED or task in AVERAGED_BESIDE else 0
 
 
 def as_seen(task: str, clip: np.ndarray, radius: int, places: range) -> np.ndarray:
@@ -79,7 +78,7 @@ class Examples:
         length = before + frames + after
         made = max(length, CONTEXT_FRAMES.get(task, 1))
         still = moving = 0
-        if self.history and FUSED.get(task, {}).get("history") and before == radius and rng.random() < 0.5:
+        if self.history and FUSED.get(task, {}).get("history") and before == reach(radius) and rng.random() < 0.5:
             if rng.random() < 0.5:
                 still = int(rng.integers(1, self.history + 1))
             else:

@@ -76,13 +76,18 @@ def pointers(arrays: list[np.ndarray]) -> ctypes.Array:
     return (ctypes.c_void_p * max(len(arrays), 1))(*(a.ctypes.data for a in arrays))
 
 
-def distances(radius: int, spread: bool) -> list[int]:
-    """How far from a frame those are that it is fused with on either side: `radius` of them; where they are `spread`, each twice as far as the one before."""
-    return [1 << n for n in range(radius)] if spread else list(range(1, radius + 1))
+def distances(radius: int) -> list[int]:
+    """How far from a frame those are that it is averaged with on either side: `radius` of them, each twice as far as the one before."""
+    return [1 << n for n in range(radius)]
 
 
-def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, spread: bool = False, history: bool = False) -> np.ndarray:
-    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side, which may be `spread`, as far as the clip has them.
+def reach(radius: int) -> int:
+    """How far away the farthest of them is."""
+    return max(distances(radius), default=0)
+
+
+def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, history: bool = False) -> np.ndarray:
+    """Frames `places` of [T, H, W, 3] float32 in [0, 1], each averaged with `radius` frames on either side (`distances`), as far as the clip has them.
     `least_noise`, of 255 levels, is what is taken for noise where less is found, in a frame and along the motion. With `history` the frames before those are averaged, too, where
     they show the same at the same place: as in the program, but that each is judged by itself before it is taken, not by what it is fused to."""
     if radius == 0 or len(clip) == 1:
@@ -94,7 +99,7 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
     weights, judged = room(height * width), room(kernels.tdm_history_scratch_count(size[0], 1))
     out = np.empty((len(places), height, width, 3), np.float32)
     for i in places:
-        own, near = frames[i], taken.near(i, distances(radius, spread))
+        own, near = frames[i], taken.near(i, distances(radius))
         flows = taken.flows(i, near)
         others, count = pointers([frames[j] for j in near]), ctypes.c_size_t(len(near))
         levels, along = room(3), room(3)
@@ -105,11 +110,11 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
         kernels.tdm_fusion(
             at(out[i - places.start]), at(own), others, pointers(flows), count, *size, ctypes.byref(noise),
             at(weights), at(bands), 1)
-        if history and i > radius:
+        if history and i > reach(radius):
             mean, counts, alone = frames[0].copy(), np.ones((height, width), np.float32), np.empty((height, width), np.float32)
             blend = lambda frame, weights: kernels.tdm_history_blend(
                 at(frame), at(weights), at(mean), at(counts), *size, ctypes.byref(noise), at(judged), 1)
-            for earlier in frames[1 : i - radius]:
+            for earlier in frames[1 : i - reach(radius)]:
                 alone.fill(1)
                 blend(earlier.copy(), alone)
                 kernels.tdm_history_take(at(mean), at(counts), at(earlier), ctypes.c_size_t(height * width), ctypes.c_float(MOST), 1)
@@ -120,7 +125,7 @@ def fused(clip: np.ndarray, radius: int, places: range, least_noise: float = 0, 
 def rank_fused(clip: np.ndarray, place: int, radius: int) -> np.ndarray:
     """Frame `place` of [T, H, W, 3] float32 in [0, 1] without most of what is brighter in it than in the `radius` frames on either side."""
     taken = Clip(clip)
-    near = taken.near(place, distances(radius, False))
+    near = taken.near(place, list(range(1, radius + 1)))
     flows = taken.flows(place, near)
     out = np.empty_like(taken.frames[place])
     scratch = room(taken.kernels.tdm_rank_fusion_scratch_count(taken.size[0], 1))

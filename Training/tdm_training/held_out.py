@@ -5,7 +5,7 @@ import torch
 
 from . import pipeline
 from .degradations import TASKS
-from .examples import as_seen, reach, second_of, tensor
+from .examples import as_seen, reach_of, second_of, tensor
 from .networks import Model
 from .pictures import CropSource, CropStyle
 from .schedule import Schedule
@@ -22,7 +22,7 @@ class HeldOut:
 
     def __init__(self, pictures: list[np.ndarray], tasks: list[str], radii: dict[str, int], ahead: int, windowed: list[str], side: int = 192,
                  style: CropStyle = CropStyle()):
-        reaches = {task: reach(task, radii.get(task, 0)) for task in tasks}
+        reaches = {task: reach_of(task, radii.get(task, 0)) for task in tasks}
         farthest = max(reaches.values())
         # A full window lies in a clip that goes on: what is fused reads as far again on either side.
         middle = self.FRAMES // 2 + farthest

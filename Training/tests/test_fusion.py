@@ -98,19 +98,19 @@ def test_noisy_examples_are_fused_and_others_are_not():
         assert all(np.array_equal(*parts) for parts in zip(*alone))
 
 
-def test_frames_that_are_spread_are_each_twice_as_far_away_as_the_one_before():
+def test_frames_are_each_twice_as_far_away_as_the_one_before():
     # Each frame is brighter by another power of two, by so little that all is taken for noise.
     places = np.arange(12)
     clip = np.full((12, 32, 40, 3), 0.5, np.float32) + (2.0 ** places / 2**18)[:, None, None, None].astype(np.float32)
-    for at, spread, read in [(8, True, [0, 4, 6, 7, 9, 10]), (0, True, [1, 2, 4, 8]), (11, True, [3, 7, 9, 10]), (5, False, [1, 2, 3, 4, 6, 7, 8, 9])]:
-        out = fused(clip, 4, range(at, at + 1), least_noise=30, spread=spread)[0]
+    for at, read in [(8, [0, 4, 6, 7, 9, 10]), (0, [1, 2, 4, 8]), (11, [3, 7, 9, 10])]:
+        out = fused(clip, 4, range(at, at + 1), least_noise=30)[0]
         expected = np.mean(2.0 ** np.array([at, *read])) / 2**18
         assert abs(float((out - 0.5).mean()) - expected) < 0.01 * expected, at
 
 
 def test_a_frame_reaches_as_far_as_those_that_it_is_fused_with():
-    assert [examples.reach(task, 4) for task in ("denoise", "superres", "deartifact", "derain")] == [4, 4, 8, 0]
-    assert examples.reach("deartifact", 0) == 0
+    assert [examples.reach_of(task, 4) for task in ("denoise", "superres", "deartifact", "derain")] == [8, 8, 8, 0]
+    assert examples.reach_of("deartifact", 0) == 0
     settings = {"alone_share": 0.0, "short_share": 0.0, "last_share": 0.0}
     near = lambda **other: denoiser.a_neighbourhood(np.random.default_rng(1), settings | other, 8, 2)
     assert near() == (8, 2) and near(alone_share=1.0) == (0, 0) and near(last_share=1.0) == (8, 0)

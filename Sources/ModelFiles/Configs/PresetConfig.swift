@@ -68,7 +68,7 @@ public struct PresetConfig: Sendable, Equatable {
       else { throw models.error(task, expected: "the name of a folder within the model's") }
       taskModel[task] = folder
     }
-    fusion = try number("fusion", in: 0...16)
+    fusion = try number("fusion", in: 0...5)
     taskFusion = try numbers("task_fusion", in: 0...16)
     history = try number("history", in: 0...1000)
     chunk = try number("chunk", in: 0...4096)

@@ -64,7 +64,13 @@ public enum Preset: String, CaseIterable, Sendable {
     }
     values.fusion = own?.fusion ?? values.fusion
     for (name, fusion) in own?.taskFusion ?? [:] {
-      values.taskFusion[try task(name, of: "task_fusion", model)] = fusion
+      let task = try task(name, of: "task_fusion", model)
+      guard fusion <= task.mostFusion else {
+        throw ModelError(
+          "\(model.name): presets.json: \(rawValue): task_fusion: \(name): expected 0 to "
+            + "\(task.mostFusion), found \(fusion)")
+      }
+      values.taskFusion[task] = fusion
     }
     values.history = own?.history ?? values.history
     values.chunk = own?.chunk ?? values.chunk

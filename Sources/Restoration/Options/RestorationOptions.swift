@@ -31,7 +31,7 @@ public struct RestorationOptions: Sendable, Equatable {
 
   public enum ColorFix: String, CaseIterable, Sendable {
     case none
-    /// The coarse colours of the restored frame are replaced by those of its input.
+    /// The coarse colours of the restored frame are replaced by those of what the networks were given.
     case wavelet
   }
 
@@ -58,9 +58,9 @@ public struct RestorationOptions: Sendable, Equatable {
   /// model is made.
   public var radius: Int
   /// Frames on either side that a frame is averaged with along the motion before the networks see
-  /// it, or, of rain, fused by rank (`MotionFusion`), 0...16; of later ones those at most
-  /// ``lookahead`` away. Of compressed ones, 0...5, each is twice as far away as the one before. But
-  /// for noise, networks that see two pictures see that beside the frame.
+  /// it, 0...5, each twice as far away as the one before, or, of rain, fused by rank
+  /// (`MotionFusion`), 0...16; of later ones those at most ``lookahead`` away. But for noise,
+  /// networks that see two pictures see that beside the frame.
   public var fusion = 0
   /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
   /// stands still, 0...1000; 0 with tasks whose frames are fused by rank.

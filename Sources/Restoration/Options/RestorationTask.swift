@@ -54,15 +54,15 @@ public enum RestorationTask: String, CaseIterable, Sendable {
   var isFusedBeside: Bool { self == .derain || self == .superres || self == .deartifact }
 
   /// The most frames on either side that one may be fused with: those at most 16 away.
-  var mostFusion: Int { self == .deartifact ? 5 : 16 }
+  var mostFusion: Int { isFusedByRank ? 16 : 5 }
 
   /// How far from a frame those are that it is fused with on either side, nearest first.
   ///
-  /// What an encoder made of a frame it copies into the next ones, so that a compressed frame learns
-  /// little from those beside it: each is twice as far away as the one before.
+  /// Of those that are averaged each is twice as far away as the one before: what an encoder made of
+  /// a frame, and of its noise, it copies into the next ones, so that those farther away tell more.
   /// - Parameter count: of them.
   func fusionDistances(_ count: Int) -> [Int] {
-    (0..<count).map { self == .deartifact ? 1 << $0 : $0 + 1 }
+    (0..<count).map { isFusedByRank ? $0 + 1 : 1 << $0 }
   }
 
   /// The task with this name or alias.

@@ -1,4 +1,4 @@
-/// Gives a restored frame the coarse colours of its input: what is lost to the autoencoder or
+/// Gives a restored frame the coarse colours of what the networks were given: what is lost to the autoencoder or
 /// drifts in sampling comes back, details stay the restored ones.
 ///
 /// Not for haze, which is a coarse colour itself.
@@ -21,7 +21,7 @@ struct WaveletColorFix {
 
   /// - Parameters:
   ///   - frame: restored, [height, width, 3], 0...255; changed in place.
-  ///   - input: the degraded frame, alike.
+  ///   - input: as the networks were given it, alike.
   mutating func apply(to frame: inout [Float], from input: [Float]) {
     for index in difference.indices {
       difference[index] = input[index] - min(max(frame[index], 0), 255)

@@ -8,7 +8,7 @@ final class HeldFrame {
   let latents: [any DeviceTensor]
   /// What it is steered by, tile by tile.
   let guides: [FrameGuide]
-  /// The degraded frame, 0...255, where something at the end needs it.
+  /// The frame as the networks were given it, 0...255, where something at the end needs it.
   private(set) var input: [Float] = []
 
   fileprivate init(latents: [any DeviceTensor], guides: [FrameGuide]) {
@@ -16,7 +16,7 @@ final class HeldFrame {
     self.guides = guides
   }
 
-  /// Copies the degraded frame. Were the caller's memory shared instead, the caller would copy it
+  /// Copies the frame. Were the caller's memory shared instead, the caller would copy it
   /// into new memory with every frame, when the next one is written there.
   func keep(_ rgb: [Float]) {
     input.removeAll(keepingCapacity: true)

@@ -27,8 +27,8 @@ struct RestorationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Frames on either side that a frame is averaged with along the motion before the networks see it; of later ones no more than "
-        + "the lookahead. For derain the second darkest of each pixel takes the mean's place; for superres a model that sees two pictures is shown the mean beside the frame. (default: the preset's for denoise and deartifact, for other tasks "
+      "Frames on either side that a frame is averaged with along the motion before the networks see it, those 1, 2, 4, 8 and 16 away; of later ones no farther than "
+        + "the lookahead. For derain the second darkest of each pixel of the nearest N takes the mean's place; for derain, deartifact and superres a model that sees two pictures is shown that beside the frame. (default: the preset's for denoise, for other tasks "
         + "0, or what the model says of the task)",
       valueName: "N"), transform: wholeNumber)
   var fusion: Int?
@@ -37,7 +37,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Averages what stands still with the mean of the frames before those of --fusion, which counts as N frames at most; 0: off. "
-        + "(default: the preset's for denoise, 0 for other tasks; deartifact and derain take only 0)",
+        + "(default: the preset's for denoise, 0 for other tasks; derain takes only 0)",
       valueName: "N"), transform: wholeNumber)
   var history: Int?
 
@@ -45,7 +45,7 @@ struct RestorationArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "Noise that frames are taken to have in that, of 255 levels, where less is measured; more averages more, and what moves may "
-        + "blur. Not read for derain. (default: 0, for deartifact 6, for superres 20)",
+        + "blur. Not read for derain. (default: 0, for deartifact 15, for superres 20)",
       valueName: "X"),
     transform: number)
   var fusionNoise: Double?
