@@ -102,7 +102,10 @@ public final class ByteSource: @unchecked Sendable {
       switch errno {
       case EINTR: continue
       case EAGAIN, EWOULDBLOCK: mustWait = true
-      default: throw VideoError.system("reading input at byte \(position + end - start)", errno)
+      default:
+        let code = errno
+        let error = VideoError.system("reading input at byte \(position + end - start)", code)
+        throw code == EISDIR ? VideoError(.transfer, "\(error); give a pipe or a file") : error
       }
     }
     return 0

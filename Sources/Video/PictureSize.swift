@@ -12,7 +12,7 @@ public struct PictureSize: Hashable, Sendable, CustomStringConvertible {
   public init(width: Int, height: Int) throws(VideoError) {
     try self.init(
       width: width, height: height, named: "picture size",
-      advice: "give the size of the pictures in the stream")
+      advice: "check it, or what writes the stream")
   }
 
   private init(width: Int, height: Int, named name: String, advice: String) throws(VideoError) {

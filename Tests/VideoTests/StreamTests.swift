@@ -264,5 +264,9 @@ import Testing
     let unreadable = #expect(throws: VideoError.self) { try ByteSource(descriptor: -1).peek(1) }
     #expect(unreadable?.kind == .transfer)
     #expect(unreadable?.description.contains("reading input at byte 0") == true)
+    let folder = open("/", O_RDONLY)
+    let unfit = #expect(throws: VideoError.self) { try ByteSource(descriptor: folder).peek(1) }
+    #expect(unfit?.description.hasSuffix("Is a directory; give a pipe or a file") == true)
+    close(folder)
   }
 }

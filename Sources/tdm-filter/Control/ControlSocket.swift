@@ -29,7 +29,7 @@ struct ControlSocket: Sendable {
     guard let address = UnixAddress(path) else {
       throw Failure(
         .usage,
-        "--control \(path): expected a path of 1 to \(UnixAddress.longest) bytes, found \(path.utf8.count); give a shorter one"
+        "--control \(path): expected a path of 1 to \(UnixAddress.longest) bytes, found \(path.utf8.count); give one of that length"
       )
     }
     // Two programs that start at once look one after the other. A lock on the folder leaves no file
