@@ -40,8 +40,6 @@ class PackError(Exception):
 
 
 FLOAT16_BITS = 11  # significant ones, the first of which is not stored
-
-
 FLOAT16_FINEST = -24  # the exponent of its smallest number
 # What a picture passes on its way in and out is never rounded: an error there is one of every pixel's colour, and costs up to 5 dB of what is nearly clean.
 EXACT = {"conv_in", "conv_out", "controlnet_cond_embedding"}

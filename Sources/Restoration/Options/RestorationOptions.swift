@@ -31,7 +31,8 @@ public struct RestorationOptions: Sendable, Equatable {
 
   public enum ColorFix: String, CaseIterable, Sendable {
     case none
-    /// The coarse colours of the restored frame are replaced by those of what the networks were given.
+    /// The coarse colours of the restored frame are replaced by those of what the networks were
+    /// given.
     case wavelet
   }
 
@@ -106,9 +107,9 @@ public struct RestorationOptions: Sendable, Equatable {
   public var amount = 1.0
 
   /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
-  /// by it alone (``RestorationTask/gainsByFusion``), but where
-  /// the model says so of others (``PresetValues/taskFusion``), and taken to have the noise that the
-  /// task says (``RestorationTask/fusionNoise``).
+  /// by it alone (``RestorationTask/gainsByFusion``), but where the model says so of others
+  /// (``PresetValues/taskFusion``), and taken to have the noise that the task says
+  /// (``RestorationTask/fusionNoise``).
   public init(
     _ values: PresetValues = Preset.balanced.values, task: RestorationTask = .denoise
   ) {

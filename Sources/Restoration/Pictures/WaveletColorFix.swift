@@ -1,5 +1,5 @@
-/// Gives a restored frame the coarse colours of what the networks were given: what is lost to the autoencoder or
-/// drifts in sampling comes back, details stay the restored ones.
+/// Gives a restored frame the coarse colours of what the networks were given: what is lost to the
+/// autoencoder or drifts in sampling comes back, details stay the restored ones.
 ///
 /// Not for haze, which is a coarse colour itself.
 ///
