@@ -105,6 +105,9 @@ bench: setup
 	$(BUILD) --product tdm-bench
 	"$$($(BUILD) --show-bin-path)/tdm-bench" $(BENCH) --json
 
+EXAMPLES = $(PREFIX)/share/doc/tdm-filter/examples
+SCRIPTS = $(addprefix Examples/,camera.sh ffmpeg-file.sh ffmpeg-raw.sh gstreamer.sh)
+
 # Builds where nothing is built, so that it can be run by root, who may have no Swift.
 install:
 	@[ -x "$(PROGRAM)" ] || $(MAKE) build
@@ -112,10 +115,13 @@ install:
 	for page in man/*.[157]; do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
+	install -D -t "$(DESTDIR)$(EXAMPLES)" -m 755 $(SCRIPTS)
+	install -D -t "$(DESTDIR)$(EXAMPLES)" -m 644 Examples/tdm-filter-camera.service
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
 	for page in man/*.[157]; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
+	rm -rf "$(DESTDIR)$(EXAMPLES)"
 
 clean:
 	rm -rf .build demo Training/.venv

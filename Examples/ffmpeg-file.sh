@@ -1,15 +1,54 @@
 #!/bin/bash
-# Restores a video file and keeps its sound, its colours' tags, and its title and chapters; subtitles are left out.
+# Restores a video file and keeps its sound, its colours' tags, its title and chapters, and between containers of one kind its subtitles.
 # usage: ffmpeg-file.sh IN OUT [options of tdm-filter]
-#   ENCODE   how ffmpeg encodes, in place of "-crf 16", as in ENCODE="-c:v libx265 -crf 18"
-#   RATE     the constant frame rate to make of a variable one, as in RATE=30
-#   PARTS    a folder: what is restored is kept there every five seconds of it, and the same command goes on from there
+#   ENCODE      how ffmpeg encodes, as in ENCODE="-c:v libx265 -crf 18"; by itself it makes H.264 with -crf 16, of .webm VP9
+#   PREFILTER   filters of ffmpeg for the frames before they are restored, as in PREFILTER=bwdif for interlaced ones
+#   RATE        the constant frame rate to make of a variable one, as in RATE=30
+#   PARTS       a folder: what is restored is kept there every five seconds of it, and the same command goes on from there
+#   TDM_FILTER  the program, where it is not on the PATH
 set -euo pipefail  # a pipe fails where its first command does
-usage="usage: ffmpeg-file.sh IN OUT [options of tdm-filter]"
-in=${1:?$usage} out=${2:?$usage}
+say() { echo "ffmpeg-file.sh: $*" >&2; }
+if [ $# -lt 2 ] || [ "$1" = --help ]; then
+  sed -n '/^# /s/^# //p;/^set/q' "$0" >&2
+  exit 64
+fi
+in=$1 out=$2 tdm_filter=${TDM_FILTER:-tdm-filter}
 shift 2
+if ! command -v "$tdm_filter" > /dev/null; then
+  say "$tdm_filter: not found; install it, or give TDM_FILTER=.build/program/release/tdm-filter"
+  exit 69
+fi
 # The first line of it alone: ffprobe tells it again for each program of a transport stream.
 property() { ffprobe -v error -select_streams v:0 -show_entries "stream=$1" -of default=nw=1:nk=1 "$in" | sed -n 1p; }
+if [ -z "$(property width)" ]; then
+  say "$in: no pictures in it; expected a file with video"
+  exit 65
+fi
+# What ffmpeg takes for AVI, MPEG and the parts below, if it is not told, is MPEG-4 or MPEG-2 at 200 kbit/s.
+case ${ENCODE:-} in
+*-c:v* | *-vcodec* | *-codec:v* | *-c\ * | *-codec\ *) encode=$ENCODE ;;
+*)
+  case $out in
+  *.webm) encode="-c:v libvpx-vp9 -b:v 0" ;;
+  *.avi) encode="-c:v libx264 -bf 0" ;;  # it has no times of its own for frames out of order
+  *.mp4 | *.m4v | *.mov | *.mkv | *.ts | *.mts | *.m2ts | *.flv) encode="-c:v libx264" ;;
+  *)
+    say "$out: what to encode it with is not known; give ENCODE=\"-c:v ...\", or a name in .mp4 or .mkv"
+    exit 64
+    ;;
+  esac
+  encode+=" ${ENCODE:--crf 16}"
+  ;;
+esac
+if [ -n "${PARTS:-}" ]; then
+  mkdir -p "$PARTS"
+  command=$(printf '%q ' "$in" "$@" "${ENCODE:-}" "${PREFILTER:-}" "${RATE:-}")
+  if compgen -G "$PARTS/*.nut" > /dev/null && [ "$(cat "$PARTS/command")" != "$command" ]; then
+    say "$PARTS holds the parts of another command: $(cat "$PARTS/command"); give another folder, or delete this one"
+    exit 64
+  fi
+  echo "$command" > "$PARTS/command"
+fi
 # Y4M does not tell what the colours mean: the filter is told, and the new file.
 tags=()
 for tag in color_primaries:color_primaries color_transfer:color_trc color_range:color_range; do
@@ -36,24 +75,35 @@ pixels=$(property pix_fmt)
 case $(($(property width) % 2))$pixels in
 1yuv42[02]p1?le) planar=yuv444p${pixels#yuv42?p} ;;  # of odd widths ffmpeg writes the others wrongly
 esac
+trap 'status=$?; [ $status = 0 ] || say "$in: not restored; the first message above says why"' EXIT
+# Of these containers ffmpeg counts time from where the first of the streams begins that it reads: both read the sound and a picture.
+sound=() picture=()
+case $(ffprobe -v error -show_entries format=format_name -of default=nw=1:nk=1 "$in") in
+mpegts | mpeg)
+  picture=(-map 1:v:0 -c copy -frames:v 1 -f null /dev/null)
+  case $(ffprobe -v error -select_streams a -show_entries stream=index -of csv=p=0 "$in") in
+  *[0-9]*) sound=(-map 0:a -c copy -f null /dev/null) ;;
+  esac
+  ;;
+esac
 # -nostdin: ffmpeg would read the script's terminal. Y4M knows no timestamps: ffmpeg makes the rate constant, which keeps the
 # sound in step.
-frames() { ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -vf "$1format=$planar" ${RATE:+-r "$RATE"} -strict -1 -f yuv4mpegpipe -; }
-filter() { ${TDM_FILTER:-tdm-filter} --matrix "$matrix" "$@"; }
+frames() {
+  local filters=$1
+  shift
+  ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -vf "${PREFILTER:+$PREFILTER,}${filters}format=$planar" ${RATE:+-r "$RATE"} "$@" \
+    -strict -1 -f yuv4mpegpipe - "${sound[@]}"
+}
+filter() { "$tdm_filter" --matrix "$matrix" "$@"; }
 all=(-map 0:v -map '1:a?' -map_metadata 1 -map_chapters 1 -c:a copy "${tags[@]}")
+# In another container most of them have another form.
+if [ "${in##*.}" = "${out##*.}" ]; then all+=(-map '1:s?' -c:s copy); fi
 if [ -z "${PARTS:-}" ]; then
-  frames "" | filter "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - -i "$in" ${ENCODE:--crf 16} "${all[@]}" "$out"
+  frames "" | filter "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - -i "$in" $encode "${all[@]}" "$out" "${picture[@]}"
   exit
 fi
 
-mkdir -p "$PARTS"
-command=$(printf '%q ' "$in" "$@" "${ENCODE:-}" "${RATE:-}")
-if [ -e "$PARTS/command" ] && [ "$(cat "$PARTS/command")" != "$command" ]; then
-  echo "ffmpeg-file.sh: $PARTS holds the parts of another command: $(cat "$PARTS/command"); give another folder" >&2
-  exit 64
-fi
-echo "$command" > "$PARTS/command"
-rate=${RATE:-$(property r_frame_rate)}
+rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p')
 # The parts that runs have finished, and how many frames they have.
 list() {
   done=0 runs=0
@@ -62,7 +112,9 @@ list() {
     [ -e "$finished" ] || continue
     runs=$((runs + 1))
     while read -r part; do
-      count=$(ffprobe -v error -count_packets -show_entries stream=nb_read_packets -of default=nw=1:nk=1 "$PARTS/$part")
+      # Of a run that was stopped among the frames that lead, the only part is empty, and ffprobe can't read it.
+      count=$(ffprobe -v quiet -count_packets -show_entries stream=nb_read_packets -of default=nw=1:nk=1 "$PARTS/$part") || continue
+      [ "${count:-0}" -gt 0 ] || continue
       done=$((done + count))
       printf "file '%s'\nduration %s\n" "$part" "$(LC_ALL=C awk "BEGIN { printf \"%.9f\", $count / ($rate) }")" >> "$PARTS/parts"
     done < "$finished"
@@ -73,10 +125,10 @@ if [ ! -e "$PARTS/complete" ]; then
   # Some frames before them again, for those that read what was before.
   lead=$((done < 40 ? done : 40)) run=$(printf '%s/%04d' "$PARTS" "$runs")
   frames "fps=$rate:start_time=0,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter "$@" |
-    ffmpeg -v error -y -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" ${ENCODE:--crf 16} "${tags[@]}" \
+    ffmpeg -v error -y -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" $encode "${tags[@]}" \
       -force_key_frames 'expr:gte(t,n_forced*5)' -f segment -segment_time 5 -segment_format nut -reset_timestamps 1 \
-      -segment_list "$run.list" -segment_list_type flat "$run-%05d.nut"
+      -segment_list "$run.list" -segment_list_type flat "${run//%/%%}-%05d.nut"
   touch "$PARTS/complete"
   list
 fi
-ffmpeg -nostdin -v error -y -f concat -safe 0 -i "$PARTS/parts" -i "$in" -c:v copy "${all[@]}" "$out"
+ffmpeg -nostdin -v error -y -f concat -safe 0 -i "$PARTS/parts" -i "$in" -c:v copy "${all[@]}" "$out" "${picture[@]}"

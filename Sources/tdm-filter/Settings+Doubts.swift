@@ -16,29 +16,64 @@ extension Settings {
         "--preset \(preset.rawValue): \(model.name) is made for \(made), and restores worse by it"
       ]
     }
+    return doubts(aboutPromptsOf: model) + doubts(aboutStartOf: model)
+      + doubts(about: model, madeFor: values)
+  }
+
+  private func doubts(aboutPromptsOf model: ModelFolder) -> [String] {
     let given = arguments.restoration
-    let ofStart =
-      arguments.ablations.start == .noise
+    var doubts: [String] = []
+    if self.model == nil, let prompt = given.prompt,
+      !RestorationTask.allCases.map(\.prompt).contains(prompt)
+    {
+      doubts.append(
+        "--prompt: \(model.name) knows the prompts of its tasks alone, and restores worse by another"
+      )
+    }
+    if given.negativePrompt != nil, given.guidance ?? 1 == 1 {
+      doubts.append("--negative-prompt: has no effect without --guidance other than 1")
+    }
+    return doubts
+  }
+
+  private func doubts(aboutStartOf model: ModelFolder) -> [String] {
+    arguments.ablations.start == .noise
       ? ["--start noise: \(model.name) is made to begin with the frame, and restores worse"] : []
-    return ofStart
-      + [
-        ("steps", given.steps.map(Double.init), values.steps.map(Double.init)),
-        ("strength", given.strength, values.strength),
-        (
-          "inversion-steps", given.inversionSteps.map(Double.init),
-          values.inversionSteps.map(Double.init)
-        ),
-      ].compactMap { name, given, made in
-        guard let given, let made, given != made else { return nil }
-        return
-          "--\(name) \(given.shortest): \(model.name) is made for \(made.shortest), and restores worse by another; "
-          + "--amount says how much of what it does is kept"
-      }
+  }
+
+  private func doubts(about model: ModelFolder, madeFor values: PresetConfig) -> [String] {
+    let given = arguments.restoration
+    let numbers: [(name: String, given: Double?, made: Double?)] = [
+      ("steps", given.steps.map(Double.init), values.steps.map(Double.init)),
+      ("strength", given.strength, values.strength),
+      (
+        "inversion-steps", given.inversionSteps.map(Double.init),
+        values.inversionSteps.map(Double.init)
+      ),
+      ("guidance", given.guidance, self.model == nil ? 1 : nil),
+    ]
+    return numbers.compactMap { name, given, made in
+      guard let given, let made, given != made else { return nil }
+      return
+        "--\(name) \(given.shortest): \(model.name) is made for \(made.shortest), and restores worse by another; "
+        + "--amount says how much of what it does is kept"
+    }
   }
 
   /// What in the stream will not be as its sender may think.
-  func doubts(about stream: StreamFormat) -> [String] {
+  /// - Parameter isFile: whether it comes from a file, which waits.
+  func doubts(about stream: StreamFormat, isFile: Bool) -> [String] {
     var doubts: [String] = []
+    if stream.hasMatrix, stream.matrix == nil, stream.size.height >= 720 {
+      doubts.append(
+        "the stream does not tell its colour matrix, which is taken to be bt601, and that of most pictures so large is bt709: "
+          + "give --matrix bt709, or bt601 if it is")
+    }
+    if isFile, whenLate != .wait {
+      doubts.append(
+        "--when-late \(whenLate.rawValue): the input is a file, which would wait, and frames that come before their turn are "
+          + "not restored; leave the option out")
+    }
     if stream.interlacing?.hasFields == true {
       doubts.append(
         "the stream is interlaced, and its frames are restored as whole pictures: deinterlace "

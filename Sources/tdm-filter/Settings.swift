@@ -116,8 +116,8 @@ struct Settings: Sendable {
     if let number = arguments.statusFd {
       // A descriptor's number is an Int32; fcntl tells whether it is one that can be written.
       let flags = Int32(exactly: number).map { fcntl($0, F_GETFL) } ?? -1
-      guard number != STDIN_FILENO, number != STDOUT_FILENO, flags >= 0,
-        flags & O_ACCMODE != O_RDONLY
+      guard number != STDIN_FILENO, flags >= 0, flags & O_ACCMODE != O_RDONLY,
+        !carriesFrames(Int32(number))
       else {
         throw Failure(
           .usage,
@@ -135,6 +135,15 @@ struct Settings: Sendable {
     return (arguments.quiet ? .error : arguments.logLevel?.level ?? .info, outlets)
   }
 
+  /// Whether it is stdout, or leads where that does; a device, as the one for what nobody wants, may have both.
+  private static func carriesFrames(_ descriptor: Int32) -> Bool {
+    var (own, frames) = (stat(), stat())
+    guard descriptor != STDOUT_FILENO else { return true }
+    return fstat(descriptor, &own) == 0 && fstat(STDOUT_FILENO, &frames) == 0
+      && (own.st_dev, own.st_ino) == (frames.st_dev, frames.st_ino)
+      && own.st_mode & S_IFMT != S_IFCHR
+  }
+
   /// The model that was asked for.
   func openModel() throws(ModelError) -> ModelFolder {
     if let model { return try ModelFolder(path: model, controlNet: controlNet) }
@@ -142,6 +151,9 @@ struct Settings: Sendable {
   }
 
   var method: RestorationOptions.Method { arguments.task.method }
+
+  /// Whether clients may have frames restored by another task or preset.
+  var isChangeable: Bool { controlPath != nil && method == .tdm }
 
   /// What is wrong with the frames.
   var task: RestorationTask {

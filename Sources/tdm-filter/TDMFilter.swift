@@ -52,6 +52,7 @@ struct TDMFilter: ParsableCommand {
     LibraryEnvironment.set()
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
     AlignedMemory.whenRefused.withLock { $0 = { Ending.because(of: Failure($0)) } }
+    refuseArgumentsThatAreNotText()
     do {
       var command = try parseAsRoot(CommandLine.arguments.dropFirst().flatMap(words))
       guard let filter = command as? TDMFilter else {
@@ -70,10 +71,22 @@ struct TDMFilter: ParsableCommand {
       let line = inOneLine(message(for: error))
       // As many programs are called.
       let advice =
-        line.contains("Unexpected argument") || line.contains("'-i'")
+        line.lowercased().contains("unexpected argument") || line.contains("'-i'")
         ? "frames come on stdin and leave on stdout, as in tdm-filter < in.y4m > out.y4m"
         : "tdm-filter --help tells all options"
       Ending.because(of: Failure(.usage, "\(line) (\(advice))"))
+    }
+  }
+
+  /// Swift would have others than were given in the place of bytes that are not UTF-8, and with them the name of another file.
+  private static func refuseArgumentsThatAreNotText() {
+    for index in 0..<Int(CommandLine.argc)
+    where String(validatingCString: CommandLine.unsafeArgv[index]!) == nil {
+      Ending.because(
+        of: Failure(
+          .usage,
+          "argument \(index), \(CommandLine.arguments[index]): expected UTF-8; rename what it names, or give a link to it"
+        ))
     }
   }
 
@@ -182,6 +195,10 @@ extension TDMFilter {
     }
     return """
       ffmpeg -i in.mp4 -strict -1 -f yuv4mpegpipe - | tdm-filter --task denoise | ffmpeg -y -i - out.mp4
+
+      Tasks: denoise, for noise of sensors and tape and grain; derain, for streaks of rain in the air; dehaze, for haze and fog; \
+      deartifact or mp4, for blocks and fringes that a hard encode left; superres or sr, for pictures that are too small, to four times \
+      their width and height.
 
       Presets are sets of option values, here for the embedded model (superres, denoise and deartifact are done by networks of their own, \
       see --dry-run):

@@ -92,6 +92,17 @@ struct DryRunTests {
     #expect(result.errors.contains("warning: --rate 24/1"))
   }
 
+  @Test(
+    "warns where the stream does not tell the matrix of pictures as large as those of BT.709",
+    arguments: [(720, "", true), (720, "--matrix bt709", false), (718, "", false)])
+  func matrix(height: Int, options: String, isWarned: Bool) throws {
+    let header = Array("YUV4MPEG2 W16 H\(height) F25:1 Ip C420jpeg\n".utf8)
+    let result = try FilterProcess.run(
+      Tiny.model() + Tiny.steps + options.split(separator: " ").map(String.init) + ["--dry-run"],
+      input: header)
+    #expect(result.status == 0 && result.errors.contains("give --matrix bt709") == isWarned)
+  }
+
   @Test("needs a header at most")
   func headerOnly() throws {
     #expect(
@@ -102,6 +113,20 @@ struct DryRunTests {
     expectFailure(
       try FilterProcess.run(Tiny.model() + ["--dry-run"], input: Array("RIFF".utf8)), .badStream,
       saying: ["RIFF"])
+  }
+
+  @Test("warns of a file whose frames would not wait, and counts them by how long their lines are")
+  func longLines() throws {
+    let result = try FilterProcess.pipeline(
+      """
+      file=$(mktemp); trap 'rm -f "$file"' EXIT
+      printf 'YUV4MPEG2 W8 H8 F25:1 Ip Cmono\n' > "$file"
+      for frame in 1 2 3 4 5 6 7 8; do printf 'FRAME Ippp XABCDEFG=1234\n%64s' '' >> "$file"; done
+      $TDM_FILTER \(try (Tiny.model() + Tiny.steps).joined(separator: " ")) --when-late skip --dry-run < "$file"
+      """)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(String(decoding: result.output, as: UTF8.self).contains(", 8 frames\n"))
+    #expect(result.errors.contains("warning: --when-late skip: the input is a file"))
   }
 
   @Test("knows how long a file is")

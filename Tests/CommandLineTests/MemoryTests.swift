@@ -104,6 +104,30 @@ struct MemoryTests {
     #expect(peak > promised / 2, "\(peak): \(result.errors)")
   }
 
+  @Test("is no more than the first line says where clients change to other networks")
+  func changes() throws {
+    let path = ControlConnection.path()
+    let frames = 5
+    let (promised, peak, _) = try run(
+      Self.options + ["--control", path], frames: 1, of: Self.byteCount
+    ) {
+      filter in
+      filter.waitForOutput(Self.byteCount)
+      let client = try ControlConnection(path)
+      for (index, change) in [
+        #""task":"deartifact""#, #""preset":"balanced""#, #""task":"derain""#,
+        #""task":"denoise","preset":"live""#,
+      ].enumerated() {
+        let reply = try client.ask(#"{"command":"set",\#(change)}"#)
+        #expect(reply.isOK, "\(reply.text)")
+        filter.feed([UInt8](repeating: UInt8(index * 40), count: frames * Self.byteCount))
+      }
+      // Those of the last change are done when nothing waits for later frames.
+      filter.waitForOutput((1 + 4 * frames) * Self.byteCount)
+    }
+    #expect(peak < promised + 20 << 20, "\(peak) of \(promised)")
+  }
+
   @Test("that cannot do is refused before anything is written")
   func refusal() throws {
     // Rain is what a window is read for.

@@ -219,6 +219,18 @@ struct StatusTests {
     expectFailure(result, .usage, saying: ["--status-fd", number])
   }
 
+  @Test("do not go where frames go, by whatever number")
+  func duplicate() throws {
+    let options = try options().map { "'\($0)'" }.joined(separator: " ")
+    let frames = Y4M().stream(frames: 1)
+    let among = try FilterProcess.pipeline("$TDM_FILTER \(options) 3>&1 | cat", input: frames)
+    #expect(among.status == ProgramStatus.usage.rawValue && among.output.isEmpty)
+    #expect(among.errors.contains("--status-fd 3: expected a descriptor that is open"))
+    let nowhere = try FilterProcess.pipeline(
+      "$TDM_FILTER \(options) 3>/dev/null >/dev/null", input: frames)
+    #expect(nowhere.status == 0, "\(nowhere.errors)")
+  }
+
   @Test("are lost where they do not fit, and how many is told when there is room again")
   func lost() throws {
     var ends: [Int32] = [0, 0]

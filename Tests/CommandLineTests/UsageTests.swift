@@ -119,6 +119,15 @@ struct UsageTests {
     #expect(String(decoding: result.output, as: UTF8.self).contains("tdm-filter"))
   }
 
+  @Test("tells how frames come where files are named, and refuses names that it could not pass on")
+  func names() throws {
+    for names in [["in.mp4"], ["in.mp4", "out.mp4"], ["-i", "in.mp4"]] {
+      expectFailure(try FilterProcess.run(names), .usage, saying: ["tdm-filter < in.y4m > out.y4m"])
+    }
+    let result = try FilterProcess.pipeline("$TDM_FILTER --model $'folder\\xe9' < /dev/null")
+    expectFailure(result, .usage, saying: ["argument 2", "expected UTF-8"])
+  }
+
   @Test("shows in its help what every preset means")
   func presets() throws {
     let model = try ModelFolder.embedded()

@@ -119,6 +119,12 @@ struct WhenLateTests {
       #expect(warning.hasPrefix("\(words[0]) \(words[1]): the embedded model"))
     }
     #expect(try doubt("--steps", "1") == nil && doubt("--start", "inversion") == nil)
+    #expect(try doubt("--guidance", "3")?.hasPrefix("--guidance 3: the embedded model") == true)
+    #expect(
+      try doubt("--prompt", "make it sunny")?.hasPrefix("--prompt: the embedded model") == true)
+    #expect(try doubt("--prompt", "remove the rain") == nil)
+    #expect(
+      try doubt("--negative-prompt", "blur")?.hasPrefix("--negative-prompt: has no effect") == true)
     // Only those whose steps it gives are presets that a model was made for.
     let presets = #"{"live": {"steps": 1}, "paper": {"control_scale": 0}}"#
     let second = try withPresets(presets) { try doubt("--preset", "paper", "--model", $0) }

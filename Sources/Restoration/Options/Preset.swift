@@ -8,7 +8,7 @@ import ModelFiles
 public enum Preset: String, CaseIterable, Sendable {
   /// The paper's own numbers.
   case paper
-  /// The fewest steps that measure no worse.
+  /// For files: the best that the model is made for.
   case balanced
   /// For cameras: waits for no later frame, few moves each way.
   case live

@@ -19,19 +19,20 @@ struct RunPlan {
     let byteCount = InputLength.bytesAhead(STDIN_FILENO)
     let source = ByteSource(descriptor: STDIN_FILENO)
     let format = try settings.input.open(source).format
-    let frameCount = byteCount.map {
-      InputLength.frameCount(in: $0 - source.position, of: format)
-    }
+    let frameCount = try InputLength.frameCount(byteCount, of: format, in: source)
     let model = try settings.openModel()
     let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
     // Needs the models that clients could change to.
     _ = try LiveOptions(settings, for: model)
     let stream = try StreamRestoration(
       format, model: model, options: settings.options(for: model), device: device,
-      statistics: StreamStatistics(), limits: settings.memory, whenLate: settings.whenLate)
+      statistics: StreamStatistics(), limits: settings.memory, whenLate: settings.whenLate,
+      isChangeable: settings.isChangeable)
     let options = stream.options
     let used = try options.model(within: model)
-    for doubt in try settings.doubts(about: format) + settings.doubts(about: used) {
+    for doubt in try settings.doubts(about: format, isFile: frameCount != nil)
+      + settings.doubts(about: used)
+    {
       logger.warning("\(doubt)")
     }
     settings.forbidOpenings(logger)

@@ -32,10 +32,8 @@ struct FramePath: Sendable {
   /// What is known of the input when its header has been read.
   private struct Opened: Sendable {
     let format: StreamFormat
-    /// Of a file, behind its header.
-    let byteCount: Int?
-
-    var frameCount: Int? { byteCount.map { InputLength.frameCount(in: $0, of: format) } }
+    /// Of a file.
+    let frameCount: Int?
   }
 
   init(_ settings: Settings, _ reporter: StatusReporter) throws(Failure) {
@@ -94,7 +92,9 @@ struct FramePath: Sendable {
     do {
       let reader = try settings.input.open(source)
       opened.send(
-        Opened(format: reader.format, byteCount: byteCount.map { $0 - source.position }))
+        Opened(
+          format: reader.format,
+          frameCount: try InputLength.frameCount(byteCount, of: reader.format, in: source)))
       opened.finish()
       let intake = Intake(
         incoming, whenLate: settings.whenLate, statistics: reporter.statistics
@@ -129,11 +129,13 @@ struct FramePath: Sendable {
       let stream = try StreamRestoration(
         opened.format, model: model, options: options, device: device,
         statistics: reporter.statistics, limits: settings.memory,
-        whenLate: settings.whenLate)
+        whenLate: settings.whenLate, isChangeable: settings.isChangeable)
       reporter.logger.info("plan: \(RunPlan.line(stream, settings.preset, from: opened.format))")
       reporter.logger.debug("memory: \(stream.memoryParts)")
       let used = try options.model(within: model)
-      for doubt in try settings.doubts(about: opened.format) + settings.doubts(about: used) {
+      for doubt in try settings.doubts(about: opened.format, isFile: opened.frameCount != nil)
+        + settings.doubts(about: used)
+      {
         reporter.warn(doubt)
       }
       settings.forbidOpenings(reporter.logger)

@@ -11,10 +11,16 @@ enum InputLength {
     return place < 0 ? nil : max(0, Int(status.st_size) - place)
   }
 
-  /// Whole frames in so many bytes of a stream behind its header. FRAME lines are taken to have no
-  /// parameters, and no further header to be there.
-  static func frameCount(in byteCount: Int, of format: StreamFormat) -> Int {
-    let line = format.container == .y4m ? "FRAME\n".utf8.count : 0
-    return byteCount / (format.layout.byteCount + line)
+  /// Whole frames of a stream whose header has been read. All FRAME lines are taken to be as long as the first, and no further header to be there.
+  /// - Parameter byteCount: of the file, from where `source` began; nil, as what is returned, where it is none.
+  static func frameCount(
+    _ byteCount: Int?, of format: StreamFormat, in source: ByteSource
+  ) throws(VideoError) -> Int? {
+    guard let byteCount else { return nil }
+    var frame = format.layout.byteCount
+    if format.container == .y4m, let end = try source.peek(1024).firstIndex(of: 0x0a) {
+      frame += end + 1
+    }
+    return (byteCount - source.position) / frame
   }
 }

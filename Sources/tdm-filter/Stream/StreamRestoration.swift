@@ -42,12 +42,13 @@ final class StreamRestoration {
   ///   - statistics: told what the restorer has done and which late frames have left.
   ///   - limits: of memory, for all that the stream holds.
   ///   - whenLate: says how many frames wait for this object.
+  ///   - isChangeable: whether clients may have it restored by other options.
   /// - Throws: ``ModelError``, ``OptionError`` or ``KernelError`` where the model cannot be run so;
   ///   ``VideoError`` where the enlarged picture would be too large; ``InsufficientMemory``.
   init(
     _ format: StreamFormat, model: ModelFolder, options: RestorationOptions, device: any Device,
     statistics: StreamStatistics, limits: MemoryLimits = MemoryLimits(),
-    whenLate: WhenLate = .wait
+    whenLate: WhenLate = .wait, isChangeable: Bool = false
   ) throws {
     let factor = options.task.enlargement
     outputFormat = try format.enlarged(by: factor)
@@ -75,6 +76,7 @@ final class StreamRestoration {
     let outgoing =
       3 * outgoingCount * MemoryLayout<Float>.size + (excess?.bufferByteCount ?? 0)
     frameMemory = FrameMemory(
+      program: FrameMemory.programByteCount + (isChangeable ? FrameMemory.changesByteCount : 0),
       limits: limits, whenLate: whenLate, inputFrame: format.layout.byteCount,
       outputFrame: outputFormat.layout.byteCount,
       pictures: pictures * MemoryLayout<Float>.size + outgoing + decoder.bufferByteCount
@@ -90,14 +92,14 @@ final class StreamRestoration {
 
   /// `1.3 GiB at most`
   var memoryBound: String {
-    let total = FrameMemory.programByteCount + bufferByteCount
+    let total = frameMemory.program + bufferByteCount
     let bound = memory.restorer.furtherFrame > 0 ? "for the first frame" : "at most"
     return "\(ByteCount(total)) \(bound)"
   }
 
   /// `100.0 MiB for the program, 200.0 MiB for frames on their way, restorer 1.0 GiB (...)`
   var memoryParts: String {
-    "\(ByteCount(FrameMemory.programByteCount)) for the program, "
+    "\(ByteCount(frameMemory.program)) for the program, "
       + "\(ByteCount(memory.frames)) for frames on their way, restorer \(memory.restorer)"
   }
 
