@@ -94,16 +94,28 @@ frames() {
   ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -vf "${PREFILTER:+$PREFILTER,}${filters}format=$planar" ${RATE:+-r "$RATE"} "$@" \
     -strict -1 -f yuv4mpegpipe - "${sound[@]}"
 }
-filter() { "$tdm_filter" --matrix "$matrix" "$@"; }
+rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p')
+if [ -z "$rate" ]; then
+  say "$in: none of its pictures can be decoded"
+  exit 65
+fi
+seconds=$(ffprobe -v error -show_entries format=duration -of default=nw=1:nk=1 "$in")
+# Restores what comes, which are all frames but so many.
+filter() {
+  local left
+  left=$(LC_ALL=C awk -v seconds="$seconds" "BEGIN { printf \"%d\", seconds * ($rate) - $1 }")
+  shift
+  if [ "$left" -gt 0 ]; then set -- --expected-frames "$left" "$@"; fi
+  "$tdm_filter" --matrix "$matrix" "$@"
+}
 all=(-map 0:v -map '1:a?' -map_metadata 1 -map_chapters 1 -c:a copy "${tags[@]}")
 # In another container most of them have another form.
 if [ "${in##*.}" = "${out##*.}" ]; then all+=(-map '1:s?' -c:s copy); fi
 if [ -z "${PARTS:-}" ]; then
-  frames "" | filter "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - -i "$in" $encode "${all[@]}" "$out" "${picture[@]}"
+  frames "" | filter 0 "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - -i "$in" $encode "${all[@]}" "$out" "${picture[@]}"
   exit
 fi
 
-rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p')
 # The parts that runs have finished, and how many frames they have.
 list() {
   done=0 runs=0
@@ -124,7 +136,7 @@ list
 if [ ! -e "$PARTS/complete" ]; then
   # Some frames before them again, for those that read what was before.
   lead=$((done < 40 ? done : 40)) run=$(printf '%s/%04d' "$PARTS" "$runs")
-  frames "fps=$rate:start_time=0,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter "$@" |
+  frames "fps=$rate:start_time=0,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter $((done - lead)) "$@" |
     ffmpeg -v error -y -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" $encode "${tags[@]}" \
       -force_key_frames 'expr:gte(t,n_forced*5)' -f segment -segment_time 5 -segment_format nut -reset_timestamps 1 \
       -segment_list "$run.list" -segment_list_type flat "${run//%/%%}-%05d.nut"

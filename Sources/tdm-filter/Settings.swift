@@ -21,6 +21,8 @@ struct Settings: Sendable {
   var preset: Preset
   let logLevel: Logger.Level
   let outlets: StatusReporter.Outlets
+  /// How many frames will come, as far as anybody says.
+  let expectedFrames: Int?
   /// Where clients find the program; nil for none.
   let controlPath: String?
   let sandbox: Sandbox
@@ -58,6 +60,10 @@ struct Settings: Sendable {
       total: program.memory?.bytes ?? share.memory.map { $0 / 4 * 3 },
       features: program.cacheMemory?.bytes)
     controlPath = arguments.status.control
+    expectedFrames = arguments.status.expectedFrames
+    if let expectedFrames, expectedFrames < 1 {
+      throw Failure(.usage, "--expected-frames \(expectedFrames): expected 1 or more")
+    }
     (logLevel, outlets) = try Self.status(arguments.status)
     precision = program.precision ?? (CPUDevice.favoursBF16 ? .bf16 : .f32)
     sandbox = program.sandbox

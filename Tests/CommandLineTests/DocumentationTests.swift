@@ -197,7 +197,7 @@ struct DocumentationTests {
       """
       set -e
       folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
-      printf '#!/bin/bash\nexec cat\n' > unchanged
+      printf '#!/bin/bash\necho "$@" >> given\nexec cat\n' > unchanged
       chmod +x unchanged
       export TDM_FILTER=./unchanged
       told() { ffprobe -v error -count_packets -select_streams v -show_entries stream=codec_name,nb_read_packets -of csv=p=0 $1 | head -n 1; }
@@ -209,6 +209,7 @@ struct DocumentationTests {
         '\(script)' uneven.mp4 $name; told $name
         PARTS="$name %d" '\(script)' uneven.mp4 $name; told $name
       done
+      sort given | uniq -c
       ENCODE="-crf 20" '\(script)' uneven.mp4 out.mpg || echo "status $?"
       # Pictures half a second after sound, and before it.
       for late in 0:v 0:a; do
@@ -231,7 +232,8 @@ struct DocumentationTests {
       String.init)
     #expect(
       lines == [
-        "1000/1", "h264,27", "h264,27", "h264,27", "h264,27", "vp9,27", "vp9,27", "status 64",
+        "1000/1", "h264,27", "h264,27", "h264,27", "h264,27", "vp9,27", "vp9,27",
+        "      6 --matrix bt601 --expected-frames 27", "status 64",
         "h264,20", "0.000000", "h264,16",
         "0.489000", "h264,10", "ass", "status 65",
       ], "\(lines)")

@@ -219,6 +219,19 @@ struct StatusTests {
     expectFailure(result, .usage, saying: ["--status-fd", number])
   }
 
+  @Test("tell how long it will take where frames come by a pipe, if they are told how many")
+  func expected() throws {
+    let filter = try FilterProcess(
+      try options(Self.streaming + ["--expected-frames", "40"]), status: .read)
+    filter.feed(Y4M().stream(frames: 3))
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+    let hello = try #require(try filter.statusLines().map(Message.init).first)
+    #expect(hello["frame_count"]?.integer == 40)
+    expectFailure(
+      try FilterProcess.run(["--expected-frames", "0"]), .usage, saying: ["--expected-frames 0"])
+  }
+
   @Test("do not go where frames go, by whatever number")
   func duplicate() throws {
     let options = try options().map { "'\($0)'" }.joined(separator: " ")

@@ -82,6 +82,7 @@ struct UsageTests {
     "--seed",
     "--input-format", "--size", "--pixel-format", "--rate", "--matrix", "--range", "--precision",
     "--threads", "--dry-run", "--when-late", "--sandbox", "--memory", "--status-fd", "--control",
+    "--expected-frames",
     "--progress", "--log-level", "--quiet", "--version", "--help",
   ]
   private static let zeroShotOptions: Set<String> = [

@@ -15,6 +15,14 @@ struct StatusArguments: ParsableArguments {
       "Listen for clients on a Unix socket at this path; see tdm-protocol(7).", valueName: "path"))
   var control: String?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "How many frames will come, where they come by a pipe: progress then says how long it will take. (default: what a file's length says)",
+      valueName: "N"),
+    transform: wholeNumber)
+  var expectedFrames: Int?
+
   @Flag(
     help: "Write progress to stderr as ffmpeg's -progress does, in blocks of key=value lines.")
   var progress = false

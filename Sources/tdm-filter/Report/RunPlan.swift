@@ -19,7 +19,8 @@ struct RunPlan {
     let byteCount = InputLength.bytesAhead(STDIN_FILENO)
     let source = ByteSource(descriptor: STDIN_FILENO)
     let format = try settings.input.open(source).format
-    let frameCount = try InputLength.frameCount(byteCount, of: format, in: source)
+    let fileFrameCount = try InputLength.frameCount(byteCount, of: format, in: source)
+    let frameCount = settings.expectedFrames ?? fileFrameCount
     let model = try settings.openModel()
     let device = try CPUDevice(precision: settings.precision, threads: settings.threads)
     // Needs the models that clients could change to.
@@ -30,7 +31,7 @@ struct RunPlan {
       isChangeable: settings.isChangeable)
     let options = stream.options
     let used = try options.model(within: model)
-    for doubt in try settings.doubts(about: format, isFile: frameCount != nil)
+    for doubt in try settings.doubts(about: format, isFile: fileFrameCount != nil)
       + settings.doubts(about: used)
     {
       logger.warning("\(doubt)")

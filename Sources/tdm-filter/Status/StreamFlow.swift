@@ -5,6 +5,6 @@ struct StreamFlow: Sendable {
   let start: ContinuousClock.Instant
   /// Frames a second, where the stream or the user says.
   let rate: Ratio?
-  /// Frames in the whole input, where it is a file.
+  /// Frames in the whole input, where it is a file or the user says.
   let frameCount: Int?
 }

@@ -32,8 +32,8 @@ struct FramePath: Sendable {
   /// What is known of the input when its header has been read.
   private struct Opened: Sendable {
     let format: StreamFormat
-    /// Of a file.
-    let frameCount: Int?
+    /// How many frames there are in it, where it is a file.
+    let fileFrameCount: Int?
   }
 
   init(_ settings: Settings, _ reporter: StatusReporter) throws(Failure) {
@@ -94,7 +94,7 @@ struct FramePath: Sendable {
       opened.send(
         Opened(
           format: reader.format,
-          frameCount: try InputLength.frameCount(byteCount, of: reader.format, in: source)))
+          fileFrameCount: try InputLength.frameCount(byteCount, of: reader.format, in: source)))
       opened.finish()
       let intake = Intake(
         incoming, whenLate: settings.whenLate, statistics: reporter.statistics
@@ -133,25 +133,26 @@ struct FramePath: Sendable {
       reporter.logger.info("plan: \(RunPlan.line(stream, settings.preset, from: opened.format))")
       reporter.logger.debug("memory: \(stream.memoryParts)")
       let used = try options.model(within: model)
-      for doubt in try settings.doubts(about: opened.format, isFile: opened.frameCount != nil)
+      for doubt in try settings.doubts(about: opened.format, isFile: opened.fileFrameCount != nil)
         + settings.doubts(about: used)
       {
         reporter.warn(doubt)
       }
       settings.forbidOpenings(reporter.logger)
+      let frameCount = settings.expectedFrames ?? opened.fileFrameCount
       reporter.logger.debug(
         "planned", metadata: ["model": "\(used.name)", "options": "\(options.json.text)"])
       reporter.post(
         .hello(
           Hello(
-            settings, stream, from: opened.format, frameCount: opened.frameCount, model: used,
+            settings, stream, from: opened.format, frameCount: frameCount, model: used,
             device: device)))
       let loop = ComputeLoop(
         stream, options: live, whenLate: settings.whenLate,
         from: incoming, to: outgoing, reporter: reporter, desk: desk)
       try stream.warmUp()
       reporter.becomeReady(
-        StreamFlow(start: .now, rate: opened.format.frameRate, frameCount: opened.frameCount))
+        StreamFlow(start: .now, rate: opened.format.frameRate, frameCount: frameCount))
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try loop.run()
