@@ -26,7 +26,7 @@ struct EmbeddedModelTests {
       case .deartifact: 1.2
       case .superres: 2.5
       case .derain, .derainLines: 4.5
-      case .dehaze: 6.5
+      case .dehaze: 22
       }
     }
 

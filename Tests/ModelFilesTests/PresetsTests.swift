@@ -17,7 +17,7 @@ struct PresetsTests {
   func given() throws {
     let presets = try presets(
       #"""
-      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "task_fusion": {"derain": 3}, "history": 24, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "task_model": {"superres": "big"}, "control_scale": 0.5},
+      {"balanced": {"inversion_steps": 2, "steps": 3, "strength": 0.25, "radius": 2, "task_radius": {"derain": 1}, "fusion": 4, "task_fusion": {"derain": 3}, "history": 24, "chunk": 1, "lookahead": 0, "work_size": 500, "task_work_size": {"dehaze": 400}, "task_model": {"superres": "big"}, "task_even_veil": {"dehaze": true}, "control_scale": 0.5},
        "live": {"steps": 1}}
       """#)
     #expect(presets["balanced"]?.inversionSteps == 2)
@@ -27,6 +27,7 @@ struct PresetsTests {
       presets["balanced"]?.workSize == 500
         && presets["balanced"]?.taskWorkSize == ["dehaze": 400])
     #expect(presets["balanced"]?.taskModel == ["superres": "big"])
+    #expect(presets["balanced"]?.taskEvenVeil == ["dehaze": true])
     #expect(presets["balanced"]?.radius == 2 && presets["balanced"]?.taskRadius == ["derain": 1])
     #expect(
       presets["balanced"]?.chunk == 1 && presets["balanced"]?.fusion == 4
@@ -63,6 +64,8 @@ struct PresetsTests {
       (#"{"live": {"task_work_size": {"dehaze": -1}}}"#, "dehaze"),
       (#"{"live": {"task_work_size": {"dehaze": 63}}}"#, "task_work_size"),
       (#"{"live": {"work_size": 1}}"#, "work_size"),
+      (#"{"live": {"task_even_veil": true}}"#, "task_even_veil"),
+      (#"{"live": {"task_even_veil": {"dehaze": 1}}}"#, "dehaze"),
       (#"{"live": {"task_model": "fast"}}"#, "task_model"),
       (#"{"live": {"task_model": {"denoise": 1}}}"#, "denoise"),
       (#"{"live": {"task_model": {"denoise": ""}}}"#, "denoise"),

@@ -224,6 +224,19 @@ struct FusionTests {
     #expect(
       seeing.memory.frames - with.memory.frames
         == (canvas.frameCount + Tiling(canvas).pictureCount) * 4)
+    // The frame as it came, a stretched picture and what is made of it, and another latent and guide.
+    let looking = try makeRestorer(options(0, chunk: 1, lookahead: 2) { $0.evenVeil = true })
+    #expect(
+      looking.memory.frames - without.memory.frames
+        > canvas.frameCount * 4 * (without.options.heldCount + 2))
+    // Of more frames at a time, and of fused ones, it is not looked for.
+    for (fusion, chunk) in [(0, 2), (2, 1)] {
+      let options = options(fusion, chunk: chunk, lookahead: 2)
+      #expect(
+        try makeRestorer(options).memory
+          == makeRestorer(self.options(fusion, chunk: chunk, lookahead: 2) { $0.evenVeil = true })
+          .memory)
+    }
     _ = try with.restore(StreamingTests.frames(7))
     #expect(with.statistics.fuse.count == 7 && without.statistics.fuse.count == 0)
     try with.warmUp()

@@ -52,6 +52,7 @@ import Testing
     values.workSize = 500
     values.taskWorkSize = [.dehaze: 300]
     values.controlScale = 0
+    values.taskEvenVeil = [.dehaze: true, .derain: false]
     for task in RestorationTask.allCases {
       let options = RestorationOptions(values, task: task)
       #expect(options.task == task && options.fusionNoise == task.fusionNoise)
@@ -60,6 +61,7 @@ import Testing
       #expect(options.history == (task == .denoise ? 30 : 0), "\(task)")
       #expect(options.radius == (task == .derain ? 1 : 3), "\(task)")
       #expect(options.controlScale == 0 && !options.usesControl)
+      #expect(options.evenVeil == (task == .dehaze))
       #expect(options.workSize == (task == .dehaze ? 300 : task == .superres ? 0 : 500), "\(task)")
     }
     #expect(RestorationOptions(values).task == .denoise && RestorationOptions(values).fusion == 2)

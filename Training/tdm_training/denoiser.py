@@ -32,6 +32,7 @@ OPTIONAL_KEYS = {
     "history",  # frames at most that a noisy clip has before those that one is fused with; else none: examples.py
     "recorded_share",  # of the clips that get compressed: a recording's, with grain and losses of its own; else none: examples.py
     "enlarged_share",  # of the clips that get noise or compressed: as if enlarged after they were degraded; else none: examples.py
+    "soft_share",  # of the clips that get noise or compressed: as through a soft lens; else none: examples.py
     "good_enough",  # squared error about which one counts most; else objective.GOOD_ENOUGH
     "last_share",  # of the batches: frames with all that they may have before them and none behind; else none
 }
@@ -47,7 +48,8 @@ def settings_of(recipe: dict) -> dict:
             recipes.expect_keys("denoiser.stages.large", stage["large"], STAGE_KEYS | {"share"})
     if settings.get("optimizer", "adamw") not in ("adamw", "muon"):
         raise ValueError(f"[denoiser] optimizer: expected adamw or muon, found {settings['optimizer']!r}")
-    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "task_fusion": {}, "last_share": 0.0, "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "good_enough": GOOD_ENOUGH} | settings
+    return {"optimizer": "adamw", "fusion_ahead": settings["fusion"], "task_fusion": {}, "last_share": 0.0, "history": 0, "recorded_share": 0.0, "enlarged_share": 0.0, "soft_share": 0.0,
+            "good_enough": GOOD_ENOUGH} | settings
 
 
 def a_window(choice: np.random.Generator, settings: dict, before: int, after: int) -> tuple[int, int]:
@@ -102,7 +104,7 @@ def train(recipe: dict, pictures: str, folder: Path, report_seconds: float, star
     if sees_both:  # As many frames on either side as the window has.
         radii |= {t: radius for t in RANKED_BESIDE & set(windowed)}
     examples = Examples(source, settings["seed"], accelerator.process_index, radii, settings["history"], settings["recorded_share"],
-                        settings["enlarged_share"])
+                        settings["enlarged_share"], settings["soft_share"])
     judged = HeldOut(held_out[:12], tasks, radii, ahead, windowed, style=source.style) if accelerator.is_main_process else None
     trained = model.trained.to(memory_format=torch.channels_last)
     parameters = list(trained.parameters())

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from .degradations import UNTOUCHED_SHARES, degrade
-from .degradations.common import quantize
+from .degradations.common import blur, log_uniform, quantize
 from .degradations.recorded import recorded
 from .degradations.resolution import resized
 from .fusion import fused, rank_fused, reach
@@ -49,8 +49,8 @@ def second_of(task: str, clip: np.ndarray, radius: int, places: range, here: int
     return second
 
 
-# What may have been enlarged after it was degraded.
-ENLARGED = {"denoise", "deartifact"}
+# What may have been soft before it was degraded, or enlarged after it.
+MADE_SOFT = {"denoise", "deartifact"}
 
 
 class Examples:
@@ -62,13 +62,15 @@ class Examples:
 
     `radii`: frames on either side that one, or its second picture, is fused with, by task; else none.
 
-    `enlarged_share`: of the clips that get noise or compressed, as footage that was 1.25 to 2.5 times as small when it was degraded. What is restored is soft, too."""
+    `enlarged_share`: of the clips that get noise or compressed, as footage that was 1.25 to 2.5 times as small when it was degraded. What is restored is soft, too.
+
+    `soft_share`: of the clips that get noise or compressed, as through a soft lens: blurred by 0.5 to 2.5 pixels before they are degraded. What is restored is as soft."""
 
     def __init__(self, source: CropSource, seed: int, process: int = 0, radii: dict[str, int] = {}, history: int = 0,
-                 recorded_share: float = 0, enlarged_share: float = 0):
+                 recorded_share: float = 0, enlarged_share: float = 0, soft_share: float = 0):
         self.source, self.seed, self.process = source, seed, process
         self.radii, self.history = radii, history
-        self.recorded_share, self.enlarged_share = recorded_share, enlarged_share
+        self.recorded_share, self.enlarged_share, self.soft_share = recorded_share, enlarged_share, soft_share
 
     def one(
         self, rng: np.random.Generator, task: str, side: int, frames: int, around: tuple[int, int] = (0, 0), here: int = 0
@@ -88,7 +90,10 @@ class Examples:
         clean = self.source.clip(rng, side, made + moving, pale)
         first = int(rng.integers(made - length + 1))
         clean = np.concatenate([clean[:first], clean[first : first + 1].repeat(still, 0), clean[first:]])
-        enlarged = task in ENLARGED and self.enlarged_share and rng.random() < self.enlarged_share
+        if task in MADE_SOFT and self.soft_share and rng.random() < self.soft_share:
+            sigma = log_uniform(rng, 0.5, 2.5)
+            clean = quantize(np.stack([blur(frame, sigma) for frame in clean]))
+        enlarged = task in MADE_SOFT and self.enlarged_share and rng.random() < self.enlarged_share
         if enlarged:
             small = 2 * int(side / rng.uniform(1.25, 2.5) / 2)  # even, as encoders want it
             clean = quantize(resized(clean, small, small))

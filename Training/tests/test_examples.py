@@ -45,3 +45,17 @@ def test_what_is_enlarged_was_degraded_small_and_is_soft_when_restored(monkeypat
     small = [size for size in sides if size != (64, 64)]
     assert len(small) == expected
     assert all(height == width and height % 2 == 0 and 64 / 2.5 - 2 < height <= 64 / 1.25 for height, width in small)
+
+
+@pytest.mark.parametrize("task,share,expected", [("deartifact", 1, 20), ("denoise", 1, 20), ("denoise", 0, 0), ("dehaze", 1, 0)])
+def test_what_is_soft_was_soft_before_it_was_degraded(monkeypatch, task, share, expected):
+    monkeypatch.setattr(examples, "degrade", lambda task, clip, rng, kind: 1 - clip)
+    source = Examples(Noise(), seed=1, soft_share=share)
+    fine = []
+    for seed in range(20):
+        clean, _, second = source.one(np.random.default_rng(seed), task, 64, 1)
+        assert np.allclose(1 - clean, second, atol=1.01 / 255)
+        fine.append(np.abs(np.diff(clean, axis=2)).mean())
+    assert sum(value < 0.25 for value in fine) == expected
+    # By how much differs from clip to clip.
+    assert not expected or max(fine) > 5 * min(fine)

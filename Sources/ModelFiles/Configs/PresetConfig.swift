@@ -12,6 +12,8 @@ public struct PresetConfig: Sendable, Equatable {
   public var taskRadius: [String: Int] = [:]
   /// The fusion of tasks that have another, or are fused only where this says so, by their names.
   public var taskFusion: [String: Int] = [:]
+  /// Whether veils may be even of tasks of which this says so, by their names.
+  public var taskEvenVeil: [String: Bool] = [:]
   /// The work size of tasks that have another, by their names.
   public var taskWorkSize: [String: Int] = [:]
   /// The folders, within this model's, of models that run tasks in its place, by the tasks' names.
@@ -24,7 +26,8 @@ public struct PresetConfig: Sendable, Equatable {
   static let fileName = "presets.json"
   private static let keys: Set = [
     "inversion_steps", "steps", "strength", "radius", "task_radius", "fusion", "task_fusion",
-    "history", "chunk", "lookahead", "work_size", "task_work_size", "task_model", "control_scale",
+    "history", "chunk", "lookahead", "work_size", "task_work_size", "task_model", "task_even_veil",
+    "control_scale",
   ]
 
   init(_ reader: ConfigReader) throws(ModelError) {
@@ -60,6 +63,8 @@ public struct PresetConfig: Sendable, Equatable {
     ] where sizes.contains(where: { (1..<64).contains($0) }) {
       throw reader.error(key, expected: "64 to 16384 pixels, or 0 for the frames' own size")
     }
+    let veils = try byTask("task_even_veil", "true and false")
+    for task in veils.members.keys { taskEvenVeil[task] = try veils.bool(task, default: false) }
     let models = try byTask("task_model", "folders")
     for (task, value) in models.members {
       // A folder beside the parts' ones: nothing outside of the model is reached.

@@ -36,13 +36,18 @@ public struct MemoryEstimate: Sendable, Equatable, CustomStringConvertible {
     // What each frame holds from its arrival on, and what is there once for each frame of a tile's
     // group.
     var arrived = tiling.count * (networks.latent + networks.guide)
-    if options.colorFix != .none { arrived += frameBytes }
+    if options.keepsInput { arrived += frameBytes }
     let sampled = (options.isGuided ? 3 : 2) * networks.latent
     let restored = isTiled ? (options.chunk == 0 ? 1 : options.chunk) : 1
     // The network's output in inversion, and a latent here; a tile's picture, on the device and
     // here.
     var once = 2 * networks.latent + networks.pictures + tiling.pictureCount * valueBytes
     if options.colorFix != .none { once += 2 * frameBytes }
+    if options.looksForEvenVeil, !isTiled {
+      once +=
+        networks.latent + networks.guide
+        + EvenVeil.byteCount(frameCount: tiling.canvas.frameCount)
+    }
     if options.start == .noise {
       // The whole picture's latent.
       let area = tiling.canvas.paddedHeight * tiling.canvas.paddedWidth

@@ -72,6 +72,9 @@ public enum Preset: String, CaseIterable, Sendable {
       }
       values.taskFusion[task] = fusion
     }
+    for (name, isEven) in own?.taskEvenVeil ?? [:] {
+      values.taskEvenVeil[try task(name, of: "task_even_veil", model)] = isEven
+    }
     values.history = own?.history ?? values.history
     values.chunk = own?.chunk ?? values.chunk
     values.lookahead = own?.lookahead ?? values.lookahead
@@ -121,6 +124,8 @@ public struct PresetValues: Sendable, Equatable {
   public var workSize = 0
   /// The same for tasks that have another.
   public var taskWorkSize: [RestorationTask: Int] = [:]
+  /// Whether a task's veils may be even: ``RestorationOptions/evenVeil``.
+  public var taskEvenVeil: [RestorationTask: Bool] = [:]
   /// Factor of the ControlNet's residuals; 0 leaves the network out.
   public var controlScale = 1.0
 

@@ -45,7 +45,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  /// Set by itself it leaves ``fusion``, ``fusionNoise``, ``history``, ``innerModel``, ``radius``
+  /// Set by itself it leaves ``evenVeil``, ``fusion``, ``fusionNoise``, ``history``, ``innerModel``, ``radius``
   /// and ``workSize`` as they were, which tasks differ in: see ``init(_:task:)``.
   public var task: RestorationTask
   /// The folder, within the model's, of the one that restores in its place. The preset's and the
@@ -102,6 +102,9 @@ public struct RestorationOptions: Sendable, Equatable {
   /// changes is carried over to them (`GuidedTransfer`); 0, or 64...16384. 0: they are restored at
   /// their own size, and are what the networks make of them.
   public var workSize = 0
+  /// A frame with its levels stretched from black to white is given in the place of what the networks made of it where they changed the frame and leave that
+  /// as it is (`EvenVeil`). The model's to say, not the command line's (``PresetValues/taskEvenVeil``).
+  public var evenVeil = false
   /// How much of what restoration changes is kept, 0...2: 0 is the frame that was pushed (for a task
   /// that enlarges, enlarged), above 1 the change is exaggerated.
   public var amount = 1.0
@@ -122,6 +125,7 @@ public struct RestorationOptions: Sendable, Equatable {
     lookahead = values.lookahead
     workSize = task.enlargement == 1 ? values.taskWorkSize[task] ?? values.workSize : 0
     fusionNoise = task.fusionNoise
+    evenVeil = values.taskEvenVeil[task] ?? false
     inversionSteps = values.inversionSteps
     steps = values.steps
     strength = values.strength
@@ -176,6 +180,12 @@ public struct RestorationOptions: Sendable, Equatable {
 
   /// Whether the networks see other frames than those that come.
   var usesFusion: Bool { fusion > 0 || history > 0 }
+
+  /// Whether a frame's veil may be found to be even: where frames leave one by one, each restored from itself.
+  var looksForEvenVeil: Bool { evenVeil && chunk == 1 && !usesFusion && start == .inversion }
+
+  /// Whether frames are needed as the networks were given them when these are done.
+  var keepsInput: Bool { colorFix != .none || looksForEvenVeil }
 
   var usesControl: Bool {
     controlScale != 0

@@ -17,6 +17,8 @@ struct Course {
   /// Likewise.
   var fusion: FrameFusion?
   /// Likewise.
+  var veil: EvenVeil?
+  /// Likewise.
   var mixing: Mixing?
   /// Likewise.
   var startNoise: StartNoise?
@@ -60,6 +62,9 @@ struct Course {
         options, networks.makeFusion(height: height, width: width),
         frameCount: tiling.canvas.frameCount,
         givesSecondPicture: networks.seesSecondPicture)
+    veil =
+      options.looksForEvenVeil && tiling.count == 1
+      ? EvenVeil(frameCount: tiling.canvas.frameCount) : nil
     // A tile's passes follow those of the tile before.
     cache = try window.map {
       try networks.makeFeatureCache(

@@ -208,6 +208,7 @@ final class TDMPipeline {
       let held = queue.frames.count
       try sample(core: options.chunk == 0 ? held : min(options.chunk, held), emit)
     }
+    course.veil?.forget()
     scene = arrived
   }
 
@@ -249,6 +250,7 @@ final class TDMPipeline {
     course.cache = nil
     course.colorFix = nil
     course.fusion = nil
+    course.veil = nil
     course.mixing = nil
     course.startNoise = nil
     queue.releaseFree()
@@ -283,7 +285,7 @@ final class TDMPipeline {
 
   private func receive(_ rgb: [Float], second rgbOfSecond: [Float]?) throws {
     let held = queue.takeFree(from: networks)
-    if options.colorFix != .none { held.keep(rgb) }
+    if options.keepsInput { held.keep(rgb) }
     try statistics.encode.measure {
       for tile in 0..<tiling.count {
         if let second, let rgbOfSecond {
@@ -354,6 +356,7 @@ final class TDMPipeline {
           picture.store(into: &pixels)
           try Restoration.requireFinite(pixels, "restored frame \(held[place].number)")
           tiling.add(tile, pixels, by: tileWeights, to: &restored[slot])
+          if isLast { try liftEvenVeil(from: &restored[slot], of: held[place]) }
           if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
         }
         guard isLast else { continue }
@@ -363,6 +366,30 @@ final class TDMPipeline {
         statistics.framesOut += 1
         try emit(restored[slot])
       }
+    }
+  }
+
+  /// Gives a frame with its levels stretched in the place of what the networks made of it, where its veil is even.
+  private func liftEvenVeil(from restored: inout [Float], of frame: HeldFrame) throws {
+    guard course.veil?.isSuspected(frame.input, restoredTo: restored) == true,
+      let stretched = course.veil?.levels.picture
+    else { return }
+    let probe = queue.takeFree(from: networks)
+    defer { queue.putBack(probe) }
+    tiling.cut(0, from: stretched, into: &pixels)
+    picture.load(pixels)
+    try encode(0, of: probe)
+    try course.inversion.run(
+      networks, latent: probe.latents[0], guide: probe.guides[0], output: output)
+    try course.sampling.run(
+      networks, from: [probe.latents[0]], core: 1, guides: [probe.guides[0]], window: nil,
+      in: group)
+    try networks.decode(group.samples[0], into: picture)
+    picture.store(into: &pixels)
+    try Restoration.requireFinite(pixels, "restored frame \(frame.number)")
+    tiling.add(0, pixels, by: tileWeights, to: &course.veil!.restored)
+    if course.veil!.isConfirmed() {
+      for index in restored.indices { restored[index] = stretched[index] }
     }
   }
 

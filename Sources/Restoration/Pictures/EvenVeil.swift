@@ -1,0 +1,78 @@
+/// A veil that is the same all over a picture, of which a gain and an offset leave nothing, told from one that is thicker in places by what networks make of the
+/// picture, and of the picture with its levels stretched: nearly a gain and an offset, and nothing at all.
+struct EvenVeil {
+  /// How much of a change, root mean square of 255 levels, is none.
+  private static let none: Float = 1
+  /// How much of what they change may be other than a gain and an offset.
+  private static let uneven: Float = 0.17
+  /// Both are so much wider where the frame before had an even veil, so that it does not come and go.
+  private static let afterOne: Float = 1.4
+
+  private(set) var levels: LevelStretch
+  /// Takes what the networks make of the stretched picture.
+  var restored: [Float]
+  private var isThere = false
+
+  /// - Parameter frameCount: elements of a frame.
+  init(frameCount: Int) {
+    levels = LevelStretch(frameCount: frameCount)
+    restored = Array(repeating: 0, count: frameCount)
+  }
+
+  /// Bytes of all that is held.
+  static func byteCount(frameCount: Int) -> Int {
+    LevelStretch.byteCount(frameCount: frameCount) + frameCount * MemoryLayout<Float>.size
+  }
+
+  /// Whether there may be one.
+  /// - Parameters:
+  ///   - frame: [height, width, 3], 0...255; stretched if there may.
+  ///   - other: what the networks have made of it.
+  mutating func isSuspected(_ frame: [Float], restoredTo other: [Float]) -> Bool {
+    let change = Change(from: frame, to: other)
+    let most = Self.uneven * (isThere ? Self.afterOne : 1)
+    guard change.all > Self.none, change.uneven <= most * change.all else {
+      isThere = false
+      return false
+    }
+    levels.take(frame)
+    return true
+  }
+
+  /// Whether it is one, from what ``restored`` has taken.
+  mutating func isConfirmed() -> Bool {
+    let most = Self.none * (isThere ? Self.afterOne : 1)
+    isThere = Change(from: levels.picture, to: restored).all <= most
+    return isThere
+  }
+
+  /// What comes belongs to another scene.
+  mutating func forget() { isThere = false }
+
+  /// From one picture to another, root mean squares.
+  private struct Change {
+    let all: Float
+    /// What the gain and the offset that come nearest leave.
+    let uneven: Float
+
+    init(from a: [Float], to b: [Float]) {
+      let count = Double(max(a.count, 1))
+      // About the middle, so that little is lost in the sums' differences.
+      var (x, y, xx, xy, yy, change) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+      for index in a.indices {
+        let (from, to) = (Double(a[index]) - 128, Double(b[index]) - 128)
+        x += from
+        y += to
+        xx += from * from
+        xy += from * to
+        yy += to * to
+        change += (to - from) * (to - from)
+      }
+      let (varianceOfX, varianceOfY) = (xx - x * x / count, yy - y * y / count)
+      let covariance = xy - x * y / count
+      let left = varianceOfX > 0 ? varianceOfY - covariance * covariance / varianceOfX : varianceOfY
+      all = Float((change / count).squareRoot())
+      uneven = Float((max(left, 0) / count).squareRoot())
+    }
+  }
+}
