@@ -145,6 +145,11 @@ def hazy(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return quantize(clip * t + np.float32(AIRLIGHT) * (1 - t))
 
 
+def veiled(clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same all over the picture: t of 0.45, A of 0.84."""
+    return quantize(np.float32(0.45) * clip + np.float32(118 / 255))
+
+
 @dataclass(frozen=True)
 class Input:
     task: str
@@ -166,6 +171,7 @@ INPUTS = [
     Input("derain", "derain-lines", "rain drawn as hard lines a pixel wide", rainy_lines),
     Input("derain", "derain-added", "rain of blurred points, drawn out and added", rainy_added),
     Input("dehaze", "dehaze", "haze, t 0.35 to 0.8", hazy),
+    Input("dehaze", "dehaze-even", "an even veil, t 0.45", veiled),
 ]
 
 
