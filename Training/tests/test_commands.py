@@ -35,7 +35,7 @@ def test_one_command_makes_the_table_the_figures_and_the_page(clip, tmp_path):
     done = command("measure", clip, "--frames", 3, "--task", "superres", "--task", "dehaze", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "results.json").read_text())["rows"]
-    assert {r["input"] for r in rows} == {"superres", "superres-aliased", "superres-x264", "dehaze"}
+    assert {r["input"] for r in rows} == {"superres", "superres-aliased", "superres-x264", "dehaze", "dehaze-even"}
     assert {"clean", "untouched", "lanczos", "normalize"} <= {r["what"] for r in rows}
     page = (tmp_path / "index.html").read_text()
     for name in ("moving-superres.png", "moving-dehaze.png"):
