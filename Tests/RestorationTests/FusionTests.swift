@@ -226,9 +226,11 @@ struct FusionTests {
         == (canvas.frameCount + Tiling(canvas).pictureCount) * 4)
     // The frame as it came, a stretched picture and what is made of it, and another latent and guide.
     let looking = try makeRestorer(options(0, chunk: 1, lookahead: 2) { $0.evenVeil = true })
+    let networks = PlainNetworks(Tiling(canvas)).memory(sideBySide: 1)
     #expect(
       looking.memory.frames - without.memory.frames
-        > canvas.frameCount * 4 * (without.options.heldCount + 2))
+        == canvas.frameCount * 4 * looking.options.heldCount
+        + EvenVeil.byteCount(frameCount: canvas.frameCount) + networks.latent + networks.guide)
     // Of more frames at a time, and of fused ones, it is not looked for.
     for (fusion, chunk) in [(0, 2), (2, 1)] {
       let options = options(fusion, chunk: chunk, lookahead: 2)

@@ -34,6 +34,20 @@ struct LevelStretchTests {
     #expect(zip(stretched(frame), expected).allSatisfy { abs($0 - $1) <= most })
   }
 
+  @Test("leave so many and no more")
+  func count() {
+    var frame = self.frame(60, 180)
+    let beyond = pixelCount / 1000
+    for index in 0...beyond {
+      let isLast = index == beyond
+      frame[index * 300] = isLast ? 20 : 2
+      frame[index * 300 + 151] = isLast ? 220 : 250
+    }
+    let made = stretched(frame)
+    #expect(made[beyond * 300] == 0 && made[beyond * 300 + 151] == 255)
+    #expect(abs(made[1] - (frame[1] - 20) * 255 / 200) < 0.1)
+  }
+
   @Test("take an even veil away, and leave what has black and white as it is")
   func veil() {
     var scene = frame(0, 255)
