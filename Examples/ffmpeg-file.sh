@@ -94,7 +94,7 @@ frames() {
   ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -vf "${PREFILTER:+$PREFILTER,}${filters}format=$planar" ${RATE:+-r "$RATE"} "$@" \
     -strict -1 -f yuv4mpegpipe - "${sound[@]}"
 }
-rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p')
+rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p') || true
 if [ -z "$rate" ]; then
   say "$in: none of its pictures can be decoded"
   exit 65

@@ -13,7 +13,7 @@ struct EvenVeilTests {
   }
 
   private func isEven(
-    _ veil: inout EvenVeil, restoredTo other: [Float], stretchedChangesBy change: Float
+    _ veil: EvenVeil, restoredTo other: [Float], stretchedChangesBy change: Float
   ) -> Bool {
     guard veil.isSuspected(frame, restoredTo: other) else { return false }
     veil.restored = veil.levels.picture.map { $0 + change }
@@ -26,11 +26,11 @@ struct EvenVeilTests {
       (affine, Float(0), true), (affine, 0.9, true), (affine, 1.2, false), (affine, 30, false),
       (frame, 0, false), (frame.map { $0 + 0.5 }, 0, false), (uneven, 0, false),
     ] {
-      var veil = EvenVeil(frameCount: frame.count)
-      let found = isEven(&veil, restoredTo: other, stretchedChangesBy: change)
+      let veil = EvenVeil(frameCount: frame.count)
+      let found = isEven(veil, restoredTo: other, stretchedChangesBy: change)
       #expect(found == expected)
     }
-    var veil = EvenVeil(frameCount: frame.count)
+    let veil = EvenVeil(frameCount: frame.count)
     let isSuspected = veil.isSuspected(frame, restoredTo: affine)
     var levels = LevelStretch(frameCount: frame.count)
     levels.take(frame)
@@ -39,17 +39,17 @@ struct EvenVeilTests {
 
   @Test("is believed in a little longer than it is found, within a scene")
   func held() {
-    var veil = EvenVeil(frameCount: frame.count)
+    let veil = EvenVeil(frameCount: frame.count)
     let steps: [(other: [Float], change: Float, expected: Bool)] = [
       (affine, 1.2, false), (affine, 0, true), (affine, 1.2, true), (uneven, 0, false),
       (affine, 1.2, false), (affine, 0, true),
     ]
     for (other, change, expected) in steps {
-      let found = isEven(&veil, restoredTo: other, stretchedChangesBy: change)
+      let found = isEven(veil, restoredTo: other, stretchedChangesBy: change)
       #expect(found == expected)
     }
     veil.forget()
-    let found = isEven(&veil, restoredTo: affine, stretchedChangesBy: 1.2)
+    let found = isEven(veil, restoredTo: affine, stretchedChangesBy: 1.2)
     #expect(!found)
   }
 }

@@ -1,6 +1,6 @@
 /// A veil that is the same all over a picture, of which a gain and an offset leave nothing, told from one that is thicker in places by what networks make of the
 /// picture, and of the picture with its levels stretched: nearly a gain and an offset, and nothing at all.
-struct EvenVeil {
+final class EvenVeil {
   /// How much of a change, root mean square of 255 levels, is none.
   private static let none: Float = 1
   /// How much of what they change may be other than a gain and an offset.
@@ -28,7 +28,7 @@ struct EvenVeil {
   /// - Parameters:
   ///   - frame: [height, width, 3], 0...255; stretched if there may.
   ///   - other: what the networks have made of it.
-  mutating func isSuspected(_ frame: [Float], restoredTo other: [Float]) -> Bool {
+  func isSuspected(_ frame: [Float], restoredTo other: [Float]) -> Bool {
     let change = Change(from: frame, to: other)
     let most = Self.uneven * (isThere ? Self.afterOne : 1)
     guard change.all > Self.none, change.uneven <= most * change.all else {
@@ -40,14 +40,14 @@ struct EvenVeil {
   }
 
   /// Whether it is one, from what ``restored`` has taken.
-  mutating func isConfirmed() -> Bool {
+  func isConfirmed() -> Bool {
     let most = Self.none * (isThere ? Self.afterOne : 1)
     isThere = Change(from: levels.picture, to: restored).all <= most
     return isThere
   }
 
   /// What comes belongs to another scene.
-  mutating func forget() { isThere = false }
+  func forget() { isThere = false }
 
   /// From one picture to another, root mean squares.
   private struct Change {

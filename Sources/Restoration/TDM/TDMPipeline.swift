@@ -292,8 +292,7 @@ final class TDMPipeline {
           tiling.cut(tile, from: rgbOfSecond, into: &pixels)
           second.load(pixels)
         }
-        tiling.cut(tile, from: rgb, into: &pixels)
-        picture.load(pixels)
+        load(tile, of: rgb)
         try encode(tile, of: held)
       }
     }
@@ -351,13 +350,10 @@ final class TDMPipeline {
       for place in 0..<core {
         let slot = isTiled ? place : 0
         decoded[place] += try clock.measure {
-          try requireFinite(latent: group.samples[place], "restored frame \(held[place].number)")
-          try networks.decode(group.samples[place], into: picture)
-          picture.store(into: &pixels)
-          try Restoration.requireFinite(pixels, "restored frame \(held[place].number)")
-          tiling.add(tile, pixels, by: tileWeights, to: &restored[slot])
-          if isLast { try liftEvenVeil(from: &restored[slot], of: held[place]) }
-          if isLast { course.colorFix?.apply(to: &restored[slot], from: held[place].input) }
+          try decode(group.samples[place], tile, of: held[place], into: &restored[slot])
+          guard isLast else { return }
+          try liftEvenVeil(from: &restored[slot], of: held[place])
+          course.colorFix?.apply(to: &restored[slot], from: held[place].input)
         }
         guard isLast else { continue }
         statistics.decode.add(decoded[place])
@@ -369,28 +365,22 @@ final class TDMPipeline {
     }
   }
 
-  /// Gives a frame with its levels stretched in the place of what the networks made of it, where its veil is even.
-  private func liftEvenVeil(from restored: inout [Float], of frame: HeldFrame) throws {
-    guard course.veil?.isSuspected(frame.input, restoredTo: restored) == true,
-      let stretched = course.veil?.levels.picture
-    else { return }
-    let probe = queue.takeFree(from: networks)
-    defer { queue.putBack(probe) }
-    tiling.cut(0, from: stretched, into: &pixels)
+  /// Takes a tile of a frame to ``picture``.
+  func load(_ tile: Int, of rgb: [Float]) {
+    tiling.cut(tile, from: rgb, into: &pixels)
     picture.load(pixels)
-    try encode(0, of: probe)
-    try course.inversion.run(
-      networks, latent: probe.latents[0], guide: probe.guides[0], output: output)
-    try course.sampling.run(
-      networks, from: [probe.latents[0]], core: 1, guides: [probe.guides[0]], window: nil,
-      in: group)
-    try networks.decode(group.samples[0], into: picture)
+  }
+
+  /// Takes a tile's clean latent to its place in a frame.
+  func decode(
+    _ latent: any DeviceTensor, _ tile: Int, of frame: HeldFrame, into restored: inout [Float]
+  ) throws {
+    let place = "restored frame \(frame.number)"
+    try requireFinite(latent: latent, place)
+    try networks.decode(latent, into: picture)
     picture.store(into: &pixels)
-    try Restoration.requireFinite(pixels, "restored frame \(frame.number)")
-    tiling.add(0, pixels, by: tileWeights, to: &course.veil!.restored)
-    if course.veil!.isConfirmed() {
-      for index in restored.indices { restored[index] = stretched[index] }
-    }
+    try Restoration.requireFinite(pixels, place)
+    tiling.add(tile, pixels, by: tileWeights, to: &restored)
   }
 
   /// Refuses a latent that holds other than finite numbers.
