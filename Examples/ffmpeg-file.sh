@@ -1,7 +1,10 @@
 #!/bin/bash
-# Restores a video file and keeps its sound, its colours' tags, its title and chapters, and between containers of one kind its subtitles.
+# Restores a video file and keeps its sound, its colours' tags, its title and chapters, and between containers of one kind its subtitles
+# and attachments.
 # usage: ffmpeg-file.sh IN OUT [options of tdm-filter]
-#   ENCODE      how ffmpeg encodes, as in ENCODE="-c:v libx265 -crf 18"; by itself it makes H.264 with -crf 16, of .webm VP9
+#   ENCODE      how ffmpeg encodes, as in ENCODE="-c:v libx265 -crf 18"; by itself it makes H.264 with -crf 16, of .webm VP9, and of
+#               sound that OUT cannot hold what ffmpeg takes for it
+#   INPUT       options of ffmpeg for IN, as in INPUT="-ss 60 -t 2" for two seconds to try
 #   PREFILTER   filters of ffmpeg for the frames before they are restored, as in PREFILTER=bwdif for interlaced ones
 #   RATE        the constant frame rate to make of a variable one, as in RATE=30
 #   PARTS       a folder: what is restored is kept there every five seconds of it, and the same command goes on from there
@@ -12,14 +15,30 @@ if [ $# -lt 2 ] || [ "$1" = --help ]; then
   sed -n '/^# /s/^# //p;/^set/q' "$0" >&2
   exit 64
 fi
-in=$1 out=$2 tdm_filter=${TDM_FILTER:-tdm-filter}
+# A name that begins with a dash is no option, and one with a colon no protocol. (IN may also be an address.)
+file() { case $1 in /* | ./* | ../* | *://*) echo "$1" ;; *) echo "./$1" ;; esac; }
+in=$(file "$1") out=$(file "$2") parts=${PARTS:+$(file "$PARTS")} tdm_filter=${TDM_FILTER:-tdm-filter}
 shift 2
+if [ "$in" -ef "$out" ]; then
+  say "$out: is IN itself, which would be lost; give another name"
+  exit 64
+fi
 if ! command -v "$tdm_filter" > /dev/null; then
   say "$tdm_filter: not found; install it, or give TDM_FILTER=.build/program/release/tdm-filter"
   exit 69
 fi
 # The first line of it alone: ffprobe tells it again for each program of a transport stream.
-property() { ffprobe -v error -select_streams v:0 -show_entries "stream=$1" -of default=nw=1:nk=1 "$in" | sed -n 1p; }
+probe() { ffprobe -v error -show_entries "$1" -of default=nw=1:nk=1 "${@:2}" "$in" | sed -n 1p; }
+property() { probe "stream=$1" -select_streams v:0; }
+case $in in
+*://*) ;;
+*)
+  if [ ! -e "$in" ]; then
+    say "$in: no such file"
+    exit 66
+  fi
+  ;;
+esac
 if [ -z "$(property width)" ]; then
   say "$in: no pictures in it; expected a file with video"
   exit 65
@@ -28,7 +47,7 @@ fi
 case ${ENCODE:-} in
 *-c:v* | *-vcodec* | *-codec:v* | *-c\ * | *-codec\ *) encode=$ENCODE ;;
 *)
-  case $out in
+  case ${out,,} in
   *.webm) encode="-c:v libvpx-vp9 -b:v 0" ;;
   *.avi) encode="-c:v libx264 -bf 0" ;;  # it has no times of its own for frames out of order
   *.mp4 | *.m4v | *.mov | *.mkv | *.ts | *.mts | *.m2ts | *.flv) encode="-c:v libx264" ;;
@@ -40,14 +59,14 @@ case ${ENCODE:-} in
   encode+=" ${ENCODE:--crf 16}"
   ;;
 esac
-if [ -n "${PARTS:-}" ]; then
-  mkdir -p "$PARTS"
-  command=$(printf '%q ' "$in" "$@" "${ENCODE:-}" "${PREFILTER:-}" "${RATE:-}")
-  if compgen -G "$PARTS/*.nut" > /dev/null && [ "$(cat "$PARTS/command")" != "$command" ]; then
-    say "$PARTS holds the parts of another command: $(cat "$PARTS/command"); give another folder, or delete this one"
+if [ -n "$parts" ]; then
+  mkdir -p "$parts"
+  command=$(printf '%q ' "$in" "$@" "${ENCODE:-}" "${INPUT:-}" "${PREFILTER:-}" "${RATE:-}")
+  if compgen -G "$parts/*.nut" > /dev/null && [ "$(cat "$parts/command")" != "$command" ]; then
+    say "$parts holds the parts of another command: $(cat "$parts/command"); give another folder, or delete this one"
     exit 64
   fi
-  echo "$command" > "$PARTS/command"
+  echo "$command" > "$parts/command"
 fi
 # Y4M does not tell what the colours mean: the filter is told, and the new file.
 tags=()
@@ -72,18 +91,21 @@ esac
 planar="yuv420p|yuv422p|yuv444p|yuva444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p|gray10le|gray12le|gray16le"
 for bits in 10 12 14 16; do planar+="|yuv420p${bits}le|yuv422p${bits}le|yuv444p${bits}le"; done
 pixels=$(property pix_fmt)
-case $(($(property width) % 2))$pixels in
-1yuv42[02]p1?le) planar=yuv444p${pixels#yuv42?p} ;;  # of odd widths ffmpeg writes the others wrongly
+odd=$(($(property width) % 2))$(($(property height) % 2))
+case $odd$pixels in
+1?yuv42[02]p1?le) planar=yuv444p${pixels#yuv42?p} ;;  # of odd widths ffmpeg writes the others wrongly
+1?yuv*42[02]p | ?1yuv*420p*)
+  # libx264 takes no others of odd sides.
+  case $encode in "-c:v libx264 "*) encode+=" -pix_fmt yuv444p$(grep -o '1[0-9]le$' <<< "$pixels" || true)" ;; esac
+  ;;
 esac
-trap 'status=$?; [ $status = 0 ] || say "$in: not restored; the first message above says why"' EXIT
+trap 'status=$?; [ $status = 0 ] || say "$in: not restored; the messages above say why"' EXIT
 # Of these containers ffmpeg counts time from where the first of the streams begins that it reads: both read the sound and a picture.
-sound=() picture=()
-case $(ffprobe -v error -show_entries format=format_name -of default=nw=1:nk=1 "$in") in
+sound=() picture=() sounds=$(probe stream=index -select_streams a)
+case $(probe format=format_name) in
 mpegts | mpeg)
   picture=(-map 1:v:0 -c copy -frames:v 1 -f null /dev/null)
-  case $(ffprobe -v error -select_streams a -show_entries stream=index -of csv=p=0 "$in") in
-  *[0-9]*) sound=(-map 0:a -c copy -f null /dev/null) ;;
-  esac
+  if [ -n "$sounds" ]; then sound=(-map 0:a -c copy -f null /dev/null); fi
   ;;
 esac
 # -nostdin: ffmpeg would read the script's terminal. Y4M knows no timestamps: ffmpeg makes the rate constant, which keeps the
@@ -91,15 +113,22 @@ esac
 frames() {
   local filters=$1
   shift
-  ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -vf "${PREFILTER:+$PREFILTER,}${filters}format=$planar" ${RATE:+-r "$RATE"} "$@" \
+  ffmpeg -nostdin -v error ${INPUT:-} -i "$in" -map 0:v:0 -vf "$begin${PREFILTER:+$PREFILTER,}${filters}format=$planar" ${RATE:+-r "$RATE"} "$@" \
     -strict -1 -f yuv4mpegpipe - "${sound[@]}"
 }
+begin=""
 rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p') || true
 if [ -z "$rate" ]; then
   say "$in: none of its pictures can be decoded"
   exit 65
 fi
-seconds=$(ffprobe -v error -show_entries format=duration -of default=nw=1:nk=1 "$in")
+# Pictures that begin less than a frame after the sound would have their first one repeated: the sound begins so much earlier instead.
+late=$(LC_ALL=C awk -v pictures="$(property start_time)" -v all="$(probe format=start_time)" -v skipped="${INPUT:-}" '
+  BEGIN { late = pictures - all; if (skipped != "" || late < 0 || late * '"($rate)"' >= 1) late = 0; printf "%.6f", late }')
+if [ "$late" != 0.000000 ]; then begin="setpts=PTS-STARTPTS,"; fi
+seconds=$(property duration)
+case $seconds in "" | N/A) seconds=$(probe format=duration) ;; esac
+if [ -n "${INPUT:-}" ]; then seconds=0; fi  # not known
 # Restores what comes, which are all frames but so many.
 filter() {
   local left
@@ -108,39 +137,52 @@ filter() {
   if [ "$left" -gt 0 ]; then set -- --expected-frames "$left" "$@"; fi
   "$tdm_filter" --matrix "$matrix" "$@"
 }
-all=(-map 0:v -map '1:a?' -map_metadata 1 -map_chapters 1 -c:a copy "${tags[@]}")
+all=(-map 0:v -map '1:a?' -map_metadata 1 -map_chapters 1 "${tags[@]}")
+if [ -n "$sounds" ]; then
+  tried=$(mktemp -d)
+  if ffmpeg -nostdin -v quiet -i "$in" -map 0:a -c copy -t 0.1 "$tried/sound.${out##*.}"; then
+    all+=(-c:a copy)
+  else
+    say "$out cannot hold the sound as it is: it is encoded anew"
+  fi
+  rm -r "$tried"
+fi
 # In another container most of them have another form.
-if [ "${in##*.}" = "${out##*.}" ]; then all+=(-map '1:s?' -c:s copy); fi
-if [ -z "${PARTS:-}" ]; then
-  frames "" | filter 0 "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - -i "$in" $encode "${all[@]}" "$out" "${picture[@]}"
+from=${in##*.} to=${out##*.}
+if [ "${from,,}" = "${to,,}" ]; then all+=(-map '1:s?' -c:s copy); fi
+case ${from,,}:${to,,} in mkv:mkv) all+=(-map '1:t?' -c:t copy) ;; esac
+# Of two options for one thing ffmpeg takes the last: the user's.
+all=(-itsoffset "-$late" ${INPUT:-} -i "$in" "${all[@]}" $encode)
+if [ -z "$parts" ]; then
+  frames "" | filter 0 "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - "${all[@]}" "$out" "${picture[@]}"
   exit
 fi
 
 # The parts that runs have finished, and how many frames they have.
 list() {
   done=0 runs=0
-  : > "$PARTS/parts"
-  for finished in "$PARTS"/*.list; do
+  : > "$parts/parts"
+  for finished in "$parts"/*.list; do
     [ -e "$finished" ] || continue
     runs=$((runs + 1))
     while read -r part; do
       # Of a run that was stopped among the frames that lead, the only part is empty, and ffprobe can't read it.
-      count=$(ffprobe -v quiet -count_packets -show_entries stream=nb_read_packets -of default=nw=1:nk=1 "$PARTS/$part") || continue
+      count=$(ffprobe -v quiet -count_packets -show_entries stream=nb_read_packets -of default=nw=1:nk=1 "$parts/$part") || continue
       [ "${count:-0}" -gt 0 ] || continue
       done=$((done + count))
-      printf "file '%s'\nduration %s\n" "$part" "$(LC_ALL=C awk "BEGIN { printf \"%.9f\", $count / ($rate) }")" >> "$PARTS/parts"
+      printf "file '%s'\nduration %s\n" "$part" "$(LC_ALL=C awk "BEGIN { printf \"%.9f\", $count / ($rate) }")" >> "$parts/parts"
     done < "$finished"
   done
 }
 list
-if [ ! -e "$PARTS/complete" ]; then
+if [ ! -e "$parts/complete" ]; then
   # Some frames before them again, for those that read what was before.
-  lead=$((done < 40 ? done : 40)) run=$(printf '%s/%04d' "$PARTS" "$runs")
+  lead=$((done < 40 ? done : 40)) run=$(printf '%s/%04d' "$parts" "$runs")
   frames "fps=$rate:start_time=0,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter $((done - lead)) "$@" |
     ffmpeg -v error -y -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" $encode "${tags[@]}" \
       -force_key_frames 'expr:gte(t,n_forced*5)' -f segment -segment_time 5 -segment_format nut -reset_timestamps 1 \
       -segment_list "$run.list" -segment_list_type flat "${run//%/%%}-%05d.nut"
-  touch "$PARTS/complete"
+  touch "$parts/complete"
   list
 fi
-ffmpeg -nostdin -v error -y -f concat -safe 0 -i "$PARTS/parts" -i "$in" -c:v copy "${all[@]}" "$out" "${picture[@]}"
+ffmpeg -nostdin -v error -y -f concat -safe 0 -i "$parts/parts" "${all[@]}" -c:v copy "$out" "${picture[@]}"

@@ -8,6 +8,10 @@ set -euo pipefail  # a pipe fails where its first command does
 usage="usage: gstreamer.sh IN OUT.mkv [options of tdm-filter]"
 in=${1:?$usage} out=${2:?$usage}
 shift 2
+if [ "$in" -ef "$out" ]; then
+  echo "gstreamer.sh: $out: is IN itself, which would be lost; give another name" >&2
+  exit 64
+fi
 gst-launch-1.0 -q filesrc "location=$in" ! decodebin ! videoconvert ! video/x-raw,format=YV12 ! \
   videoconvert ! video/x-raw,format=I420 ! y4menc ! fdsink fd=1 |
   ${TDM_FILTER:-tdm-filter} "$@" |
