@@ -31,6 +31,12 @@ static void fault(int number) {
   raise(number);
 }
 
+// What the kernel puts there for a handler grows with the processor's registers.
+static size_t fault_stack_size(void) {
+  const long least = sysconf(_SC_SIGSTKSZ);
+  return least > 32 << 10 ? (size_t)least : 32 << 10;
+}
+
 #ifdef __GLIBC__
 static void library_exit(int status, void *unused) {
   (void)unused;
@@ -48,12 +54,28 @@ void tdm_end_on_fault(int status) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = fault;
-  action.sa_flags = SA_RESETHAND | SA_NODEFER;
+  action.sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK;
   const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigaction(faults[i], &action, NULL);
 #ifdef __GLIBC__
   on_exit(library_exit, NULL);
 #endif
+}
+
+void *tdm_take_fault_stack(void) {
+  size_t size = fault_stack_size();
+  void *memory = malloc(size);
+  if (memory == NULL) return NULL;
+  const stack_t stack = {.ss_sp = memory, .ss_size = size};
+  if (sigaltstack(&stack, NULL) == 0) return memory;
+  free(memory);
+  return NULL;
+}
+
+void tdm_give_back_fault_stack(void *memory) {
+  const stack_t none = {.ss_flags = SS_DISABLE};
+  // Memory that a handler might still stand on is not given back.
+  if (memory != NULL && sigaltstack(&none, NULL) == 0) free(memory);
 }
 
 void tdm_set_thread_name(const char *name) {

@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -74,7 +75,8 @@ static const struct {
   unsigned value;
 } requests[] = {
     {__NR_ioctl, TIOCSTI}, {__NR_ioctl, TIOCLINUX}, {__NR_fcntl, F_SETOWN},
-    {__NR_fcntl, F_SETOWN_EX}, {__NR_fcntl, F_SETSIG},
+    {__NR_fcntl, F_SETOWN_EX}, {__NR_fcntl, F_SETSIG}, {__NR_ioctl, FIOSETOWN},
+    {__NR_ioctl, SIOCSPGRP},
 };
 
 enum {

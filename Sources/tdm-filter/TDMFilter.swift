@@ -51,6 +51,7 @@ struct TDMFilter: ParsableCommand {
     StopSignal.leaveFailuresToWrites()
     LibraryEnvironment.set()
     tdm_end_on_fault(ProgramStatus.internalFault.rawValue)
+    _ = tdm_take_fault_stack()
     AlignedMemory.whenRefused.withLock { $0 = { Ending.because(of: Failure($0)) } }
     refuseArgumentsThatAreNotText()
     do {

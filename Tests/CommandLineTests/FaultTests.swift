@@ -96,6 +96,13 @@ struct FaultTests {
     #expect(result.errors.contains("tdm-filter: a library ended the program"), "\(result.errors)")
   }
 
+  @Test("a stack that is full is status 70 with a line of its own")
+  func stack() throws {
+    let result = try Interposer.run("overflow", Self.options(), input: stream)
+    #expect(result.status == ProgramStatus.internalFault.rawValue, "\(result.errors)")
+    #expect(result.errors.contains("a bad address"), "\(result.errors)")
+  }
+
   @Test("memory that is refused is status 70, or is done without")
   func memory() throws {
     let whole = try FilterProcess.run(Self.options(), input: stream)

@@ -33,7 +33,7 @@ struct SandboxTests {
   /// What reaches other processes.
   private static let signalsToOthers = [
     "kill", "thread-signal", "other-signal", "other-queued-signal", "other-queued-thread-signal",
-    "descriptor-signal", "other-limit",
+    "descriptor-signal", "socket-signal", "socket-group-signal", "other-limit",
   ]
 
   @Test("lets nothing be opened, connected, started or signalled once frames flow, and frames flow")

@@ -9,6 +9,7 @@
 // - pread=N: from the Nth on a pread finds the file's end;
 // - memory=N: the Nth allocation of 4096 bytes or more fails, counted from main on;
 // - thread=N: the Nth thread cannot be made, counted from main on;
+// - overflow: the thread that writes stdout calls itself until its stack is full;
 // - count: at the end the numbers of allocations and threads are written to stderr;
 // - probe: before the second write of stdout the process tries what a sandbox denies, and tells on
 //   stderr;
@@ -17,6 +18,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -33,10 +35,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int is_short, interrupts, blocks, fails_closing, probes, probes_loading, counts;
+static int is_short, interrupts, blocks, fails_closing, overflows, probes, probes_loading, counts;
 static long failing_pread, failing_allocation, failing_thread;
 static atomic_long preads, allocations, threads, calls, writes;
 static atomic_int in_main;
+// As the program has one where it listens.
+static int earlier_socket = -1;
 
 static const char *option(const char *name) {
   const char *list = getenv("INTERPOSE");
@@ -57,9 +61,11 @@ __attribute__((constructor)) static void begin(void) {
   interrupts = option("interrupted") != NULL;
   blocks = option("would-block") != NULL;
   fails_closing = option("close") != NULL;
+  overflows = option("overflow") != NULL;
   probes = option("probe") != NULL;
   probes_loading = option("probe-loading") != NULL;
   counts = option("count") != NULL;
+  if (probes || probes_loading) earlier_socket = socket(AF_UNIX, SOCK_STREAM, 0);
   failing_pread = number("pread");
   failing_allocation = number("memory");
   failing_thread = number("thread");
@@ -98,8 +104,17 @@ ssize_t read(int descriptor, void *buffer, size_t count) {
 
 static void probe(void);
 
+static volatile int goes_deeper = 1;
+
+static int deeper(volatile char *above) {
+  volatile char here[4096];
+  here[0] = *above;
+  return goes_deeper ? deeper(here) + here[0] : 0;
+}
+
 ssize_t write(int descriptor, const void *buffer, size_t count) {
   if (descriptor == 1) {
+    if (overflows) deeper((volatile char *)buffer);
     if (probes && atomic_fetch_add(&writes, 1) == 1) probe();
     if (fails()) return -1;
     if (is_short && count > 1) count = 1;
@@ -197,6 +212,8 @@ static void probe(void) {
   tell("other-queued-signal", syscall(SYS_rt_sigqueueinfo, other, 0, &info));
   tell("other-queued-thread-signal", syscall(SYS_rt_tgsigqueueinfo, other, other, 0, &info));
   tell("descriptor-signal", fcntl(0, F_SETOWN, other));
+  tell("socket-signal", ioctl(earlier_socket, FIOSETOWN, &other));
+  tell("socket-group-signal", ioctl(earlier_socket, SIOCSPGRP, &other));
   struct rlimit limit;
   tell("other-limit", syscall(SYS_prlimit64, other, RLIMIT_CORE, NULL, &limit));
   tell("own-limit", getrlimit(RLIMIT_CORE, &limit));

@@ -9,6 +9,12 @@ void tdm_set_thread_name(const char *name);
 /// then ends it as it always does.
 void tdm_end_on_fault(int status);
 
+/// Gives the calling thread a stack of its own for ``tdm_end_on_fault``'s line, for where its stack
+/// is what is full.
+/// - Returns: what the thread has to give back before it ends; NULL where there is no memory.
+void *tdm_take_fault_stack(void);
+void tdm_give_back_fault_stack(void *memory);
+
 /// Whether the kernel was asked for this program, and not for a dynamic loader that was told to run
 /// it.
 int tdm_was_loaded_by_kernel(void);

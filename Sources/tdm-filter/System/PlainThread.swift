@@ -44,6 +44,8 @@ enum PlainThread {
   private static func run(_ start: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let start = Unmanaged<Start>.fromOpaque(start).takeRetainedValue()
     tdm_set_thread_name(start.name)
+    let faultStack = tdm_take_fault_stack()
+    defer { tdm_give_back_fault_stack(faultStack) }
     start.body()
     return nil
   }
