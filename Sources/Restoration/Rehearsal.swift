@@ -12,9 +12,11 @@ public struct Rehearsal: Sendable, Equatable {
   public var decode: Duration
   /// A frame to the size at which it is restored, and back; zero where that is its own.
   public var carry = Duration.zero
+  /// How much longer a frame takes whose veil is found to be even; zero where none is looked for.
+  public var evenVeil = Duration.zero
   /// Frames in a group, and how many of them are emitted.
   public var groupSize, emitted: Int
 
-  /// What a frame of a long stream takes.
+  /// What a frame of a long stream takes, without an even veil.
   public var perFrame: Duration { fuse + encode + invert + sample / emitted + decode + carry }
 }

@@ -225,20 +225,26 @@ struct FusionTests {
       seeing.memory.frames - with.memory.frames
         == (canvas.frameCount + Tiling(canvas).pictureCount) * 4)
     // The frame as it came, a stretched picture and what is made of it, and another latent and guide.
-    let looking = try makeRestorer(options(0, chunk: 1, lookahead: 2) { $0.evenVeil = true })
+    let alone = try makeRestorer(options(0, chunk: 1, lookahead: 2) { $0.radius = 0 })
+    let looking = try makeRestorer(
+      options(0, chunk: 1, lookahead: 2) { ($0.radius, $0.evenVeil) = (0, true) })
     let networks = PlainNetworks(Tiling(canvas)).memory(sideBySide: 1)
     #expect(
-      looking.memory.frames - without.memory.frames
+      looking.memory.frames - alone.memory.frames
         == canvas.frameCount * 4 * looking.options.heldCount
         + EvenVeil.byteCount(frameCount: canvas.frameCount) + networks.latent + networks.guide)
-    // Of more frames at a time, and of fused ones, it is not looked for.
-    for (fusion, chunk) in [(0, 2), (2, 1)] {
-      let options = options(fusion, chunk: chunk, lookahead: 2)
-      #expect(
-        try makeRestorer(options).memory
-          == makeRestorer(self.options(fusion, chunk: chunk, lookahead: 2) { $0.evenVeil = true })
-          .memory)
+    // Of more frames at a time, of fused ones and of those that read others, it is not looked for.
+    for (fusion, chunk, radius) in [(0, 2, 0), (2, 1, 0), (0, 1, 2)] {
+      let memories = try [false, true].map { looks in
+        try makeRestorer(
+          options(fusion, chunk: chunk, lookahead: 2) {
+            ($0.radius, $0.evenVeil) = (radius, looks)
+          }
+        ).memory
+      }
+      #expect(memories[0] == memories[1])
     }
+    #expect(try looking.rehearse().evenVeil > .zero && alone.rehearse().evenVeil == .zero)
     _ = try with.restore(StreamingTests.frames(7))
     #expect(with.statistics.fuse.count == 7 && without.statistics.fuse.count == 0)
     try with.warmUp()

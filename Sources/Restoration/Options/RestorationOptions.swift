@@ -20,7 +20,7 @@ public struct RestorationOptions: Sendable, Equatable {
   public enum Start: String, CaseIterable, Sendable {
     /// The frame's own latent, inverted up to the noisiest level.
     case inversion
-    /// Gaussian noise from ``RestorationOptions/seed`` + the frame's number.
+    /// Gaussian noise from ``RestorationOptions/seed`` + how many frames were restored before.
     case noise
   }
 
@@ -182,7 +182,9 @@ public struct RestorationOptions: Sendable, Equatable {
   var usesFusion: Bool { fusion > 0 || history > 0 }
 
   /// Whether a frame's veil may be found to be even: where frames leave one by one, each restored from itself.
-  var looksForEvenVeil: Bool { evenVeil && chunk == 1 && !usesFusion && start == .inversion }
+  var looksForEvenVeil: Bool {
+    evenVeil && chunk == 1 && !usesFusion && start == .inversion && Window(self) == nil
+  }
 
   /// Whether frames are needed as the networks were given them when these are done.
   var keepsInput: Bool { colorFix != .none || looksForEvenVeil }

@@ -8,9 +8,9 @@ final class EvenVeil {
   /// Both are so much wider where the frame before had an even veil, so that it does not come and go.
   private static let afterOne: Float = 1.4
 
-  private(set) var levels: LevelStretch
-  /// Takes what the networks make of the stretched picture.
-  var restored: [Float]
+  private var levels: LevelStretch
+  /// What the networks make of the stretched picture.
+  private var restored: [Float]
   private var isThere = false
 
   /// - Parameter frameCount: elements of a frame.
@@ -24,26 +24,26 @@ final class EvenVeil {
     LevelStretch.byteCount(frameCount: frameCount) + frameCount * MemoryLayout<Float>.size
   }
 
-  /// Whether there may be one.
+  /// Gives a frame with its levels stretched in the place of what the networks made of it, where its veil is even.
   /// - Parameters:
-  ///   - frame: [height, width, 3], 0...255; stretched if there may.
-  ///   - other: what the networks have made of it.
-  func isSuspected(_ frame: [Float], restoredTo other: [Float]) -> Bool {
-    let change = Change(from: frame, to: other)
-    let most = Self.uneven * (isThere ? Self.afterOne : 1)
-    guard change.all > Self.none, change.uneven <= most * change.all else {
-      isThere = false
-      return false
+  ///   - frame: [height, width, 3], 0...255.
+  ///   - restored: what the networks made of it.
+  ///   - restore: has them make the like of another picture.
+  func lift(
+    from restored: inout [Float], of frame: [Float],
+    restore: (_ picture: [Float], _ restored: inout [Float]) throws -> Void
+  ) rethrows {
+    let patience = isThere ? Self.afterOne : 1
+    isThere = false
+    let change = Change(from: frame, to: restored)
+    guard change.all > Self.none, change.uneven <= Self.uneven * patience * change.all else {
+      return
     }
     levels.take(frame)
-    return true
-  }
-
-  /// Whether it is one, from what ``restored`` has taken.
-  func isConfirmed() -> Bool {
-    let most = Self.none * (isThere ? Self.afterOne : 1)
-    isThere = Change(from: levels.picture, to: restored).all <= most
-    return isThere
+    try restore(levels.picture, &self.restored)
+    isThere = Change(from: levels.picture, to: self.restored).all <= Self.none * patience
+    // Copied: were the memory shared, it would be copied whenever one of both is written.
+    if isThere { for index in restored.indices { restored[index] = levels.picture[index] } }
   }
 
   /// What comes belongs to another scene.

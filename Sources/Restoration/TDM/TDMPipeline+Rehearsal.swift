@@ -48,6 +48,10 @@ extension TDMPipeline {
             } * count * tiling.count
         }
         rehearsal.decode = try clock.measure { try give() } * tiling.count
+        if course.veil != nil {
+          rehearsal.evenVeil =
+            rehearsal.encode + rehearsal.invert + rehearsal.sample + rehearsal.decode
+        }
       }
     }
     return rehearsal

@@ -346,16 +346,18 @@ final class TDMPipeline {
           guides: held.map { $0.guides[tile] }, window: windowPass(tile, core: core), in: group)
       }
       let isLast = tile == tiling.count - 1
-      if isLast { statistics.sample.add(sampled) }
       for place in 0..<core {
         let slot = isTiled ? place : 0
         decoded[place] += try clock.measure {
           try decode(group.samples[place], tile, of: held[place], into: &restored[slot])
-          guard isLast else { return }
-          try liftEvenVeil(from: &restored[slot], of: held[place])
-          course.colorFix?.apply(to: &restored[slot], from: held[place].input)
         }
         guard isLast else { continue }
+        // Where frames leave one by one: the only one of its group.
+        sampled += try clock.measure { try liftEvenVeil(from: &restored[slot], of: held[place]) }
+        if place == 0 { statistics.sample.add(sampled) }
+        decoded[place] += clock.measure {
+          course.colorFix?.apply(to: &restored[slot], from: held[place].input)
+        }
         statistics.decode.add(decoded[place])
         course.mixing?.apply(to: &restored[slot])
         queue.removeFirst()

@@ -147,6 +147,9 @@ struct RunPlan {
       (duration / .milliseconds(1)).formatted(decimals: 1) + " ms"
     }
     let carried = rehearsal.carry == .zero ? "" : ", carry \(text(rehearsal.carry))"
+    let veiled =
+      rehearsal.evenVeil == .zero
+      ? "" : "; \(text(rehearsal.evenVeil)) more for a frame whose veil is even"
     let speed = 1 / max(rehearsal.perFrame / .seconds(1), 1e-6)
     let relative = rate.map {
       ", \((speed / $0.value).formatted(decimals: 2)) times the stream's rate"
@@ -158,7 +161,7 @@ struct RunPlan {
     return
       "about \(pace) "
       + "(measured here on blank frames: fuse \(text(rehearsal.fuse)), encode \(text(rehearsal.encode)), invert \(text(rehearsal.invert)), sample "
-      + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode))\(carried))"
+      + "\(text(rehearsal.sample)) for \(rehearsal.emitted) of \(rehearsal.groupSize) side by side, decode \(text(rehearsal.decode))\(carried)\(veiled))"
   }
 
   private static func duration(_ rehearsal: Rehearsal, _ frameCount: Int?) -> String {
