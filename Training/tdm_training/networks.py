@@ -120,7 +120,11 @@ def build(recipe: dict, folder: Path, vae: Path | None = None) -> Model:
     unet = UNet2DConditionModel(**tuples(recipe["unet"]))
     controlnet = None
     if "controlnet" in recipe:
-        controlnet = ControlNetModel.from_unet(unet, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
+        layers = recipe["unet"]["layers_per_block"]
+        alike = unet if isinstance(layers, int) else UNet2DConditionModel(**tuples(recipe["unet"] | {"layers_per_block": max(layers)}))
+        controlnet = ControlNetModel.from_unet(alike, **tuples(recipe["controlnet"]), load_weights_from_unet=False)
+        if not isinstance(layers, int):
+            leave(controlnet, layers)
     if recipe.get("window_attention") is False:
         unet.register_to_config(window_attention=False)
     nets = [net for net in (unet, controlnet) if net is not None]
@@ -165,13 +169,45 @@ def load_vae(folder: Path) -> AutoencoderHaar | AutoencoderKL | AutoencoderTiny:
 def of_config(kind: type, config: dict) -> UNet2DConditionModel | ControlNetModel:
     """A UNet or ControlNet of no weights in particular."""
     own = {key: config[key] for key in OWN_KEYS if key in config}
-    part = kind.from_config({key: value for key, value in config.items() if key not in own})
+    known = {key: value for key, value in config.items() if key not in own}
+    layers = known["layers_per_block"]
+    if kind is ControlNetModel and not isinstance(layers, int):
+        part = kind.from_config(known | {"layers_per_block": max(layers)})
+        leave(part, layers)
+    else:
+        part = kind.from_config(known)
     if own.get("resnet_norm") == "none":
         plain.without_norms(part)
     if own.get("window_input"):
         window.widen(part, own["window_input"])
     part.register_to_config(**own)
     return part
+
+
+def leave(controlnet: ControlNetModel, layers: list[int]) -> None:
+    """Takes layers from a ControlNet that has as many at each resolution, so that it has those of a U-Net that has not: diffusers builds only such U-Nets."""
+    features, kept = list(controlnet.controlnet_down_blocks), []
+    kept.append(features.pop(0))
+    for block, count in zip(controlnet.down_blocks, layers, strict=True):
+        had = len(block.resnets)
+        for name in ("resnets", "attentions"):
+            if hasattr(block, name):
+                setattr(block, name, getattr(block, name)[:count])
+        own = had + (block.downsamplers is not None)
+        kept += features[:count] + features[had:own]
+        features = features[own:]
+    controlnet.controlnet_down_blocks = nn.ModuleList(kept)
+    controlnet.register_to_config(layers_per_block=layers)
+
+
+def of_each(layers: int | list[int], net: UNet2DConditionModel | ControlNetModel) -> list[int]:
+    """A config's `layers_per_block` as layers of each resolution, finest first."""
+    return [layers] * len(net.config.block_out_channels) if isinstance(layers, int) else list(layers)
+
+
+def layers_of(net: UNet2DConditionModel | ControlNetModel) -> list[int]:
+    """Of each resolution on the way down, finest first."""
+    return of_each(net.config.layers_per_block, net)
 
 
 def load_part(kind: type, folder: Path) -> UNet2DConditionModel | ControlNetModel:

@@ -9,10 +9,10 @@ from tdm_training import depth, networks, recipe, window
 from conftest import RECIPES
 
 
-def small(name: str, tmp_path, widths: list[int]) -> networks.Model:
+def small(name: str, tmp_path, widths: list[int], layers: int | list[int] = 1) -> networks.Model:
     """A recipe's model of few channels with random weights, whose every part has a say."""
     own = recipe.read(RECIPES / name)
-    own["unet"] |= {"block_out_channels": widths, "layers_per_block": 1}
+    own["unet"] |= {"block_out_channels": widths, "layers_per_block": layers}
     for types in ("down_block_types", "up_block_types"):
         own["unet"][types] = own["unet"][types][-len(widths):] if types.startswith("down") else own["unet"][types][: len(widths)]
     torch.manual_seed(9)
@@ -45,6 +45,26 @@ def test_a_deeper_network_begins_with_what_the_trained_one_gives(recipe_of, widt
     assert torch.allclose(given(model), before, atol=1e-5)
     for net in (model.unet, model.controlnet):
         assert net is None or net.config.layers_per_block == layers
+
+
+@pytest.mark.parametrize("layers", [[3, 1, 2], [1, 2, 1]])
+def test_resolutions_may_get_deeper_by_themselves(layers, tmp_path):
+    model = small("denoise.toml", tmp_path, [16, 24, 32])
+    before, count = given(model), [blocks(net) for net in (model.unet, model.controlnet)]
+    depth.fit(model, {"unet": {"layers_per_block": layers}})
+    more = sum(layers) - 3
+    assert [blocks(net) for net in (model.unet, model.controlnet)] == [c + m for c, m in zip(count, (2 * more, more))]
+    assert torch.allclose(given(model), before, atol=1e-5)
+    model.save(tmp_path / "deep")
+    again = networks.load(tmp_path / "deep")
+    assert networks.layers_of(again.unet) == networks.layers_of(again.controlnet) == layers
+    assert torch.allclose(given(again), before, atol=1e-5)
+    deeper = [level + 1 for level in layers]
+    depth.fit(again, {"unet": {"layers_per_block": deeper}})
+    assert networks.layers_of(again.controlnet) == deeper and torch.allclose(given(again), before, atol=1e-5)
+    built = small("denoise.toml", tmp_path, [16, 24, 32], layers)
+    assert [blocks(net) for net in (built.unet, built.controlnet)] == [c + m for c, m in zip(count, (2 * more, more))]
+    given(built)
 
 
 @torch.no_grad()
