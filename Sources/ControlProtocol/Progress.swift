@@ -28,7 +28,7 @@ package struct Progress: Sendable {
   package var framesHeld: Int { framesIn - framesSkipped - framesOut }
 
   /// Frames written a second since ``Event/ready``.
-  package var rate: Double { seconds > 0 ? Double(framesOut) / seconds : 0 }
+  package var framesPerSecond: Double { seconds > 0 ? Double(framesOut) / seconds : 0 }
 
   package func write(to line: inout JSONLine) {
     line.add("frames_in", .integer(framesIn))
@@ -38,7 +38,7 @@ package struct Progress: Sendable {
     line.add("frames_passed_through", .integer(framesPassedThrough))
     line.add("scene_cuts", .integer(sceneCuts))
     line.add("seconds", .rounded(seconds))
-    line.add("fps", .rounded(rate))
+    line.add("fps", .rounded(framesPerSecond))
     line.add("eta_seconds", secondsLeft.map { JSON.rounded($0) })
   }
 }

@@ -1,3 +1,4 @@
+import Kernels
 import ModelFiles
 import Restoration
 import Video
@@ -60,10 +61,15 @@ extension Settings {
     }
   }
 
-  /// What in the stream will not be as its sender may think.
+  /// What of the stream, and of how it is taken, will not be as its sender may think.
   /// - Parameter isFile: whether it comes from a file, which waits.
   func doubts(about stream: StreamFormat, isFile: Bool) -> [String] {
     var doubts: [String] = []
+    if let given = arguments.program.threads, given > CPUDevice.processorCount {
+      doubts.append(
+        "--threads \(given): more than the \(CPUDevice.processorCount) processors that there are, which makes it slower"
+      )
+    }
     if stream.hasMatrix, stream.matrix == nil, stream.size.height >= 720 {
       doubts.append(
         "the stream does not tell its colour matrix, which is taken to be bt601, and that of most pictures so large is bt709: "

@@ -112,7 +112,7 @@ struct BoundedQueueTests {
   func longLine() throws {
     let queue = BoundedQueue<Int>(capacity: 1)
     let count = 1_000_000
-    for number in 0..<count { queue.append(number) }
+    for number in 0..<count { queue.sendBeyondCapacity(number) }
     queue.finish()
     var sum = 0
     while let number = try queue.receive() { sum += number }
@@ -123,7 +123,7 @@ struct BoundedQueueTests {
   func outsideTheBound() throws {
     let queue = BoundedQueue<Int>(capacity: 1)
     #expect(queue.offer(1))
-    for number in 2...5 { queue.append(number) }
+    for number in 2...5 { queue.sendBeyondCapacity(number) }
     #expect(!queue.offer(6))
     #expect(try queue.receive() == 1)
     #expect(queue.offer(6))

@@ -33,6 +33,16 @@ struct ProgressTests {
         == "24 of 240 frames in 8.0 s, 3.00 fps (0.12x), 2 left out late, 1 passed through late")
   }
 
+  @Test("says in the end how many there were, and not how many were expected")
+  func expected() {
+    let flow = StreamFlow(start: .now, rate: nil, frameCount: 240, isEstimate: true)
+    #expect(
+      ProgressText.line(progress(24, in: 8, left: 72), flow).hasPrefix("24 of 240 frames"))
+    #expect(
+      ProgressText.line(progress(241, in: 8, left: 0), flow, isLast: true)
+        .hasPrefix("241 frames in 8.0 s"))
+  }
+
   @Test("is ffmpeg's blocks, as ffmpeg writes them")
   func block() {
     let flow = StreamFlow(start: .now, rate: Ratio(30000, 1001), frameCount: nil)

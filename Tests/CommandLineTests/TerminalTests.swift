@@ -15,8 +15,8 @@ struct TerminalTests {
     messages.show("2 frames")
     #expect(
       terminal.shown() == "\r\u{1b}[Ktdm-filter: 1 frame\r\u{1b}[Ktdm-filter: 2 frames")
-    messages.tell("amiss")
-    messages.mention("done")
+    messages.deliver("amiss")
+    messages.offer("done")
     messages.show("3 frames")
     messages.endLine()
     messages.endLine()
@@ -41,7 +41,7 @@ struct TerminalTests {
     try PlainThread.start(name: "teller") {
       for _ in 0..<5000 {
         messages.show("2 frames")
-        messages.mention("late")
+        messages.offer("late")
       }
       isDone.change { $0 = true }
     }

@@ -137,7 +137,7 @@ struct AblationArguments: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Of the noise that --start noise takes, where frame i has seed + i, or --method zero-shot, where segment i has. (default: 0)",
+      "Of the noise that --start noise takes, where frame i of those that are restored has seed + i, or --method zero-shot, where segment i has. (default: 0)",
       valueName: "N"), transform: wholeNumber)
   var seed: UInt64?
 

@@ -22,10 +22,10 @@ struct MessageHandler: LogHandler {
     let all = metadata.merging(event.metadata ?? [:]) { $1 }
     for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += ", \(key) \(value)" }
     switch event.level {
-    case .trace, .debug: messages.mention("\(event.level): \(line)")
-    case .info, .notice: messages.mention(line)
-    case .warning: messages.mention("warning: \(line)")
-    case .error, .critical: messages.tell(line)
+    case .trace, .debug: messages.offer("\(event.level): \(line)")
+    case .info, .notice: messages.offer(line)
+    case .warning: messages.offer("warning: \(line)")
+    case .error, .critical: messages.deliver(line)
     }
   }
 }

@@ -7,9 +7,10 @@ enum ProgressText {
   /// `24 of 240 frames in 7.1 s, 3.4 fps (0.14x), 3 left out late, 64 s to go`
   /// - Parameter isLast: nothing more is to come, however far the stream has got.
   static func line(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool = false) -> String {
-    let total = progress.secondsLeft == nil ? nil : flow?.frameCount
+    let isKnown = progress.secondsLeft != nil && !(isLast && flow?.isEstimate == true)
+    let total = isKnown ? flow?.frameCount : nil
     let count = total.map { "\(progress.framesOut) of \($0)" } ?? "\(progress.framesOut)"
-    let speed = progress.rate
+    let speed = progress.framesPerSecond
     // Zero-shot deraining takes minutes for a frame.
     let isSlow = speed > 0 && speed < 0.05
     var line =
@@ -43,7 +44,9 @@ enum ProgressText {
   /// `out_time_ms` is in microseconds, as ffmpeg's is whatever its name says: programs that read it
   /// divide by a million.
   static func block(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool) -> String {
-    var lines = ["frame=\(progress.framesOut)", "fps=\(progress.rate.formatted(decimals: 2))"]
+    var lines = [
+      "frame=\(progress.framesOut)", "fps=\(progress.framesPerSecond.formatted(decimals: 2))",
+    ]
     if let rate = flow?.rate {
       // A header may give a frame seventy years.
       let microseconds = Int(min(Double(progress.framesOut) / rate.value * 1e6, 1e18))
@@ -55,7 +58,9 @@ enum ProgressText {
       lines += ["out_time_us=N/A", "out_time_ms=N/A", "out_time=N/A"]
     }
     lines += ["dup_frames=0", "drop_frames=\(progress.framesSkipped)"]
-    let speed = flow?.rate.map { (progress.rate / $0.value).formatted(decimals: 3) + "x" }
+    let speed = flow?.rate.map {
+      (progress.framesPerSecond / $0.value).formatted(decimals: 3) + "x"
+    }
     lines += ["speed=\(speed ?? "N/A")", "progress=\(isLast ? "end" : "continue")"]
     return lines.joined(separator: "\n") + "\n"
   }

@@ -7,4 +7,6 @@ struct StreamFlow: Sendable {
   let rate: Ratio?
   /// Frames in the whole input, where it is a file or the user says.
   let frameCount: Int?
+  /// Whether that is what the user expects.
+  var isEstimate = false
 }

@@ -152,7 +152,9 @@ struct FramePath: Sendable {
         from: incoming, to: outgoing, reporter: reporter, desk: desk)
       try stream.warmUp()
       reporter.becomeReady(
-        StreamFlow(start: .now, rate: opened.format.frameRate, frameCount: frameCount))
+        StreamFlow(
+          start: .now, rate: opened.format.frameRate, frameCount: frameCount,
+          isEstimate: settings.expectedFrames != nil))
       announced.send(stream.outputFormat)
       announced.finish()
       let fault = try loop.run()

@@ -53,7 +53,7 @@ final class Intake {
     case .passthrough where holdsAnother(frame):
       arrival.isLate = true
       notices.add(frame)
-      line.append(arrival)
+      line.sendBeyondCapacity(arrival)
     case .wait, .passthrough:
       line.send(arrival)
     }

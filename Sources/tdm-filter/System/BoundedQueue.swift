@@ -82,7 +82,7 @@ final class BoundedQueue<Element: Sendable>: Sendable {
 
   /// Appends an element that takes no room.
   /// - Precondition: the queue is not finished.
-  func append(_ element: Element) {
+  func sendBeyondCapacity(_ element: Element) {
     state.change { $0.append(element, takingRoom: false) }
   }
 

@@ -12,13 +12,13 @@ enum Ending {
 
   /// The line is written however long that takes.
   static func because(of failure: Failure) -> Never {
-    Messages.standard.tell(failure.description)
+    Messages.standard.deliver(failure.description)
     end(failure)
   }
 
   /// Nothing is waited for: the line is lost where stderr does not take it.
   static func atOnce(because failure: Failure) -> Never {
-    Messages.standard.mention(failure.description)
+    Messages.standard.offer(failure.description)
     end(failure)
   }
 

@@ -27,7 +27,7 @@ final class Messages: Sendable {
   deinit { if impatient != descriptor { close(impatient) } }
 
   /// Writes a line, however long that takes: for what has to be known.
-  func tell(_ line: String) {
+  func deliver(_ line: String) {
     hasOpenLine.withLock { isOpen in
       write((isOpen ? "\n" : "") + "tdm-filter: \(line)\n", patience: Self.patience)
       isOpen = false
@@ -36,10 +36,10 @@ final class Messages: Sendable {
 
   /// Writes a line if that can be done at once: frames do not wait for a terminal that somebody
   /// holds up.
-  func mention(_ line: String) {
+  func offer(_ line: String) {
     attempt { isOpen in
       // A prompt may be longer than what a pipe takes without making the frames wait.
-      let text = String(decoding: line.utf8.prefix(Self.longestMention), as: UTF8.self)
+      let text = String(decoding: line.utf8.prefix(Self.longestOffer), as: UTF8.self)
       write((isOpen ? "\n" : "") + "tdm-filter: \(text)\n", patience: 0)
       isOpen = false
     }
@@ -83,7 +83,7 @@ final class Messages: Sendable {
   }
 
   /// In bytes; with what stands about it below PIPE_BUF, which a pipe that is ready takes at once.
-  private static let longestMention = 4000
+  private static let longestOffer = 4000
 
   /// How long what has to be known waits for room where a neighbour has set stderr non-blocking, in
   /// milliseconds.
