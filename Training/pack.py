@@ -4,8 +4,8 @@
     pip install torch safetensors zstandard
     pack.py FOLDER OUT.tdmpack [--bits N] [--bits-of INNER=N]...
 
-Weights become float16; a value that float16 cannot hold is refused by name. With --bits each keeps so many of its 11 significant bits,
-but those of the first and last layers all, small ones fewer (`half`), and the zeros behind them take no room: with 8, as many as bfloat16 has, a quarter less to store, with 4 more than half. --bits-of says it for
+Weights become float16; a value that float16 cannot hold is refused by name. With --bits each becomes a number of steps, which a byte holds, and of which
+one as large as its tensor's standard deviation has 2^(N-1) to 2^N; those of the first and last layers stay as they are. With 5 that is two fifths of float16 to store. --bits-of says it for
 a model within the folder by itself. The same folder always makes the same file, with the same version of zstandard.
 """
 import argparse
@@ -13,12 +13,14 @@ import json
 import pathlib
 import struct
 import sys
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import zstandard
 from safetensors import safe_open
 
-MAGIC, VERSION, HEADER_SIZE = b"TDMPACK\n", 2, 32
+MAGIC, VERSION, HEADER_SIZE = b"TDMPACK\n", 3, 32
 # Weights are noise in their low bytes, and more effort often finds less: the smallest of these is taken.
 LEVELS = (1, 3, 9, 19)
 # What diffusers and transformers write and the program reads, part by part.
@@ -40,56 +42,85 @@ class PackError(Exception):
 
 
 FLOAT16_BITS = 11  # significant ones, the first of which is not stored
-FLOAT16_FINEST = -24  # the exponent of its smallest number
 # What a picture passes on its way in and out is never rounded: an error there is one of every pixel's colour, and costs up to 5 dB of what is nearly clean.
 EXACT = {"conv_in", "conv_out", "controlnet_cond_embedding"}
 
 
-def half(tensor: torch.Tensor, name: str, bits: int) -> bytes:
-    """Weights as float16 holds them, rounded to `bits` significant bits. A tensor's small weights say no more than its large ones and take as much room, so
-    that, of fewer bits than float16 has, none is finer than those of a weight as large as the tensor's standard deviation. Biases are few and keep all."""
+FARTHEST = 127  # steps that a signed byte holds
+ELSEWHERE = -128  # in a step's place: the number is further away, and kept as it is
+EXPONENTS = range(-24, 10)  # of steps whose FARTHEST multiples float16 holds exactly
+
+
+def half(tensor: torch.Tensor, name: str, bits: int) -> tuple[np.ndarray, np.ndarray | None, int | None]:
+    """Weights as float16 holds them, and where `bits` are fewer than it has as steps of a power of 2, which is the exponent: of `bits` significant bits of a
+    weight as large as the tensor's standard deviation. What lies further away keeps so many of its own. Biases are few and keep all."""
     weights = tensor.float()
-    if weights.dim() < 2:
-        bits = FLOAT16_BITS
-    finest = torch.frexp(weights)[1] - bits
-    if bits < FLOAT16_BITS:
-        finest = torch.maximum(finest, torch.frexp(weights.std(correction=0))[1] - bits)
-    finest = finest.clamp(min=FLOAT16_FINEST)
-    values = torch.ldexp(torch.round(torch.ldexp(weights, -finest)), finest).to(torch.float16)
+    exponent = steps = None
+    values = weights
+    if weights.dim() >= 2 and bits < FLOAT16_BITS:
+        exponent = max(int(torch.frexp(weights.std(correction=0))[1]) - bits, EXPONENTS[0])
+    if exponent in EXPONENTS:
+        steps = torch.round(torch.ldexp(weights, torch.tensor(-exponent)))
+        finest = torch.frexp(weights)[1] - bits
+        far = torch.ldexp(torch.round(torch.ldexp(weights, -finest)), finest)
+        is_near = steps.abs() <= FARTHEST
+        values = torch.where(is_near, torch.ldexp(steps, torch.tensor(exponent)), far)
+        steps = torch.where(is_near, steps, ELSEWHERE).to(torch.int8).numpy()
+    values = values.to(torch.float16)
     if not bool(torch.isfinite(values).all()):
         largest = float(tensor.float().nan_to_num(nan=float("inf")).abs().max())
         raise PackError(f"{name}: expected finite values up to 65504, found {largest:g}: float16 cannot hold it")
-    return values.contiguous().numpy().astype("<f2", copy=False).tobytes()
+    return values.contiguous().numpy().astype("<f2", copy=False), steps, exponent if steps is not None else None
 
 
-def half_weights(path: pathlib.Path, bits: int) -> tuple[bytes, bytes]:
-    """A safetensors file's header and data with every tensor in float16, by name."""
-    table, pieces, offset = {"__metadata__": {"format": "pt"}}, [], 0
+@dataclass(frozen=True)
+class File:
+    """`kept`: what is compressed of it, of `size` bytes. `members`: what the index says of how."""
+
+    path: str
+    kept: bytes
+    size: int
+    members: dict
+
+
+def half_weights(path: pathlib.Path, name: str, bits: int) -> File:
+    """A safetensors file with every tensor in float16, by name."""
+    table, numbers, steps, runs, offset = {"__metadata__": {"format": "pt"}}, [], [], [], 0
     with safe_open(path, "pt") as file:
-        for name in sorted(file.keys()):
-            tensor = file.get_tensor(name)
+        for tensor_name in sorted(file.keys()):
+            tensor = file.get_tensor(tensor_name)
             if not tensor.is_floating_point():
-                if name.rsplit(".", 1)[-1] == "position_ids":
+                if tensor_name.rsplit(".", 1)[-1] == "position_ids":
                     continue  # the numbers 0, 1, 2 ...: no network reads them
-                raise PackError(f"{path}: {name}: expected floating point, found {tensor.dtype}")
-            pieces.append(half(tensor, f"{path}: {name}", bits if EXACT.isdisjoint(name.split(".")) else FLOAT16_BITS))
-            table[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [offset, offset + len(pieces[-1])]}
-            offset += len(pieces[-1])
+                raise PackError(f"{path}: {tensor_name}: expected floating point, found {tensor.dtype}")
+            kept = bits if EXACT.isdisjoint(tensor_name.split(".")) else FLOAT16_BITS
+            values, own, exponent = half(tensor, f"{path}: {tensor_name}", kept)
+            table[tensor_name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [offset, offset + values.nbytes]}
+            offset += values.nbytes
+            if own is None:
+                numbers.append(values.ravel())
+                runs.append([values.size])
+            else:
+                steps.append(own.ravel())
+                numbers.append(values[own == ELSEWHERE])
+                runs.append([values.size, exponent])
     header = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)
-    return struct.pack("<Q", len(header)) + header, b"".join(pieces)
+    header = struct.pack("<Q", len(header)) + header
+    halves = b"".join(x.tobytes() for x in numbers)
+    kept = header + b"".join(x.tobytes() for x in steps) + halves[0::2] + halves[1::2]
+    return File(name, kept, len(header) + offset, {"planesFrom": len(header)} | ({"steps": runs} if steps else {}))
 
 
-def collect(folder: pathlib.Path, bits: int = FLOAT16_BITS, bits_of: dict[str, int] = {}) -> list[tuple[str, bytes, int | None]]:
-    """Path, content and the byte from which 16-bit numbers are parted into planes, for each file to pack: those of the model and of
-    the models within it that its presets name."""
+def collect(folder: pathlib.Path, bits: int = FLOAT16_BITS, bits_of: dict[str, int] = {}) -> list[File]:
+    """Each file to pack: those of the model and of the models within it that its presets name."""
     files = collect_model(folder, bits)
     names = inner_models(folder)
     if unknown := sorted(bits_of.keys() - set(names)):
         raise PackError(f"--bits-of {unknown[0]}: expected a model within {folder}, {', '.join(names) or 'which has none'}")
     for inner in names:
         own = collect_model(folder / inner, bits_of.get(inner, bits))
-        files += [(f"{inner}/{name}", content, planes) for name, content, planes in own]
+        files += [replace(file, path=f"{inner}/{file.path}") for file in own]
     return files
 
 
@@ -106,7 +137,7 @@ def inner_models(folder: pathlib.Path) -> list[str]:
     return sorted(named)
 
 
-def collect_model(folder: pathlib.Path, bits: int) -> list[tuple[str, bytes, int | None]]:
+def collect_model(folder: pathlib.Path, bits: int) -> list[File]:
     """As `collect`, without the models within it."""
     parts = dict(PARTS)
     index = folder / "model_index.json"
@@ -125,18 +156,17 @@ def collect_model(folder: pathlib.Path, bits: int) -> list[tuple[str, bytes, int
                 continue
             raise PackError(f"{path}: missing: a model needs it")
         if name.endswith(".safetensors"):
-            header, data = half_weights(path, bits)
-            files.append((name, header + data[0::2] + data[1::2], len(header)))
-        elif name.endswith(".json"):
-            value = json.loads(path.read_text(encoding="utf-8"))
-            files.append((name, json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(), None))
-        else:
-            files.append((name, path.read_bytes(), None))
-    paths = {name for name, _, _ in files}
+            files.append(half_weights(path, name, bits))
+            continue
+        content = path.read_bytes()
+        if name.endswith(".json"):
+            content = json.dumps(json.loads(content), separators=(",", ":"), ensure_ascii=False).encode()
+        files.append(File(name, content, len(content), {}))
+    paths = {file.path for file in files}
     if not ({"tokenizer/vocab.json", "tokenizer/merges.txt"} <= paths or "tokenizer/tokenizer.json" in paths):
         raise PackError(f"{folder}/tokenizer/vocab.json: missing: a model needs it, with merges.txt")
     if "tokenizer/vocab.json" in paths:
-        files = [file for file in files if file[0] != "tokenizer/tokenizer.json"]  # the same again
+        files = [file for file in files if file.path != "tokenizer/tokenizer.json"]  # the same again
     return files
 
 
@@ -146,11 +176,10 @@ def frame(content: bytes) -> bytes:
 
 
 def pack(folder: pathlib.Path, bits: int = FLOAT16_BITS, bits_of: dict[str, int] = {}) -> bytes:
-    files = [(path, content, planes, frame(content)) for path, content, planes in collect(folder, bits, bits_of)]
-    index = {"files": [{"path": path, "size": len(content), "packed": len(packed)} | ({} if planes is None else {"planesFrom": planes})
-                       for path, content, planes, packed in files]}
+    files = [(file, frame(file.kept)) for file in collect(folder, bits, bits_of)]
+    index = {"files": [{"path": file.path, "size": file.size, "packed": len(packed)} | file.members for file, packed in files]}
     head = json.dumps(index, separators=(",", ":")).encode()
-    parts = [frame(head)] + [packed for _, _, _, packed in files]
+    parts = [frame(head)] + [packed for _, packed in files]
     size = HEADER_SIZE + sum(map(len, parts))
     return MAGIC + struct.pack("<IIIIQ", VERSION, len(parts[0]), len(head), 0, size) + b"".join(parts)
 

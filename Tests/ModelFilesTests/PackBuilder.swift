@@ -9,6 +9,8 @@ struct PackBuilder {
     var path: String
     var content: [UInt8]
     var planesFrom: Int?
+    /// As the index has them.
+    var steps: String?
     /// Instead of the true ones, where given.
     var size: Int?
     var packedSize: Int?
@@ -30,7 +32,8 @@ struct PackBuilder {
     let listed = zip(files, frames).map { file, frame in
       "{\"path\":\"\(file.path)\",\"size\":\(file.size ?? file.content.count),"
         + "\"packed\":\(file.packedSize ?? frame.count)"
-        + (file.planesFrom.map { ",\"planesFrom\":\($0)" } ?? "") + "}"
+        + (file.planesFrom.map { ",\"planesFrom\":\($0)" } ?? "")
+        + (file.steps.map { ",\"steps\":\($0)" } ?? "") + "}"
     }
     let index = Array((index ?? "{\"files\":[\(listed.joined(separator: ","))]}").utf8)
     let first = frame(index)

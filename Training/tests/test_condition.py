@@ -34,12 +34,14 @@ def reading(tmp_path_factory) -> tuple[networks.Model, dict]:
 
 @pytest.fixture(scope="module")
 def seeing(tmp_path_factory, embedded_recipe) -> tuple[networks.Model, dict]:
-    """A small model with random weights whose ControlNet sees both, and the preset that it is run by."""
+    """A small model with random weights whose ControlNet sees both and is deeper where it is finest, and the preset that it is run by."""
     own = recipe.read(RECIPES / "denoise.toml")
     controlnet = own["controlnet"] | {"conditioning_embedding_out_channels": [8, 16]}
+    unet = embedded_recipe["unet"]
+    deep = unet | {"layers_per_block": [2] + [1] * (len(unet["block_out_channels"]) - 1)}
     folder = tmp_path_factory.mktemp("seeing")
     torch.manual_seed(5)
-    model = networks.build(embedded_recipe | {"controlnet": controlnet}, folder)
+    model = networks.build(embedded_recipe | {"unet": deep, "controlnet": controlnet}, folder)
     with torch.no_grad():
         # Untrained it is hardly heard.
         model.controlnet.controlnet_cond_embedding.conv_in.weight[:, 3:] *= 100

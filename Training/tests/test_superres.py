@@ -73,8 +73,8 @@ def around(enlarging, tmp_path) -> Path:
 
 
 def test_it_is_packed_with_the_model_around_it(enlarging, around):
-    names = [name for name, _, _ in pack.collect(around)]
-    own = [name for name, _, _ in pack.collect(enlarging)]
+    names = [file.path for file in pack.collect(around)]
+    own = [file.path for file in pack.collect(enlarging)]
     assert names == own + [f"superres/{name}" for name in own]
     (around / "presets.json").write_text('{"balanced": {"task_model": {"superres": "../model"}}}')
     with pytest.raises(pack.PackError, match="superres: expected the name of a folder"):
@@ -86,11 +86,11 @@ def test_it_is_packed_with_the_model_around_it(enlarging, around):
 
 
 def test_its_weights_may_have_significant_bits_of_their_own(enlarging, around):
-    mixed = dict((name, content) for name, content, _ in pack.collect(around, 5, {"superres": 7}))
-    for name, content, _ in pack.collect(enlarging, 5):
-        assert mixed[name] == content or name == "presets.json"
-    for name, content, _ in pack.collect(enlarging, 7):
-        assert mixed[f"superres/{name}"] == content
+    mixed = {file.path: file.kept for file in pack.collect(around, 5, {"superres": 7})}
+    for file in pack.collect(enlarging, 5):
+        assert mixed[file.path] == file.kept or file.path == "presets.json"
+    for file in pack.collect(enlarging, 7):
+        assert mixed[f"superres/{file.path}"] == file.kept
     with pytest.raises(pack.PackError, match="--bits-of live: expected a model within .*, superres"):
         pack.collect(around, 5, {"live": 7})
 

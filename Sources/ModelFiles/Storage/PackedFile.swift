@@ -17,8 +17,8 @@ final class PackedFile: WeightStorage {
   private let name: String
   private let storage: any WeightStorage
   private let range: Range<Int>
-  /// From where on the bytes are parted into all low and all high halves of 16-bit numbers.
-  private let planesFrom: Int?
+  /// How its numbers are kept, where they are not as in the file.
+  private let numbers: PackedNumbers?
   private let cache: UnpackedFile
 
   /// - Parameters:
@@ -26,14 +26,14 @@ final class PackedFile: WeightStorage {
   ///   - range: where the frame lies in `storage`.
   ///   - cache: of the files of one model.
   init(
-    name: String, storage: any WeightStorage, range: Range<Int>, size: Int, planesFrom: Int?,
+    name: String, storage: any WeightStorage, range: Range<Int>, size: Int, numbers: PackedNumbers?,
     cache: UnpackedFile
   ) {
     self.name = name
     self.storage = storage
     self.range = range
     self.size = size
-    self.planesFrom = planesFrom
+    self.numbers = numbers
     self.cache = cache
   }
 
@@ -52,10 +52,26 @@ final class PackedFile: WeightStorage {
     guard size <= range.count * Self.largestRatio + Self.leastAllowed else {
       throw damaged("\(range.count) compressed bytes promise \(size), more than a model unpacks to")
     }
-    let memory: AlignedMemory
-    do throws(OutOfMemory) {
-      memory = try AlignedMemory(checking: size, for: name)
-    } catch { throw .outOfMemory(error) }
+    guard let numbers else { return try content(of: size) }
+    // Where there is none, or it says nothing, it is greater than any file's.
+    let frameSize = try storage.withBytes(in: range) { frame in
+      ZSTD_getFrameContentSize(frame.baseAddress, frame.count)
+    }
+    guard frameSize <= numbers.mostKept(of: size) else {
+      throw damaged("expected one zstd frame of a file of \(size) bytes")
+    }
+    let kept = try content(of: Int(frameSize))
+    let file = try memory(size)
+    let isWhole = numbers.unpack(
+      UnsafeRawBufferPointer(start: kept.pointer, count: Int(frameSize)),
+      into: UnsafeMutableRawBufferPointer(start: file.pointer, count: size))
+    guard isWhole else { throw damaged("its frame has another number of weights than its index") }
+    return file
+  }
+
+  /// The frame's content.
+  private func content(of size: Int) throws(StorageError) -> AlignedMemory {
+    let memory = try memory(size)
     let reason: String? = try storage.withBytes(in: range) { frame in
       // In the byte behind zstd's magic bit 2 tells of a checksum; 3 and 4 mean nothing and are 0
       // (RFC 8878, 3.1.1.1.1).
@@ -68,31 +84,17 @@ final class PackedFile: WeightStorage {
       return found == size ? nil : "too short"
     }
     if let reason { throw damaged(reason) }
-    if let planesFrom {
-      joinPlanes(
-        UnsafeMutableRawBufferPointer(start: memory.pointer + planesFrom, count: size - planesFrom))
-    }
     return memory
+  }
+
+  private func memory(_ byteCount: Int) throws(StorageError) -> AlignedMemory {
+    do throws(OutOfMemory) {
+      return try AlignedMemory(checking: byteCount, for: name)
+    } catch { throw .outOfMemory(error) }
   }
 
   private func damaged(_ reason: String) -> StorageError {
     .unreadable("\(ModelError(damagedPack: name, reason))")
-  }
-
-  /// Low bytes, then as many high bytes, become 16-bit little-endian numbers.
-  private func joinPlanes(_ bytes: UnsafeMutableRawBufferPointer) {
-    let count = bytes.count / 2
-    guard count > 0 else { return }
-    withUnsafeTemporaryAllocation(byteCount: bytes.count, alignment: 1) { copy in
-      copy.copyMemory(from: UnsafeRawBufferPointer(bytes))
-      let low = copy.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      let high = low + count
-      let target = bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)
-      for index in 0..<count {
-        target[2 * index] = low[index]
-        target[2 * index + 1] = high[index]
-      }
-    }
   }
 }
 

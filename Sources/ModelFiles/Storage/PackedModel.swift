@@ -6,7 +6,7 @@ import TensorCore
 /// The format is described in `Protocol/model-files.md` and tdm-model(5).
 struct PackedModel: FileTree {
   static let magic = Array("TDMPACK\n".utf8)
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   static let headerSize = 32
   private static let largestIndex = 1 << 20
 
@@ -30,7 +30,7 @@ struct PackedModel: FileTree {
     }
     let index = PackedFile(
       name: name, storage: storage, range: Self.headerSize..<end, size: header.indexSize,
-      planesFrom: nil, cache: UnpackedFile())
+      numbers: nil, cache: UnpackedFile())
     files = try Self.place(
       Self.entries(StoredFile(name: name, storage: index, range: 0..<header.indexSize)),
       in: storage, from: end, to: byteCount, name: name)
@@ -45,7 +45,7 @@ struct PackedModel: FileTree {
     let path: String
     let size: Int
     let packedSize: Int
-    let planesFrom: Int?
+    let numbers: PackedNumbers?
   }
 
   private static func entries(_ index: StoredFile) throws(ModelError) -> [Entry] {
@@ -67,17 +67,13 @@ struct PackedModel: FileTree {
           damagedPack: name,
           "file \(entries.count) of its index should have a path, a size and a packed size")
       }
-      var planesFrom: Int?
-      if let value = item.object?["planesFrom"] {
-        guard let from = value.integer, (0...size).contains(from), (size - from) % 2 == 0 else {
-          throw ModelError(
-            damagedPack: name,
-            "\(path.quoted): planesFrom \(value.summary) does not fit its size \(size)")
-        }
-        planesFrom = from
+      let numbers: PackedNumbers?
+      do throws(PackedNumbers.Misfit) {
+        numbers = try PackedNumbers(item, size: size)
+      } catch {
+        throw ModelError(damagedPack: name, "\(path.quoted): \(error.reason)")
       }
-      entries.append(
-        Entry(path: path, size: size, packedSize: packedSize, planesFrom: planesFrom))
+      entries.append(Entry(path: path, size: size, packedSize: packedSize, numbers: numbers))
     }
     return entries
   }
@@ -97,7 +93,7 @@ struct PackedModel: FileTree {
       }
       let file = PackedFile(
         name: "\(name)/\(entry.path)", storage: storage, range: end..<end + entry.packedSize,
-        size: entry.size, planesFrom: entry.planesFrom, cache: cache)
+        size: entry.size, numbers: entry.numbers, cache: cache)
       end += entry.packedSize
       guard files.updateValue(file, forKey: entry.path) == nil else {
         throw ModelError(damagedPack: name, "\(entry.path.quoted) is there twice")

@@ -142,8 +142,8 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   }
 }
 
-/// A sound packed model of files that follow each other: a path's number, where planes begin, a length
-/// in two bytes, the content.
+/// A sound packed model of files that follow each other: a path's number, how many of its numbers are
+/// parted or, as many, parted and steps, a length in two bytes, the content.
 private func packed(_ bytes: [UInt8]) -> [UInt8] {
   let paths = [
     "model_index.json", "presets.json", "unet/config.json", "scheduler/scheduler_config.json",
@@ -156,10 +156,18 @@ private func packed(_ bytes: [UInt8]) -> [UInt8] {
     let head = Array(rest.prefix(4))
     let content = Array(rest.dropFirst(4).prefix(Int(head[2]) << 8 | Int(head[3])))
     rest = rest.dropFirst(4 + content.count)
-    let planes = head[1] < 128 ? "" : ",\"planesFrom\":\(content.count - Int(head[1] - 128) * 2)"
+    let count = Int(head[1] & 63)
+    let (start, numbers) =
+      switch head[1] {
+      case 0..<128: (content.count, "")
+      case 128..<192: (content.count - 2 * count, "")
+      default: (content.count - 3 * count, ",\"steps\":[[\(count),-9],[\(count)]]")
+      }
+    let planes = head[1] < 128 ? "" : ",\"planesFrom\":\(start)\(numbers)"
+    let size = numbers.isEmpty ? content.count : start + 4 * count
     frames.append(zstdFrame(content))
     files.append(
-      "{\"path\":\"\(paths[Int(head[0]) % paths.count])\",\"size\":\(content.count),"
+      "{\"path\":\"\(paths[Int(head[0]) % paths.count])\",\"size\":\(size),"
         + "\"packed\":\(frames.last!.count)\(planes)}")
   }
   return packed(index: Array("{\"files\":[\(files.joined(separator: ","))]}".utf8), frames: frames)

@@ -3,7 +3,8 @@
 
     pip install torch safetensors zstandard && ./make_packed_fixture.py
 
-It is no model that runs; it shows that what pack.py writes can be read. Element i of each tensor is ((37 i) % 101 - 50) / 16.
+It is no model that runs; it shows that what pack.py writes can be read. Element i of each tensor is ((37 i) % 101 - 50) / 16, which 7 bits hold: of the
+matrices some as steps, some as they are.
 """
 import json
 import pathlib
@@ -45,7 +46,7 @@ def main() -> None:
             save_file(tensors, folder / part / f"{file}.safetensors")
         out = HERE / "packed" / "tiny.tdmpack"
         out.parent.mkdir(exist_ok=True)
-        out.write_bytes(pack.pack(folder))
+        out.write_bytes(pack.pack(folder, 7))
 
 
 if __name__ == "__main__":
