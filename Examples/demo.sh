@@ -56,8 +56,8 @@ limit=${FRAMES:+-frames:v $FRAMES}
 planar="-vf format=yuv420p|yuv422p|yuv444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p"
 planar="$planar|yuv420p10le|yuv422p10le|yuv444p10le|gray10le"
 planar="$planar|yuv420p12le|yuv422p12le|yuv444p12le|gray12le"
-for name in clean before after; do
-  if [ "${CLIP:-}" -ef "$out/$name.mkv" ]; then
+for name in clean.mkv before.mkv after.mkv side-by-side.mp4; do
+  if [ "${CLIP:-}" -ef "$out/$name" ]; then
     echo "demo: CLIP=$CLIP: is where the demo writes, and would be lost; give OUT=another-folder" >&2
     exit 64
   fi

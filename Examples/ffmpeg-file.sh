@@ -31,7 +31,7 @@ fi
 probe() { ffprobe -v error -show_entries "$1" -of default=nw=1:nk=1 "${@:2}" "$in" | sed -n 1p; }
 property() { probe "stream=$1" -select_streams v:0; }
 case $in in
-*://*) ;;
+*://* | *%*d*) ;;  # an address, or numbered pictures
 *)
   if [ ! -e "$in" ]; then
     say "$in: no such file"
@@ -60,9 +60,15 @@ case ${ENCODE:-} in
   ;;
 esac
 if [ -n "$parts" ]; then
+  case " $encode " in
+  *" -vf "* | *" -filter"*)
+    say "ENCODE=\"$encode\": filters would cut the parts wrongly, and cannot be joined with them; leave PARTS out"
+    exit 64
+    ;;
+  esac
   mkdir -p "$parts"
-  command=$(printf '%q ' "$in" "$@" "${ENCODE:-}" "${INPUT:-}" "${PREFILTER:-}" "${RATE:-}")
-  if compgen -G "$parts/*.nut" > /dev/null && [ "$(cat "$parts/command")" != "$command" ]; then
+  command=$(printf '%q ' "$in" "$@" "$encode" "${INPUT:-}" "${PREFILTER:-}" "${RATE:-}")
+  if [ -n "$(find "$parts" -maxdepth 1 -name '*.nut' -print -quit)" ] && [ "$(cat "$parts/command")" != "$command" ]; then
     say "$parts holds the parts of another command: $(cat "$parts/command"); give another folder, or delete this one"
     exit 64
   fi
@@ -96,7 +102,7 @@ case $odd$pixels in
 1?yuv42[02]p1?le) planar=yuv444p${pixels#yuv42?p} ;;  # of odd widths ffmpeg writes the others wrongly
 1?yuv*42[02]p | ?1yuv*420p*)
   # libx264 takes no others of odd sides.
-  case $encode in "-c:v libx264 "*) encode+=" -pix_fmt yuv444p$(grep -o '1[0-9]le$' <<< "$pixels" || true)" ;; esac
+  case $encode in "-c:v libx264 "*) encode="-pix_fmt yuv444p$(grep -o '1[0-9]le$' <<< "$pixels" || true) $encode" ;; esac
   ;;
 esac
 trap 'status=$?; [ $status = 0 ] || say "$in: not restored; the messages above say why"' EXIT
@@ -142,6 +148,7 @@ if [ -n "$sounds" ]; then
   tried=$(mktemp -d)
   if ffmpeg -nostdin -v quiet -i "$in" -map 0:a -c copy -t 0.1 "$tried/sound.${out##*.}"; then
     all+=(-c:a copy)
+    if [ -n "${INPUT:-}" ]; then all+=(-copypriorss 0); fi  # or sound since the key frame before
   else
     say "$out cannot hold the sound as it is: it is encoded anew"
   fi

@@ -4,7 +4,7 @@
     pip install torch safetensors zstandard
     pack.py FOLDER OUT.tdmpack [--bits N] [--bits-of INNER=N]...
 
-Weights become float16; a value that float16 cannot hold is refused by name. With --bits each becomes a number of steps, which a byte holds, and of which
+Weights become float16; a value that float16 cannot hold is refused by name. With --bits, 4 to 7, each becomes a number of steps, which a byte holds, and of which
 one as large as its tensor's standard deviation has 2^(N-1) to 2^N; those of the first and last layers stay as they are. With 5 that is two fifths of float16 to store. --bits-of says it for
 a model within the folder by itself. The same folder always makes the same file, with the same version of zstandard.
 """
@@ -185,8 +185,8 @@ def pack(folder: pathlib.Path, bits: int = FLOAT16_BITS, bits_of: dict[str, int]
 
 
 def significant_bits(text: str) -> int:
-    if not text.isdecimal() or not 4 <= int(text) <= FLOAT16_BITS:
-        raise argparse.ArgumentTypeError(f"expected 4 to {FLOAT16_BITS}, found {text}")
+    if not text.isdecimal() or int(text) not in (*range(4, 8), FLOAT16_BITS):
+        raise argparse.ArgumentTypeError(f"expected 4 to 7, or {FLOAT16_BITS}, found {text}")
     return int(text)
 
 
@@ -199,7 +199,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--bits", type=significant_bits, default=FLOAT16_BITS, metavar="N", help="significant bits of each weight, 4 to 11")
+    parser.add_argument("--bits", type=significant_bits, default=FLOAT16_BITS, metavar="N", help="of each weight as large as its tensor's standard deviation, 4 to 7; 11: all as they are")
     parser.add_argument("--bits-of", type=bits_of_inner, action="append", default=[], metavar="INNER=N",
                         help="of the weights of a model within the folder; may repeat")
     options = parser.parse_args()

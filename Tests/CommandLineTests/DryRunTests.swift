@@ -1,5 +1,6 @@
 import FixtureSupport
 import Foundation
+import Kernels
 import Testing
 
 @testable import tdm_filter
@@ -127,6 +128,18 @@ struct DryRunTests {
     #expect(result.status == 0, "\(result.errors)")
     #expect(String(decoding: result.output, as: UTF8.self).contains(", 8 frames\n"))
     #expect(result.errors.contains("warning: --when-late skip: the input is a file"))
+  }
+
+  @Test("warns of more threads than there are processors")
+  func threads() throws {
+    for (more, warns) in [(0, false), (1, true)] {
+      let options = try Tiny.model() + Tiny.steps + ["--dry-run"]
+      let result = try FilterProcess.run(
+        options + ["--threads", "\(CPUDevice.processorCount + more)"],
+        input: Y4M().stream(frames: 1))
+      #expect(result.status == 0, "\(result.errors)")
+      #expect(result.errors.contains("more than the \(CPUDevice.processorCount)") == warns)
+    }
   }
 
   @Test("knows how long a file is")

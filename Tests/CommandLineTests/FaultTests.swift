@@ -96,9 +96,11 @@ struct FaultTests {
     #expect(result.errors.contains("tdm-filter: a library ended the program"), "\(result.errors)")
   }
 
-  @Test("a stack that is full is status 70 with a line of its own")
-  func stack() throws {
-    let result = try Interposer.run("overflow", Self.options(), input: stream)
+  @Test(
+    "a stack that is full, the first thread's or another's, is status 70 with a line of its own",
+    arguments: [0, 1])
+  func stack(descriptor: Int) throws {
+    let result = try Interposer.run("overflow=\(descriptor)", Self.options(), input: stream)
     #expect(result.status == ProgramStatus.internalFault.rawValue, "\(result.errors)")
     #expect(result.errors.contains("a bad address"), "\(result.errors)")
   }

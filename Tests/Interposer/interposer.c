@@ -9,7 +9,7 @@
 // - pread=N: from the Nth on a pread finds the file's end;
 // - memory=N: the Nth allocation of 4096 bytes or more fails, counted from main on;
 // - thread=N: the Nth thread cannot be made, counted from main on;
-// - overflow: the thread that writes stdout calls itself until its stack is full;
+// - overflow=N: the thread that reads stdin (0) or writes stdout (1) calls itself until its stack is full;
 // - count: at the end the numbers of allocations and threads are written to stderr;
 // - probe: before the second write of stdout the process tries what a sandbox denies, and tells on
 //   stderr;
@@ -35,7 +35,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int is_short, interrupts, blocks, fails_closing, overflows, probes, probes_loading, counts;
+static int is_short, interrupts, blocks, fails_closing, probes, probes_loading, counts;
+static int overflowing = -1;
 static long failing_pread, failing_allocation, failing_thread;
 static atomic_long preads, allocations, threads, calls, writes;
 static atomic_int in_main;
@@ -61,7 +62,7 @@ __attribute__((constructor)) static void begin(void) {
   interrupts = option("interrupted") != NULL;
   blocks = option("would-block") != NULL;
   fails_closing = option("close") != NULL;
-  overflows = option("overflow") != NULL;
+  if (option("overflow") != NULL) overflowing = (int)number("overflow");
   probes = option("probe") != NULL;
   probes_loading = option("probe-loading") != NULL;
   counts = option("count") != NULL;
@@ -94,14 +95,6 @@ static int fails(void) {
   return 1;
 }
 
-ssize_t read(int descriptor, void *buffer, size_t count) {
-  if (descriptor == 0) {
-    if (fails()) return -1;
-    if (is_short && count > 1) count = 1;
-  }
-  return syscall(SYS_read, descriptor, buffer, count);
-}
-
 static void probe(void);
 
 static volatile int goes_deeper = 1;
@@ -112,9 +105,18 @@ static int deeper(volatile char *above) {
   return goes_deeper ? deeper(here) + here[0] : 0;
 }
 
+ssize_t read(int descriptor, void *buffer, size_t count) {
+  if (descriptor == 0) {
+    if (overflowing == 0) deeper((volatile char *)buffer);
+    if (fails()) return -1;
+    if (is_short && count > 1) count = 1;
+  }
+  return syscall(SYS_read, descriptor, buffer, count);
+}
+
 ssize_t write(int descriptor, const void *buffer, size_t count) {
   if (descriptor == 1) {
-    if (overflows) deeper((volatile char *)buffer);
+    if (overflowing == 1) deeper((volatile char *)buffer);
     if (probes && atomic_fetch_add(&writes, 1) == 1) probe();
     if (fails()) return -1;
     if (is_short && count > 1) count = 1;

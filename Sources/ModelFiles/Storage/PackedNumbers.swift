@@ -42,9 +42,8 @@ struct PackedNumbers: Sendable {
     var (runs, stepCount, left) = ([Run](), 0, count)
     for item in steps.array ?? [] {
       let numbers = (item.array ?? []).map(\.integer)
-      guard (1...2).contains(numbers.count), let count = numbers[0],
-        (1...max(left, 1)).contains(count),
-        count <= left, numbers.count == 1 || numbers[1].map(Self.exponents.contains) == true
+      guard (1...2).contains(numbers.count), let count = numbers[0], count >= 1, count <= left,
+        numbers.count == 1 || numbers[1].map(Self.exponents.contains) == true
       else { throw Misfit(reason: "steps \(item.summary) do not fit its size \(size)") }
       let run = Run(count: count, exponent: numbers.count == 2 ? numbers[1] : nil)
       runs.append(run)
