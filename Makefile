@@ -105,7 +105,8 @@ bench: setup
 	$(BUILD) --product tdm-bench
 	"$$($(BUILD) --show-bin-path)/tdm-bench" $(BENCH) --json
 
-EXAMPLES = $(PREFIX)/share/doc/tdm-filter/examples
+DOC = $(PREFIX)/share/doc/tdm-filter
+LICENCES = LICENSE Sources/CEmbeddedModel/CLIP-LICENSE
 SCRIPTS = $(addprefix Examples/,camera.sh ffmpeg-file.sh ffmpeg-raw.sh gstreamer.sh)
 
 # Builds where nothing is built, so that it can be run by root, who may have no Swift.
@@ -115,13 +116,14 @@ install:
 	for page in man/*.[157]; do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
-	install -D -t "$(DESTDIR)$(EXAMPLES)" -m 755 $(SCRIPTS)
-	install -D -t "$(DESTDIR)$(EXAMPLES)" -m 644 Examples/tdm-filter-camera.service
+	install -D -t "$(DESTDIR)$(DOC)" -m 644 $(LICENCES)
+	install -D -t "$(DESTDIR)$(DOC)/examples" -m 755 $(SCRIPTS)
+	install -D -t "$(DESTDIR)$(DOC)/examples" -m 644 Examples/tdm-filter-camera.service
 
 uninstall:
 	rm -f "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
 	for page in man/*.[157]; do rm -f "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; done
-	rm -rf "$(DESTDIR)$(EXAMPLES)"
+	rm -rf "$(DESTDIR)$(DOC)"
 
 clean:
 	rm -rf .build demo Training/.venv

@@ -42,8 +42,12 @@ let package = Package(
     // What the libraries lack, in C: attention, normalization, element-wise work, each for the
     // instruction sets that pay, chosen when the program starts.
     .target(name: "CKernels", linkerSettings: [.linkedLibrary("gomp"), .linkedLibrary("m")]),
-    // The packed model that works without any file beside the program.
-    .target(name: "CEmbeddedModel", exclude: ["embedded.tdmpack", "MODEL.md", "failures.jpg"]),
+    // The packed model that works without any file beside the program, and CLIP's tokenizer.
+    .target(
+      name: "CEmbeddedModel",
+      exclude: [
+        "embedded.tdmpack", "MODEL.md", "failures.jpg", "clip-merges.txt", "CLIP-LICENSE",
+      ]),
 
     // What Swift cannot tell the system: faults, names of threads, the sandbox.
     .target(name: "CProcess"),

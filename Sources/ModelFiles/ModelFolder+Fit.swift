@@ -16,6 +16,11 @@ extension ModelFolder {
             + "found \(unet.windowInput): such models cannot be run")
       }
     } else {
+      guard unet.inChannels != 2 * autoencoder.latentChannels + 1 else {
+        throw ModelError(
+          "\(place(of: .unet)): in_channels: expected \(autoencoder.latentChannels), found \(unet.inChannels), "
+            + "a mask and a second latent, for inpainting: such models cannot be run")
+      }
       try requireEqual(
         .unet, "in_channels", unet.inChannels, "latent_channels of vae, or twice as many",
         autoencoder.latentChannels)

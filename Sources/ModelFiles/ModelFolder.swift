@@ -4,9 +4,10 @@ import TensorCore
 /// A model in the layout that diffusers writes: a folder for each part, with its configuration and
 /// its weights.
 ///
-/// It may lie in a folder, in a packed file (tdm-model(5)) or in the program itself. A ControlNet
-/// may lie in a folder of its own, because it is usually published apart from the model that it
-/// steers. Nothing is read before it is asked for.
+/// It may lie in a folder, in a packed file (tdm-model(5)), in the program itself, or be a
+/// checkpoint of a single file, which stands for such a folder. A ControlNet may lie apart from the
+/// model that it steers, because that is how it is usually published. No weights are read before
+/// they are asked for.
 public struct ModelFolder: Sendable {
   /// What messages call it: its path, or "the embedded model".
   public let name: String
@@ -19,18 +20,18 @@ public struct ModelFolder: Sendable {
   private let classNames: [String: String]
 
   /// - Parameters:
-  ///   - path: a diffusers folder, or a packed model.
+  ///   - path: a diffusers folder, a packed model or a checkpoint.
   ///   - controlNet: a ControlNet's folder (with its `config.json`), or one with a folder
-  ///     `controlnet`.
+  ///     `controlnet`, or its checkpoint.
   /// - Throws: `ModelError` where there is no model at `path`.
   public init(path: String, controlNet: String? = nil) throws(ModelError) {
     var steering: (any FileTree)?
     if let controlNet {
-      let tree = try Self.tree(at: controlNet)
+      let tree = try Self.tree(at: controlNet, as: .controlNet)
       let below = Subtree(base: tree, folder: ModelPart.controlnet.rawValue)
       steering = try below.file(ModelPart.controlnet.configFile) == nil ? tree : below
     }
-    try self.init(tree: try Self.tree(at: path), controlNet: steering)
+    try self.init(tree: try Self.tree(at: path, as: .model), controlNet: steering)
   }
 
   init(tree: any FileTree, controlNet: (any FileTree)? = nil) throws(ModelError) {
@@ -56,16 +57,26 @@ public struct ModelFolder: Sendable {
     self.classNames = classNames
   }
 
-  private static func tree(at path: String) throws(ModelError) -> any FileTree {
+  private static func tree(
+    at path: String, as role: SingleFileModel.Role
+  ) throws(ModelError) -> any FileTree {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     switch PathKind(path) {
     case .folder: return DirectoryTree(name: path)
     case .nothing:
       throw ModelError(
-        "\(path): no such file or folder: give a model's folder or a .tdmpack file (nothing is downloaded)"
+        "\(path): no such file or folder: give a model's folder, a .safetensors or a .tdmpack file (nothing is downloaded)"
       )
     case .other:
+      guard !PartWeights.otherEndings.contains(where: path.hasSuffix) else {
+        throw ModelError(
+          "\(path): such files are never opened, because they can run code: save the model as safetensors"
+        )
+      }
       guard let file = try ReadFile.open(path) else { return DirectoryTree(name: path) }
+      if try SingleFileModel.isCheckpoint(file) {
+        return try SingleFileModel(StoredFile(file), as: role)
+      }
       return try PackedModel(file)
     }
   }
@@ -192,7 +203,7 @@ public struct ModelFolder: Sendable {
   /// The weights of a part, checked for form; what they belong to, the networks check as they ask
   /// for them. An AutoencoderHaar has none.
   public func weights(of part: ModelPart) throws(ModelError) -> WeightScope {
-    WeightScope(checkpoint: try PartWeights.checkpoint(part, in: folder(of: part)))
+    WeightScope(checkpoint: try folder(of: part).weights(of: part, in: ""))
   }
 
   /// Opens the files that the model's networks are made of, which they can then be when nothing may

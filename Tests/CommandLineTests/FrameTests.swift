@@ -1,5 +1,6 @@
 import Diffusion
 import FixtureSupport
+import Foundation
 import Kernels
 import Testing
 
@@ -57,6 +58,35 @@ struct FrameTests {
       Tiny.model() + Tiny.steps + Tiny.raw + ["--task", task], input: Tiny.rawFrames(2))
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.count == 2 * 16 * Tiny.rawFrameByteCount)
+  }
+
+  @Test("are the same from a model's folder and from checkpoints of a single file")
+  func singleFile() throws {
+    let folder = TemporaryFolder()
+    let model = URL(filePath: folder.path).appending(path: "model")
+    try SingleFileFixture.writeModel(to: model)
+    let names = try SingleFileFixture.names()
+    let (whole, control) = (
+      folder.path + "/whole.safetensors", folder.path + "/control.safetensors"
+    )
+    try SingleFileFixture.writeCheckpoint(
+      ["unet", "vae", "text_encoder"], of: model, to: URL(filePath: whole)
+    ) { names[$0]! }
+    try SingleFileFixture.writeCheckpoint(["controlnet"], of: model, to: URL(filePath: control)) {
+      names[$0]!
+    }
+    func run(_ options: [String]) throws -> [UInt8] {
+      let result = try FilterProcess.run(
+        options + Tiny.steps, input: Y4M().stream(frames: 2))
+      #expect(result.status == 0, "\(result.errors)")
+      return result.output
+    }
+    let expected = try run(["--model", model.path])
+    #expect(Y4M.frameCount(of: expected) == 2)
+    #expect(try run(["--model", whole, "--controlnet", control]) == expected)
+    #expect(try run(["--model", model.path, "--controlnet", control]) == expected)
+    // It steers: without it frames come out differently.
+    #expect(try run(["--model", whole, "--control-scale", "0"]) != expected)
   }
 
   @Test("of two equal streams, one behind the other, are the frames of each by itself")

@@ -15,15 +15,16 @@ public struct FixtureFolder: Sendable {
 
   let name: String
 
-  private var folder: URL { Self.root.appending(path: name) }
+  var folder: URL { Self.root.appending(path: name) }
+
+  func data(_ file: String) throws -> Data { try Data(contentsOf: folder.appending(path: file)) }
 
   public func networks() throws -> [String: Tensor] {
-    try SafetensorsData.read(Data(contentsOf: folder.appending(path: "networks.safetensors")))
+    try SafetensorsData.read(data("networks.safetensors"))
   }
 
   public func cases() throws -> [PipelineCase] {
-    let file = try Data(contentsOf: folder.appending(path: "cases.json"))
-    return try JSONDecoder().decode(CaseList.self, from: file).cases.map {
+    try JSONDecoder().decode(CaseList.self, from: data("cases.json")).cases.map {
       PipelineCase(name: $0.name, options: $0.options, tensorFiles: $0.tensors, folder: folder)
     }
   }
@@ -51,7 +52,7 @@ public struct FixtureFolder: Sendable {
       try files.copyItem(at: Self.root.appending(path: "tokenizer"), to: tokenizer)
     }
     let table = try JSONDecoder().decode(
-      [String: WeightRecipe].self, from: Data(contentsOf: folder.appending(path: "weights.json")))
+      [String: WeightRecipe].self, from: data("weights.json"))
     for (part, names) in Dictionary(grouping: table.keys, by: { $0.prefix { $0 != "/" } }) {
       let tensors = names.map {
         (String($0.dropFirst(part.count + 1)), table[$0]!.tensor(named: $0))
@@ -81,19 +82,18 @@ public struct FixtureFolder: Sendable {
 }
 
 /// A line of `weights.json`: [shape, standard deviation, mean].
-private struct WeightRecipe: Decodable {
-  let shape: [Int]
-  let deviation, mean: Float
+struct WeightRecipe: Decodable {
+  let shape: Shape
+  private let deviation, mean: Float
 
   init(from decoder: any Decoder) throws {
     var fields = try decoder.unkeyedContainer()
-    shape = try fields.decode([Int].self)
+    shape = Shape(try fields.decode([Int].self))
     deviation = try fields.decode(Float.self)
     mean = try fields.decode(Float.self)
   }
 
   func tensor(named name: String) -> Tensor {
-    let shape = Shape(shape)
     let normals = seededNormals(seed: seed(of: name), count: shape.count)
     return Tensor(shape, normals.map { mean + deviation * $0 })
   }

@@ -255,10 +255,11 @@ struct PackedModelTests {
   }
 
   @Test(
-    "a file that is no pack is refused as a model, a checkpoint with what makes one of it",
+    "a file that is no pack is refused as a model, one that can run code for that",
     arguments: [
       ("model.tdmpack", "expected a packed model, found a file of 36 bytes that is none"),
-      ("model.ckpt", "from_single_file("), ("v1-5-pruned.safetensors", "from_single_file("),
+      ("model.ckpt", "such files are never opened, because they can run code"),
+      ("v1-5-pruned.safetensors", "this is no safetensors file, or it is damaged"),
     ])
   func noPack(name: String, reason: String) {
     let folder = TemporaryFolder()

@@ -24,8 +24,9 @@ enum SafetensorsBuilder {
     withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header + data
   }
 
-  static func file(_ entries: [Entry]) -> [UInt8] {
-    var header: [String] = ["\"__metadata__\":{\"format\":\"pt\"}"]
+  /// - Parameter metadata: members of a JSON object.
+  static func file(_ entries: [Entry], metadata: String = #""format":"pt""#) -> [UInt8] {
+    var header: [String] = ["\"__metadata__\":{\(metadata)}"]
     var data: [UInt8] = []
     for entry in entries {
       header.append(

@@ -32,7 +32,7 @@ import Testing
     ("unet", "\"out_channels\": 4", "\"out_channels\": 8", "out_channels"),
     ("vae", "\"latent_channels\": 4", "\"latent_channels\": 8", "unet/config.json: out_channels"),
     (
-      "unet", "\"in_channels\": 4", "\"in_channels\": 9", "latent_channels of vae, or twice as many"
+      "unet", "\"in_channels\": 4", "\"in_channels\": 7", "latent_channels of vae, or twice as many"
     ),
     ("unet", "\"in_channels\": 4", "\"in_channels\": 8", "controlnet/config.json: in_channels"),
     ("controlnet", "\"layers_per_block\": 1", "\"layers_per_block\": 2", "layers_per_block"),

@@ -14,14 +14,22 @@ final class Checkpoint {
   let part: ModelPart
   /// What errors call it: the file, or the folder of the shards.
   let place: String
+  /// What it means where tensors are not those that the network asks for.
+  let mismatch: String
   private let tensors: [String: CheckpointTensor]
   private var used: Set<String> = []
 
-  init(part: ModelPart, place: String, files: [SafetensorsFile]) throws(ModelError) {
+  /// - Parameter diffusersName: of a tensor by the file's own name; nil for those of other parts.
+  init(
+    part: ModelPart, place: String, files: [SafetensorsFile],
+    mismatch: String = "the weights do not belong to the part's config.json",
+    diffusersName: (String) -> String? = { $0 }
+  ) throws(ModelError) {
     var tensors: [String: CheckpointTensor] = [:]
     for file in files {
       for stored in file.header.tensors {
-        let name = WeightNames.canonical(stored.name, part: part)
+        guard let own = diffusersName(stored.name) else { continue }
+        let name = WeightNames.canonical(own, part: part)
         let tensor = CheckpointTensor(stored: stored, storage: file.storage)
         if let other = tensors.updateValue(tensor, forKey: name) {
           throw ModelError(
@@ -33,6 +41,7 @@ final class Checkpoint {
     }
     self.part = part
     self.place = place
+    self.mismatch = mismatch
     self.tensors = tensors
   }
 

@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Where a model's files lie: a folder, or a packed model. Paths are relative, with `/`.
+/// Where a model's files lie: a folder, a packed model, or a checkpoint that stands for a folder.
+/// Paths are relative, with `/`.
 protocol FileTree: Sendable {
   /// What errors call it.
   var name: String { get }
@@ -11,9 +12,18 @@ protocol FileTree: Sendable {
 
   /// The names of the files in a folder, sorted; none where there is no such folder.
   func names(in folder: String) -> [String]
+
+  /// The weights of a part, checked for form.
+  /// - Parameter folder: the part's own; empty for the tree's root.
+  func weights(of part: ModelPart, in folder: String) throws(ModelError) -> Checkpoint
 }
 
 extension FileTree {
+  func weights(of part: ModelPart, in folder: String) throws(ModelError) -> Checkpoint {
+    try PartWeights.checkpoint(
+      part, in: folder.isEmpty ? self : Subtree(base: self, folder: folder))
+  }
+
   /// What errors call a file of the tree.
   func place(_ path: String) -> String { "\(name)/\(path)" }
 
@@ -35,8 +45,7 @@ struct DirectoryTree: FileTree {
   init(name: String) { self.name = name }
 
   func file(_ path: String) throws(ModelError) -> StoredFile? {
-    guard let file = try opened.file(place(path)) else { return nil }
-    return StoredFile(name: file.path, storage: file, range: 0..<file.byteCount)
+    try opened.file(place(path)).map(StoredFile.init)
   }
 
   func names(in folder: String) -> [String] {
@@ -73,7 +82,13 @@ struct Subtree: FileTree {
   var name: String { base.place(folder) }
   func file(_ path: String) throws(ModelError) -> StoredFile? { try base.file("\(folder)/\(path)") }
   func names(in folder: String) -> [String] {
-    base.names(in: folder.isEmpty ? self.folder : "\(self.folder)/\(folder)")
+    base.names(in: path(of: folder))
+  }
+  func weights(of part: ModelPart, in folder: String) throws(ModelError) -> Checkpoint {
+    try base.weights(of: part, in: path(of: folder))
+  }
+  private func path(of folder: String) -> String {
+    folder.isEmpty ? self.folder : "\(self.folder)/\(folder)"
   }
 }
 

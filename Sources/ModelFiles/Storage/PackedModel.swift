@@ -131,17 +131,10 @@ private struct PackedHeader {
   ///   - bytes: the file's beginning.
   ///   - byteCount: of the whole file.
   init(name: String, bytes: UnsafeRawBufferPointer, byteCount: Int) throws(ModelError) {
-    let isCheckpoint = [".safetensors", ".ckpt", ".pt", ".bin"].contains { name.hasSuffix($0) }
     guard byteCount > PackedModel.headerSize, bytes.starts(with: PackedModel.magic) else {
-      if isCheckpoint {
-        throw ModelError(
-          "\(name): expected a model's folder, found a single file of weights: convert it with diffusers, as "
-            + "StableDiffusionPipeline.from_single_file(\(name.quoted)).save_pretrained(\"folder\")"
-        )
-      }
       throw ModelError(
         "\(name): expected a packed model, found a file of \(byteCount) bytes that is none: "
-          + "give a .tdmpack file or a model's folder")
+          + "give a model's folder, a .safetensors or a .tdmpack file")
     }
     func number<T: FixedWidthInteger>(at offset: Int, _ type: T.Type) -> T {
       T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))

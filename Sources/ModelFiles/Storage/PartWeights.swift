@@ -4,6 +4,9 @@ import StrictJSON
 /// or, where there is none of that, in half. Of both kinds diffusers takes the shards, transformers
 /// the one file.
 enum PartWeights {
+  /// Of files with weights that are never opened.
+  static let otherEndings = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".onnx"]
+
   /// - Parameter folder: the part's own.
   static func checkpoint(_ part: ModelPart, in folder: any FileTree) throws(ModelError)
     -> Checkpoint
@@ -35,9 +38,7 @@ enum PartWeights {
         "\(folder.place("\(stem).safetensors")): missing, and of variants beside it only fp16 is read, not "
           + "\(variant.quoted): give it that name, or copy the model's weights there")
     }
-    let pickle = names.first { name in
-      [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".onnx"].contains { name.hasSuffix($0) }
-    }
+    let pickle = names.first { name in otherEndings.contains { name.hasSuffix($0) } }
     guard let pickle else {
       return ModelError(
         "\(folder.place("\(stem).safetensors")): missing: copy the model's weights there")

@@ -69,5 +69,12 @@ final class ReadFile: WeightStorage {
   }
 }
 
+extension StoredFile {
+  /// The whole of a file.
+  init(_ file: ReadFile) {
+    self.init(name: file.path, storage: file, range: 0..<file.byteCount)
+  }
+}
+
 /// `open`, under a name that does not collide with the method's.
 private func systemOpen(_ path: String, _ flags: Int32) -> Int32 { open(path, flags) }

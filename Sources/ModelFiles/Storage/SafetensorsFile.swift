@@ -26,13 +26,14 @@ struct SafetensorsFile: Sendable {
           StoredTensor(
             name: $0.name, dtype: $0.dtype, extents: $0.extents,
             range: start + $0.range.lowerBound..<start + $0.range.upperBound)
-        }, dataOffset: start + header.dataOffset)
+        }, metadata: header.metadata, dataOffset: start + header.dataOffset)
   }
 }
 
 extension SafetensorsHeader {
-  init(tensors: [StoredTensor], dataOffset: Int) {
+  init(tensors: [StoredTensor], metadata: [String: String], dataOffset: Int) {
     self.tensors = tensors
+    self.metadata = metadata
     self.dataOffset = dataOffset
   }
 }

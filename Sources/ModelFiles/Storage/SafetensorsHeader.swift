@@ -22,6 +22,7 @@ struct SafetensorsHeader: Equatable, Sendable {
 
   /// By offset.
   let tensors: [StoredTensor]
+  let metadata: [String: String]
   /// Where the tensors' bytes start.
   let dataOffset: Int
 
@@ -38,6 +39,11 @@ struct SafetensorsHeader: Equatable, Sendable {
     }
     let length = UInt64(littleEndian: prefix.loadUnaligned(as: UInt64.self))
     guard length <= Self.longest else {
+      // As text it is the beginning of what Git keeps in a large file's place.
+      if prefix.starts(with: "version ".utf8) {
+        throw ModelError(
+          "\(file): expected a safetensors file, found a pointer of Git LFS to it: git lfs pull")
+      }
       throw ModelError(
         "\(file): the header says it is \(length) bytes long, at most \(Self.longest) are allowed: "
           + "this is no safetensors file, or it is damaged")
@@ -48,7 +54,7 @@ struct SafetensorsHeader: Equatable, Sendable {
         "\(file): the header ends at byte \(dataOffset) but the file at byte \(fileSize): "
           + "the file is cut short, copy it again")
     }
-    let entries = try Self.entries(
+    let (entries, metadata) = try Self.entries(
       file: file, text: UnsafeRawBufferPointer(rebasing: prefix[8..<dataOffset]))
 
     var tensors: [StoredTensor] = []
@@ -63,6 +69,7 @@ struct SafetensorsHeader: Equatable, Sendable {
     }
     try Self.checkCoverage(file: file, tensors, dataOffset: dataOffset, fileSize: fileSize)
     self.tensors = tensors
+    self.metadata = metadata
     self.dataOffset = dataOffset
   }
 
@@ -78,7 +85,7 @@ struct SafetensorsHeader: Equatable, Sendable {
 
   private static func entries(
     file: String, text: UnsafeRawBufferPointer
-  ) throws(ModelError) -> [String: JSON] {
+  ) throws(ModelError) -> (tensors: [String: JSON], metadata: [String: String]) {
     let header: JSON
     do throws(JSONError) {
       header = try JSONParser.parse(text)
@@ -89,17 +96,18 @@ struct SafetensorsHeader: Equatable, Sendable {
     guard case .object(var entries) = header else {
       throw ModelError("\(file): the header should be a JSON object, found \(header.summary)")
     }
-    if let metadata = entries.removeValue(forKey: "__metadata__") {
-      guard let values = metadata.object?.values, values.allSatisfy({ $0.string != nil }) else {
-        throw ModelError(
-          "\(file): __metadata__ should hold strings only, found \(metadata.summary)")
+    var metadata: [String: String] = [:]
+    if let value = entries.removeValue(forKey: "__metadata__") {
+      metadata = value.object?.compactMapValues(\.string) ?? [:]
+      guard metadata.count == value.object?.count else {
+        throw ModelError("\(file): __metadata__ should hold strings only, found \(value.summary)")
       }
     }
     guard entries.count <= mostTensors else {
       throw ModelError(
         "\(file): the header lists \(entries.count) tensors, at most \(mostTensors) are allowed")
     }
-    return entries
+    return (entries, metadata)
   }
 
   /// - Parameter tensors: sorted by offset.
@@ -159,9 +167,6 @@ private struct SafetensorsEntry {
       throw error(
         "data_offsets should be two rising positions within \(dataSize) bytes of data, found "
           + "\(members["data_offsets"]!.summary): the file is cut short or damaged, copy it again")
-    }
-    guard !extents.contains(0) else {
-      throw error("shape \(Self.show(extents)) holds no element: such tensors are not allowed")
     }
     var size = bits
     for extent in extents {

@@ -38,7 +38,7 @@ public final class WeightScope {
     guard let tensor = try optional(name, shape) else {
       throw ModelError(
         "\(checkpoint.place): tensor \(full(name).quoted) is missing, expected with shape \(shape): "
-          + "the weights do not belong to the part's config.json")
+          + checkpoint.mismatch)
     }
     return tensor
   }
@@ -55,7 +55,7 @@ public final class WeightScope {
     guard Self.interchangeable(stored.extents, shape.extents) else {
       throw ModelError(
         "\(checkpoint.place): tensor \(stored.name.quoted) has shape \(Shape(stored.extents)), expected "
-          + "\(shape): the weights do not belong to the part's config.json")
+          + "\(shape): \(checkpoint.mismatch)")
     }
     return WeightTensor(
       name: "\(checkpoint.part.rawValue)/\(stored.name)", shape: shape, elementType: elementType,
@@ -73,7 +73,7 @@ public final class WeightScope {
     throw ModelError(
       "\(checkpoint.place): \(unused.count) tensors have no place in the network: \(first.quoted)\(others)"
         + (unused.count > 3 ? ", ..." : "")
-        + ": the weights do not belong to the part's config.json")
+        + ": \(checkpoint.mismatch)")
   }
 
   /// Equal, but for ones at the end behind the second extent.

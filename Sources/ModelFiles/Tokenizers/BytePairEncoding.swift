@@ -49,7 +49,7 @@ struct BytePairEncoding: Sendable {
 
   /// GPT-2's printable stand-in for each byte: itself where it is printable in Latin-1, else the
   /// next from U+0100.
-  private static let byteSymbols: [String] = {
+  static let byteSymbols: [String] = {
     var extra: UInt32 = 256
     return (0..<256).map { byte in
       let printable = (33...126).contains(byte) || (161...172).contains(byte) || byte >= 174

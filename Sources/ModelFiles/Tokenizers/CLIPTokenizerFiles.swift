@@ -86,7 +86,7 @@ struct CLIPTokenizerFiles {
   }
 
   /// `merges.txt`: a line with the version, then a pair a line.
-  private static func pairs(_ file: StoredFile) throws(ModelError) -> [(String, String)] {
+  static func pairs(_ file: StoredFile) throws(ModelError) -> [(String, String)] {
     guard let text = String(validating: try file.bytes(), as: UTF8.self) else {
       throw ModelError("\(file.name): not UTF-8: copy the file again")
     }

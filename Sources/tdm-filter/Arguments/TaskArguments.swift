@@ -23,15 +23,15 @@ struct TaskArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A Stable Diffusion 1.x model, or with --method zero-shot a CogVideoX model: a folder in diffusers' layout, or a .tdmpack file. (default: the embedded model)",
-      valueName: "folder"))
+      "A Stable Diffusion 1.x model, or with --method zero-shot a CogVideoX model: a folder in diffusers' layout, a Stable Diffusion 1.x checkpoint (.safetensors), or a .tdmpack file. (default: the embedded model)",
+      valueName: "path"))
   var model: String?
 
   @Option(
     name: .customLong("controlnet"),
     help: ArgumentHelp(
-      "The ControlNet, where it is not in the folder of --model. Models within that one, for some of the tasks, are then left alone.",
-      valueName: "folder"))
+      "The ControlNet, where it is not in --model: a folder or a checkpoint (.safetensors). Models within that one, for some of the tasks, are then left alone.",
+      valueName: "path"))
   var controlNet: String?
 }
 

@@ -8,6 +8,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case y4m
   /// A checkpoint.
   case safetensors
+  /// The tensors of a checkpoint of a single file: in each line four extents of a byte, and a name.
+  case singleFile = "single-file"
   /// A part's configuration; the first byte says which part's.
   case config
   /// A tokenizer's files, with a byte of 0 between, and a prompt.
@@ -23,6 +25,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     switch self {
     case .y4m: fuzzY4M(bytes)
     case .safetensors: fuzzSafetensors(bytes)
+    case .singleFile: fuzzSingleFile(bytes)
     case .config: fuzzConfig(bytes)
     case .tokenizer: fuzzTokenizer(bytes)
     case .t5Tokenizer: fuzzT5Tokenizer(bytes)

@@ -26,7 +26,7 @@ func fuzzSafetensors(_ bytes: UnsafeRawBufferPointer) {
   guard let checkpoint = try? SafetensorsFile(file("fuzz", bytes)) else { return }
   var end = checkpoint.header.dataOffset
   for tensor in checkpoint.header.tensors {
-    precondition(tensor.range.lowerBound == end && tensor.range.upperBound > end)
+    precondition(tensor.range.lowerBound == end && tensor.range.upperBound >= end)
     end = tensor.range.upperBound
   }
   precondition(end == bytes.count)
@@ -36,6 +36,39 @@ func fuzzSafetensors(_ bytes: UnsafeRawBufferPointer) {
     guard let tensor = try? unet.tensor(stored.name, Shape(stored.extents)) else { continue }
     let count = try! tensor.storage.withBytes(in: tensor.range) { $0.count }
     precondition(count == tensor.shape.count * tensor.elementType.byteCount)
+  }
+}
+
+/// Every tensor belongs to one part at most, and what its part is made of can be asked for.
+func fuzzSingleFile(_ bytes: UnsafeRawBufferPointer) {
+  var entries: [String: JSON] = [:]
+  var end = 0
+  for line in bytes.split(separator: UInt8(ascii: "\n")).prefix(64) where line.count > 4 {
+    let extents = line.prefix(4).map { Int($0 % 16) }.prefix { $0 > 0 }.map { $0 * 4 }
+    let name = String(decoding: line.dropFirst(4), as: UTF8.self)
+    guard entries[name] == nil else { continue }
+    let size = 2 * extents.reduce(1, *)
+    guard end + size < 1 << 24 else { break }
+    entries[name] = .object([
+      "dtype": .string("F16"), "shape": .array(extents.map(JSON.integer)),
+      "data_offsets": .array([.integer(end), .integer(end + size)]),
+    ])
+    end += size
+  }
+  let header = Array(JSON.object(entries).text.utf8)
+  let prefix = withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header
+  let checkpoint = file("fuzz", prefix + [UInt8](repeating: 0, count: end))
+  for role in [SingleFileModel.Role.model, .controlNet] {
+    guard let tree = try? SingleFileModel(checkpoint, as: role) else { continue }
+    if let folder = try? ModelFolder(tree: tree) {
+      try? folder.requireFit(withControlNet: folder.hasPart(.controlnet))
+    }
+    var count = 0
+    for part in [ModelPart.unet, .vae, .textEncoder, .controlnet] {
+      _ = try? tree.file("\(part.rawValue)/config.json")
+      count += (try? tree.weights(of: part, in: part.rawValue).unused.count) ?? 0
+    }
+    precondition(count <= entries.count)
   }
 }
 
