@@ -70,6 +70,8 @@ Training/.venv/installed: Training/pyproject.toml
 
 lint:
 	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Examples/Embedding/Package.swift Examples/Embedding/Sources
+	@! LC_ALL=C.UTF-8 grep -rnP '^(?=.{101}) *///? {1,3}\S' --include='*.swift' Sources Tests || \
+	  { echo 'expected comments of 100 columns at most' >&2; exit 1; }
 
 # Instrumented without libFuzzer's own main, which would be a second one.
 FUZZ_FLAGS = -Xswiftc -enable-testing --scratch-path .build/fuzz --product tdm-fuzz --sanitize address \

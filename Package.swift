@@ -20,7 +20,7 @@ let package = Package(
     .executable(name: "tdm-filter", targets: ["tdm-filter"]),
     .executable(name: "tdm-bench", targets: ["tdm-bench"]),
     // What a program that embeds the restorer imports.
-    .library(name: "Restoration", targets: ["Restoration", "Kernels", "ModelFiles"]),
+    .library(name: "Restoration", targets: ["Restoration", "Kernels", "ModelFiles", "Video"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -57,7 +57,7 @@ let package = Package(
     .target(
       name: "ModelFiles", dependencies: ["TensorCore", "StrictJSON", "CZstd", "CEmbeddedModel"]),
     .target(name: "Networks", dependencies: ["TensorCore", "Kernels", "ModelFiles"]),
-    .target(name: "Diffusion", dependencies: ["TensorCore", "ModelFiles"]),
+    .target(name: "Diffusion", dependencies: ["ModelFiles"]),
     .target(name: "Video", dependencies: ["TensorCore", "CAVUtil", "CSWScale"]),
     .target(
       name: "Restoration",
@@ -106,21 +106,22 @@ let package = Package(
         "Networks", "Kernels", "ModelFiles", "TensorCore", "FixtureSupport", "CAllocationCount",
       ]),
     .testTarget(
-      name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "StrictJSON", "TensorCore"]),
-    .testTarget(name: "VideoTests", dependencies: ["Video", "TensorCore", "CAVUtil"]),
+      name: "DiffusionTests", dependencies: ["Diffusion", "ModelFiles", "StrictJSON"]),
+    .testTarget(name: "VideoTests", dependencies: ["Video", "CAVUtil"]),
+    .testTarget(
+      name: "ControlProtocolTests", dependencies: ["ControlProtocol", "Restoration", "StrictJSON"]),
     .testTarget(
       name: "RestorationTests",
       dependencies: [
-        "Restoration", "Networks", "Kernels", "ModelFiles", "Diffusion", "TensorCore",
-        "FixtureSupport",
+        "Restoration", "Kernels", "ModelFiles", "Diffusion", "TensorCore", "FixtureSupport",
       ]),
     fuzzing,
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
         "tdm-filter", "ControlProtocol", "StrictJSON", "Restoration", "Diffusion", "Video",
-        "ModelFiles", "Kernels", "TensorCore",
-        "FixtureSupport",
+        "ModelFiles", "Kernels", "TensorCore", "FixtureSupport",
+        .product(name: "Logging", package: "swift-log"),
       ]),
   ],
   swiftLanguageModes: [.v6],

@@ -47,7 +47,7 @@ package struct Hello: Sendable {
   package var latency: Int?
   /// What the buffers of the run take at most; with a chunk of 0, with its first frame.
   package var memory: Int
-  /// Frames in the whole input, where it is a file.
+  /// Frames in the whole input, where it is a file or somebody has said how many.
   package var frameCount: Int?
 
   package init(

@@ -62,8 +62,8 @@ public struct NoiseSchedule: Sendable {
     timestep < 0 ? cleanAlphaBar : alphaBars[timestep]
   }
 
-  /// Whether a network's output tells the clean latent at a timestep: noise alone does not, where no
-  /// signal is left.
+  /// Whether a network's output tells the clean latent at a timestep: noise alone does not, where
+  /// no signal is left.
   public func tellsTheCleanLatent(at timestep: Int) -> Bool {
     prediction != .epsilon || alphaBar(at: timestep) > 0
   }

@@ -33,7 +33,8 @@ public protocol FrameRestorer: AnyObject {
   func check(_ options: RestorationOptions, limits: MemoryLimits?) throws
 
   /// Gives the frames that are left, and restores those that follow by other options.
-  /// - Throws: ``RefusedChange`` where the former ones stay; every other error ends the restoration.
+  /// - Throws: ``RefusedChange`` where the former ones stay; every other error ends the
+  ///   restoration.
   func change(
     to options: RestorationOptions, limits: MemoryLimits?, emit: ([Float]) throws -> Void
   ) throws

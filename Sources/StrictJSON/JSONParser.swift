@@ -24,8 +24,8 @@ package struct JSONParser {
       self.values = values
     }
 
-    /// Real files stay far below: a CLIP vocabulary has 50,000 values, a T5's 65,000, a checkpoint of
-    /// 100,000 tensors 1,100,000. An object's members take up to some 230 bytes each.
+    /// Real files stay far below: a CLIP vocabulary has 50,000 values, a T5's 65,000, a checkpoint
+    /// of 100,000 tensors 1,100,000. An object's members take up to some 230 bytes each.
     package static let file = Limits(depth: 64, values: 1_500_000)
   }
 

@@ -69,7 +69,6 @@ public struct OutOfMemory: Error, CustomStringConvertible {
 
   public var description: String {
     let amount = byteCount.map { ByteCount($0).description } ?? "more"
-    return "out of memory: \(amount) wanted for \(purpose), which the system refuses: "
-      + "take a smaller picture, radius, chunk or lookahead, or fewer steps"
+    return "out of memory: \(amount) wanted for \(purpose), which the system refuses"
   }
 }

@@ -16,8 +16,8 @@ public final class ByteSink: @unchecked Sendable {
   /// - Parameter descriptor: stays the caller's to close.
   public init(descriptor: Int32) { self.descriptor = descriptor }
 
-  /// - Throws: ``VideoError`` of kind `readerGone` for EPIPE, or ECONNRESET of a socket whose reader
-  ///   left something unread; else of kind `transfer`.
+  /// - Throws: ``VideoError`` of kind `readerGone` for EPIPE, or ECONNRESET of a socket whose
+  ///   reader left something unread; else of kind `transfer`.
   public func write(_ bytes: UnsafeRawBufferPointer) throws(VideoError) {
     guard let base = bytes.baseAddress else { return }
     var written = 0

@@ -63,8 +63,8 @@ struct ChromaResampling: Sendable {
   }
 
   private static func halving(from count: Int, to half: Int, cosited: Bool) -> ResamplingFilter {
-    // Cosited: Deslauriers and Dubuc's (4, 2) wavelet's low-pass, dual to the interpolation above but
-    // at the line's ends. Centred: the eight taps nearest to a dual (their product with the
+    // Cosited: Deslauriers and Dubuc's (4, 2) wavelet's low-pass, dual to the interpolation above
+    // but at the line's ends. Centred: the eight taps nearest to a dual (their product with the
     // interpolation is the identity within 0.0005), found by least squares.
     let low: [(offset: Int, weight: Double)] =
       cosited

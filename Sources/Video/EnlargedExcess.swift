@@ -1,5 +1,6 @@
-/// What enlarged pictures get back of what their colours have beyond RGB's range: all of it, enlarged
-/// as the picture was. Super-resolution takes hardly any noise, so none of it is taken for that.
+/// What enlarged pictures get back of what their colours have beyond RGB's range: all of it,
+/// enlarged as the picture was. Super-resolution takes hardly any noise, so none of it is taken for
+/// that.
 public struct EnlargedExcess: ExcessReturn {
   /// Beyond what any matrix makes of any codes.
   private static let limits: ClosedRange<Float> = -1024...1024

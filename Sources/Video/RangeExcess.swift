@@ -16,11 +16,12 @@ public protocol ExcessReturn: Sendable {
 /// where the stream's matrix is not the one that it is read by, and edges of such where colours are
 /// kept at half the size. Noise reaches there, too, and half of black's does.
 ///
-/// So each value's excess comes back as Wiener's filter has it. Within two pixels each way let m and
-/// s² be the excess's mean and variance and v the mean square of what was changed about the colour;
-/// and n the larger of v and of that mean over all of the picture that is not beyond. Of the mean
-/// max(0, 1 - n / m²) comes back, and of what differs from it max(0, 1 - n / s²): all where nothing
-/// was changed, the mean alone where a colour lies beyond as a whole, nothing where noise does.
+/// So each value's excess comes back as Wiener's filter has it. Within two pixels each way let m
+/// and s² be the excess's mean and variance and v the mean square of what was changed about the
+/// colour; and n the larger of v and of that mean over all of the picture that is not beyond. Of
+/// the mean max(0, 1 - n / m²) comes back, and of what differs from it max(0, 1 - n / s²): all
+/// where nothing was changed, the mean alone where a colour lies beyond as a whole, nothing where
+/// noise does.
 public struct RangeExcess: ExcessReturn {
   private static let reach = 2
 

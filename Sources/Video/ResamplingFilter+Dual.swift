@@ -46,8 +46,8 @@ extension ResamplingFilter {
       for (position, weight) in line.taps where weight != 0 { row[places[position]!] += weight }
       return row
     }
-    // By Cholesky's factors of the products of the columns. A column at the window's edge may hang on
-    // the others: what little is added has it count for nothing instead.
+    // By Cholesky's factors of the products of the columns. A column at the window's edge may hang
+    // on the others: what little is added has it count for nothing instead.
     let added = 1e-10
     var factor = [Double](repeating: 0, count: count * count)
     for i in 0..<count {

@@ -20,8 +20,14 @@ struct TDMBench: ParsableCommand {
 
   @Option(
     help:
-      "A model's folder, as diffusers writes it, or a packed model. Without it, the program's own.")
+      "A model's folder, as diffusers writes it, a checkpoint or a packed model. Without it, the program's own."
+  )
   var model: String?
+
+  @Option(
+    name: .customLong("controlnet"),
+    help: "The folder or the checkpoint of a ControlNet, where it is not in --model.")
+  var controlNet: String?
 
   @Option(help: "Time the model in this folder of it, as superres or live in the program's own.")
   var inner: String?
@@ -79,7 +85,7 @@ struct TDMBench: ParsableCommand {
   }
 
   private func measure() throws -> BenchResult {
-    let whole = try model.map { try ModelFolder(path: $0) } ?? .embedded()
+    let whole = try model.map { try ModelFolder(path: $0, controlNet: controlNet) } ?? .embedded()
     let folder = try inner.map { try whole.inner($0) } ?? whole
     let geometry = try Geometry(folder, size)
     if let dump {

@@ -5,20 +5,20 @@ import Video
 
 /// What is warned of before the first frame.
 extension Settings {
-  /// What speaks against how the model is to be run: one that says how many steps some presets take,
-  /// and at what strength, was made for those.
+  /// What speaks against how the model is to be run: one that says how many steps some presets
+  /// take, and at what strength, was made for those.
   func doubts(about model: ModelFolder) throws(ModelError) -> [String] {
     guard method == .tdm else { return [] }
+    let doubts = try doubts(aboutPromptsOf: model) + doubts(aboutRadiusOf: model)
     let own = try model.presets().filter { $0.value.steps != nil }.keys.sorted()
-    if own.isEmpty { return [] }
+    if own.isEmpty { return doubts }
     guard let values = try model.presets()[preset.rawValue], own.contains(preset.rawValue) else {
       let made = own.joined(separator: " and ")
-      return [
+      return doubts + [
         "--preset \(preset.rawValue): \(model.name) is made for \(made), and restores worse by it"
       ]
     }
-    return doubts(aboutPromptsOf: model) + doubts(aboutStartOf: model)
-      + doubts(about: model, madeFor: values)
+    return doubts + self.doubts(aboutStartOf: model) + self.doubts(about: model, madeFor: values)
   }
 
   private func doubts(aboutPromptsOf model: ModelFolder) -> [String] {
@@ -35,6 +35,17 @@ extension Settings {
       doubts.append("--negative-prompt: has no effect without --guidance other than 1")
     }
     return doubts
+  }
+
+  private func doubts(aboutRadiusOf model: ModelFolder) throws(ModelError) -> [String] {
+    guard let radius = arguments.restoration.radius, radius > 0,
+      !arguments.ablations.windowInControlNet
+    else { return [] }
+    let unet = try model.unetConfig()
+    guard !unet.windowAttention, unet.windowInput == 0 else { return [] }
+    return [
+      "--radius \(radius): \(model.name) reads no window, so that frames only leave later; leave the option out"
+    ]
   }
 
   private func doubts(aboutStartOf model: ModelFolder) -> [String] {

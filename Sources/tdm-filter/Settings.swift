@@ -135,13 +135,14 @@ struct Settings: Sendable {
     var outlets = StatusReporter.Outlets(descriptor: descriptor)
     if arguments.progress {
       outlets.display = .blocks
-    } else if !arguments.quiet, outlets.messages.isTerminal {
-      outlets.display = .line
+    } else if !arguments.quiet {
+      outlets.display = outlets.messages.isTerminal ? .line : .lines
     }
     return (arguments.quiet ? .error : arguments.logLevel?.level ?? .info, outlets)
   }
 
-  /// Whether it is stdout, or leads where that does; a device, as the one for what nobody wants, may have both.
+  /// Whether it is stdout, or leads where that does; a device, as the one for what nobody wants,
+  /// may have both.
   private static func carriesFrames(_ descriptor: Int32) -> Bool {
     var (own, frames) = (stat(), stat())
     guard descriptor != STDOUT_FILENO else { return true }

@@ -79,7 +79,8 @@ struct TDMFilter: ParsableCommand {
     }
   }
 
-  /// Swift would have others than were given in the place of bytes that are not UTF-8, and with them the name of another file.
+  /// Swift would have others than were given in the place of bytes that are not UTF-8, and with
+  /// them the name of another file.
   private static func refuseArgumentsThatAreNotText() {
     for index in 0..<Int(CommandLine.argc)
     where String(validatingCString: CommandLine.unsafeArgv[index]!) == nil {
@@ -91,8 +92,8 @@ struct TDMFilter: ParsableCommand {
     }
   }
 
-  /// An option whose value the parser would not find behind its `=` goes as two words: an empty one,
-  /// and one that begins with a mark, which makes one character with the `=`.
+  /// An option whose value the parser would not find behind its `=` goes as two words: an empty
+  /// one, and one that begins with a mark, which makes one character with the `=`.
   private static func words(_ argument: String) -> [String] {
     guard argument.hasPrefix("--"), let end = argument.utf8.firstIndex(of: UInt8(ascii: "=")) else {
       return [argument]

@@ -33,7 +33,8 @@ struct DocumentationTests {
 
   @Test("is every option of restoration, by one name on the command line and in what is told")
   func everyOption() throws {
-    // Those of one method are told with it; the model within the model, and even veils, are the preset's to say.
+    // Those of one method are told with it; the model within the model, and even veils, are the
+    // preset's to say.
     let properties = Set(Mirror(reflecting: RestorationOptions()).children.compactMap(\.label))
       .subtracting(["method", "zeroShot", "innerModel", "evenVeil"])
     let names = properties.map {

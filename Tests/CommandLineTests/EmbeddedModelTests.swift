@@ -4,8 +4,8 @@ import Testing
 
 @testable import tdm_filter
 
-/// What the model inside the program does to a scene that it has never seen, degraded for each of its
-/// tasks. Whatever is amiss with the weights, their packing or their presets shows here.
+/// What the model inside the program does to a scene that it has never seen, degraded for each of
+/// its tasks. Whatever is amiss with the weights, their packing or their presets shows here.
 @Suite("The embedded model")
 struct EmbeddedModelTests {
   private static let side = 96
@@ -15,8 +15,8 @@ struct EmbeddedModelTests {
     return (0..<frameCount).map(scene.frame)
   }()
 
-  /// What is done to the clean frames, seeded, and how much better than that they come back at least:
-  /// most of what was measured when the model was packed.
+  /// What is done to the clean frames, seeded, and how much better than that they come back at
+  /// least: most of what was measured when the model was packed.
   enum Degradation: String, CaseIterable, Sendable {
     case denoise, deartifact, superres, derain, derainLines, dehaze
 

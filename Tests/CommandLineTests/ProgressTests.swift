@@ -52,7 +52,6 @@ struct ProgressTests {
         frame=110000
         fps=110.00
         out_time_us=3670333333
-        out_time_ms=3670333333
         out_time=01:01:10.333333
         dup_frames=0
         drop_frames=2
@@ -65,7 +64,16 @@ struct ProgressTests {
       ProgressText.block(progress(110_000, in: 1000), slowest, isLast: false)
         .contains("out_time_us=1000000000000000000\n"))
     #expect(ProgressText.block(progress(1, in: 1), nil, isLast: true).hasSuffix("progress=end\n"))
-    #expect(ProgressText.block(progress(1, in: 1), nil, isLast: true).contains("out_time_ms=N/A\n"))
+    #expect(
+      ProgressText.block(progress(1, in: 1), nil, isLast: true).contains(
+        "out_time_us=N/A\nout_time=N/A\n"))
+  }
+
+  @Test("is a line now and then where lines stay, the more seldom the longer it goes on")
+  func rareLines() {
+    var lines = RareLines()
+    let due = (0...5 * 3600).filter { lines.isDue(at: .seconds($0)) }
+    #expect(due == [60, 120, 240, 480, 960, 1920, 3840, 7440, 11040, 14640])
   }
 
   @Test("ends with a block that has all frames")
@@ -77,7 +85,7 @@ struct ProgressTests {
     let keys = result.errorLines.map { $0.split(separator: "=")[0] }
     #expect(keys.last == "progress" && result.errorLines.last == "progress=end")
     #expect(result.errorLines.last { $0.hasPrefix("frame=") } == "frame=5")
-    #expect(result.errorLines.last { $0.hasPrefix("out_time_ms=") } == "out_time_ms=200000")
+    #expect(result.errorLines.last { $0.hasPrefix("out_time_us=") } == "out_time_us=200000")
   }
 
   @Test("tells as much as is asked for")

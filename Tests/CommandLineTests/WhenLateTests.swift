@@ -98,41 +98,6 @@ struct WhenLateTests {
     #expect(failure?.status == .usage)
   }
 
-  @Test("a preset that a model was not made for is warned of, where it says which it was made for")
-  func doubt() throws {
-    func doubt(_ words: String...) throws -> String? {
-      let settings = try Settings(TDMFilter.parse(words))
-      let model = try settings.openModel()
-      let doubts = try settings.doubts(about: settings.options(for: model).model(within: model))
-      #expect(doubts.count < 2)
-      return doubts.first
-    }
-    #expect(try doubt() == nil && doubt("--task", "sr") == nil)
-    #expect(
-      try doubt("--preset", "live") == nil && doubt("--preset", "live", "--task", "sr") == nil)
-    let warning = try #require(try doubt("--preset", "paper"))
-    #expect(warning.contains("--preset paper") && warning.contains("balanced and live"))
-    for words in [
-      ["--steps", "2"], ["--strength", "0.5"], ["--inversion-steps", "1"], ["--start", "noise"],
-    ] {
-      let warning = try #require(try doubt(words[0], words[1]))
-      #expect(warning.hasPrefix("\(words[0]) \(words[1]): the embedded model"))
-    }
-    #expect(try doubt("--steps", "1") == nil && doubt("--start", "inversion") == nil)
-    #expect(try doubt("--guidance", "3")?.hasPrefix("--guidance 3: the embedded model") == true)
-    #expect(
-      try doubt("--prompt", "make it sunny")?.hasPrefix("--prompt: the embedded model") == true)
-    #expect(try doubt("--prompt", "remove the rain") == nil)
-    #expect(
-      try doubt("--negative-prompt", "blur")?.hasPrefix("--negative-prompt: has no effect") == true)
-    // Only those whose steps it gives are presets that a model was made for.
-    let presets = #"{"live": {"steps": 1}, "paper": {"control_scale": 0}}"#
-    let second = try withPresets(presets) { try doubt("--preset", "paper", "--model", $0) }
-    #expect(second?.contains("is made for live,") == true)
-    // This one says nothing of presets.
-    #expect(try doubt("--preset", "paper", "--model", Fixture.small.modelFolder()) == nil)
-  }
-
   /// All frames of a chunk come at once, and then none until they have left.
   @Test("places are there for the chunk of a client's preset, and none for the whole clip")
   func chunkOfChange() throws {

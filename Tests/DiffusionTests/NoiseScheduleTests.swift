@@ -3,7 +3,8 @@ import Testing
 
 @testable import Diffusion
 
-/// Bit patterns of `DDIMScheduler(...).alphas_cumprod` (diffusers) at the timesteps 0, 1, n / 2, n - 2 and n - 1.
+/// Bit patterns of `DDIMScheduler(...).alphas_cumprod` (diffusers) at the timesteps 0, 1, n / 2, n
+/// - 2 and n - 1.
 struct ScheduleCase: Sendable, CustomTestStringConvertible {
   let schedule: SchedulerConfig.BetaSchedule
   let start, end: Double

@@ -2,7 +2,8 @@ import TensorCore
 
 /// How far a whole tensor is from the one expected.
 public struct Comparison: CustomStringConvertible, Sendable {
-  /// |actual - expected|, the largest. Infinite where a number is missing (NaN) or the shapes differ.
+  /// |actual - expected|, the largest. Infinite where a number is missing (NaN) or the shapes
+  /// differ.
   public let largestDifference: Float
   /// ‖actual - expected‖ / ‖expected‖
   public let relativeL2: Double

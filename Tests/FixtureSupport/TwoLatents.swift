@@ -2,8 +2,8 @@ import Foundation
 import TensorCore
 
 extension Fixture {
-  /// Makes the UNet of a model, a copy, one that reads two latents: of the second what it read of the first, times
-  /// a factor, or nothing of it.
+  /// Makes the UNet of a model, a copy, one that reads two latents: of the second what it read of
+  /// the first, times a factor, or nothing of it.
   public static func readTwoLatents(
     in model: URL, readsSecond: Bool, times factor: Float = 1
   ) throws {

@@ -22,7 +22,8 @@ struct CHistoryTests {
     return clean.map { $0 + noise * grain.normal() }
   }
 
-  /// The C functions with canaries around all that they write, for frames that are fused with nothing.
+  /// The C functions with canaries around all that they write, for frames that are fused with
+  /// nothing.
   private final class History {
     let mean, counts, weights, scratch: Guarded
     let (width, height): (Int, Int)

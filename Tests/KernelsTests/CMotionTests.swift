@@ -22,7 +22,8 @@ struct CMotionTests {
     fused(own, with: others, width, height, levels: levelsOfWhite(noise), threads: threads)
   }
 
-  /// - Parameter levels: the deviations of the noise in the light and in two differences of colours.
+  /// - Parameter levels: the deviations of the noise in the light and in two differences of
+  ///   colours.
   private func fused(
     _ own: [Float], with others: [[Float]], _ width: Int, _ height: Int, levels: [Float],
     threads: Int32
@@ -152,7 +153,8 @@ struct CMotionTests {
   func fineTexture() {
     let (width, height, noise) = (128, 96, Float(2))
     let coarse = waves(width, height)
-    // As fine as pixels, the same in all colours; interpolation would blur it as the mean of two does.
+    // As fine as pixels, the same in all colours; interpolation would blur it as the mean of two
+    // does.
     var grain = Noise(50)
     let texture = (0..<width * height).map { _ in 6 * grain.normal() }
     func frame(_ share: Float, seed: UInt64) -> [Float] {

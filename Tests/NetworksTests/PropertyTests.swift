@@ -152,22 +152,6 @@ import Testing
     #expect(compare(without[0], with: together[2], tolerance: 1e-3).firstBad != nil)
   }
 
-  @Test func `a ControlNet's features are kept where its output is not wanted`() throws {
-    let denoiser = try model.denoiser(windowInControlNet: true)
-    let context = denoiser.prepare(model.golden["text"]!)
-    func second(storingAt scale: Float) throws -> Tensor {
-      let cache = try denoiser.makeFeatureCache(passes: 1, slots: 1)
-      let store = WindowPass(sources: [[.member(0)]], stores: [(0, 0)], cache: cache, pass: 0)
-      let first = try predict(denoiser, [latents[0]], context, controlScale: scale, window: store)
-      expectEqual(first, try predict(denoiser, [latents[0]], context))
-      let read = WindowPass(
-        sources: [[.cached(slot: 0), .member(0)]], stores: [], cache: cache, pass: 0)
-      return try predict(denoiser, [latents[1]], context, controlScale: 1, window: read)[0]
-    }
-    // The least scale that is not 0 adds nothing to the UNet either, but has the ControlNet run.
-    expectEqual([try second(storingAt: 0)], [try second(storingAt: .leastNonzeroMagnitude)])
-  }
-
   @Test func `latents of the window are read from the run or from the cache alike`() throws {
     let model = try TestModel(.haar)
     let denoiser = try model.denoiser()

@@ -2,7 +2,7 @@
 """Compares tdm-bench's networks with diffusers' at Stable Diffusion 1.5's full size, on random weights.
 
     pip install torch diffusers transformers safetensors numpy
-    swift build -c release
+    swift build -c release --scratch-path .build/program --product tdm-bench
     python Tests/Reference/verify_sd15.py [--model DIR] [--sizes 512x512,896x512] [--repeat 3]
 
 Without --model, the model is made in a temporary folder (2.6 GB). Each network gets the inputs that tdm-bench left, in float32. The

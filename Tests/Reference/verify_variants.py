@@ -2,7 +2,7 @@
 """Compares tdm-bench's networks with diffusers' for options of the configuration files that the fixtures leave alone.
 
     pip install torch diffusers transformers safetensors numpy
-    swift build -c release --product tdm-bench
+    swift build -c release --scratch-path .build/program --product tdm-bench
     python Tests/Reference/verify_variants.py
 
 Each variant is a small random model with some options changed. Ends with 1 if a network is further off than rounding.

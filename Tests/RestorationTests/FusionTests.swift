@@ -5,13 +5,13 @@ import Testing
 /// Which frames are fused with which, on the plain mean in place of the motion's.
 @Suite("Fusion before the networks")
 struct FusionTests {
-  private let canvas = StreamingTests.canvas
+  private let canvas = PlainStream.canvas
 
   private func options(
     _ fusion: Int, chunk: Int, lookahead: Int,
     _ change: (inout RestorationOptions) -> Void = { _ in }
   ) -> RestorationOptions {
-    StreamingTests.options {
+    PlainStream.options {
       $0.fusion = fusion
       $0.chunk = chunk
       $0.lookahead = lookahead
@@ -20,9 +20,9 @@ struct FusionTests {
   }
 
   private func makeRestorer(
-    _ options: RestorationOptions, _ canvas: Canvas = StreamingTests.canvas
+    _ options: RestorationOptions, _ canvas: Canvas = PlainStream.canvas
   ) throws -> TDMPipeline {
-    try TDMPipeline(schedule: StreamingTests.schedule(), options: options, canvas: canvas) {
+    try TDMPipeline(schedule: PlainStream.schedule(), options: options, canvas: canvas) {
       PlainNetworks($0)
     }
   }
@@ -54,7 +54,7 @@ struct FusionTests {
       (2, 0, 0), (2, 1, 2), (3, 1, 0), (1, 4, 3), (3, 2, 3), (5, 2, 2),
     ] {
       for count in [0, 1, 2, 5, 12] {
-        let frames = StreamingTests.frames(count)
+        let frames = PlainStream.frames(count)
         let restored = try makeRestorer(options(fusion, chunk: chunk, lookahead: lookahead))
           .restore(frames)
         let expected = try makeRestorer(options(0, chunk: chunk, lookahead: lookahead))
@@ -72,7 +72,7 @@ struct FusionTests {
     for (fusion, chunk, lookahead, history) in [
       (2, 1, 2, 5), (2, 1, 0, 5), (3, 0, 0, 20), (1, 4, 3, 1), (0, 1, 0, 4), (0, 2, 1, 3),
     ] {
-      let frames = StreamingTests.frames(12)
+      let frames = PlainStream.frames(12)
       let restored = try makeRestorer(
         options(fusion, chunk: chunk, lookahead: lookahead) { $0.history = history }
       ).restore(frames)
@@ -91,7 +91,7 @@ struct FusionTests {
   ) throws -> (pictures: [[Float]], seconds: [[Float]]) {
     let networks = PlainNetworks(Tiling(canvas), seesSecondPicture: seesBoth)
     let restorer = try TDMPipeline(
-      schedule: StreamingTests.schedule(), options: options, canvas: canvas
+      schedule: PlainStream.schedule(), options: options, canvas: canvas
     ) { _ in networks }
     _ = try restorer.restore(frames)
     let seconds = networks.embedded.compactMap(\.second)
@@ -103,7 +103,7 @@ struct FusionTests {
   @Test("shows the ControlNet the frame that it fused as it came, where it sees both")
   func asTheyCame() throws {
     for (fusion, chunk, lookahead) in [(0, 1, 2), (2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
-      let frames = StreamingTests.frames(7)
+      let frames = PlainStream.frames(7)
       let shown = try shown(
         frames, options(fusion, chunk: chunk, lookahead: lookahead), seesBoth: true)
       let seen = fused(frames, offsets(fusion, chunk: chunk, lookahead: lookahead))
@@ -129,7 +129,7 @@ struct FusionTests {
     arguments: [RestorationTask.derain, .superres, .deartifact])
   func beside(task: RestorationTask) throws {
     for (fusion, chunk, lookahead) in [(2, 0, 0), (2, 1, 2), (3, 1, 0), (4, 3, 1)] {
-      let frames = StreamingTests.frames(7)
+      let frames = PlainStream.frames(7)
       let course = options(fusion, chunk: chunk, lookahead: lookahead) { $0.task = task }
       let made =
         task == .derain
@@ -157,7 +157,7 @@ struct FusionTests {
       let latency = chunk + lookahead + reads
       #expect(restorer.latency == latency)
       var left = 0
-      for (index, frame) in StreamingTests.frames(20).enumerated() {
+      for (index, frame) in PlainStream.frames(20).enumerated() {
         try restorer.push(frame) { _ in left += 1 }
         #expect(left == max(0, index + 1 - (latency - chunk)) / chunk * chunk)
         #expect(restorer.heldFrameCount == index + 1 - left)
@@ -172,7 +172,7 @@ struct FusionTests {
     let restorer = try makeRestorer(options(2, chunk: 1, lookahead: 3) { $0.radius = 0 })
     #expect(restorer.latency == 3)
     var left = 0
-    for (index, frame) in StreamingTests.frames(9).enumerated() {
+    for (index, frame) in PlainStream.frames(9).enumerated() {
       try restorer.push(frame) { _ in left += 1 }
       #expect(left == max(0, index - 1))
     }
@@ -181,7 +181,7 @@ struct FusionTests {
   @Test("reads nothing across the end of a clip, a change of options or a cut")
   func boundaries() throws {
     let course = options(3, chunk: 1, lookahead: 2) { $0.history = 6 }
-    let clips = [StreamingTests.frames(5), StreamingTests.frames(4, seed: 50)]
+    let clips = [PlainStream.frames(5), PlainStream.frames(4, seed: 50)]
     let apart = try clips.flatMap { try makeRestorer(course).restore($0) }
     let restorer = try makeRestorer(course)
     #expect(try clips.flatMap { try restorer.restore($0) } == apart)
@@ -218,13 +218,14 @@ struct FusionTests {
     let remembering = try makeRestorer(options(2, chunk: 1, lookahead: 2) { $0.history = 9 })
     #expect(remembering.memory.frames - with.memory.frames == canvas.frameCount * 4)
     let seeing = try TDMPipeline(
-      schedule: StreamingTests.schedule(), options: with.options, canvas: canvas
+      schedule: PlainStream.schedule(), options: with.options, canvas: canvas
     ) { PlainNetworks($0, seesSecondPicture: true) }
     // As it came, before the networks and as a picture of theirs.
     #expect(
       seeing.memory.frames - with.memory.frames
         == (canvas.frameCount + Tiling(canvas).pictureCount) * 4)
-    // The frame as it came, a stretched picture and what is made of it, and another latent and guide.
+    // The frame as it came, a stretched picture and what is made of it, and another latent and
+    // guide.
     let alone = try makeRestorer(options(0, chunk: 1, lookahead: 2) { $0.radius = 0 })
     let looking = try makeRestorer(
       options(0, chunk: 1, lookahead: 2) { ($0.radius, $0.evenVeil) = (0, true) })
@@ -245,12 +246,12 @@ struct FusionTests {
       #expect(memories[0] == memories[1])
     }
     #expect(try looking.rehearse().evenVeil > .zero && alone.rehearse().evenVeil == .zero)
-    _ = try with.restore(StreamingTests.frames(7))
+    _ = try with.restore(PlainStream.frames(7))
     #expect(with.statistics.fuse.count == 7 && without.statistics.fuse.count == 0)
     try with.warmUp()
     #expect(try with.rehearse().fuse > .zero)
     #expect(
-      try makeRestorer(options(2, chunk: 1, lookahead: 2)).restore(StreamingTests.frames(7))
-        == with.restore(StreamingTests.frames(7)))
+      try makeRestorer(options(2, chunk: 1, lookahead: 2)).restore(PlainStream.frames(7))
+        == with.restore(PlainStream.frames(7)))
   }
 }

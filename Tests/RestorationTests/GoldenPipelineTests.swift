@@ -89,7 +89,7 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
   @Test("Prompts are as long as the text encoder reads, whatever the tokenizer's files say")
   func tokenizerLimit() throws {
     let clip = try Fixture.clip()
-    let options = StreamingTests.options {
+    let options = PlainStream.options {
       $0.inversionSteps = 0
       $0.steps = 1
     }

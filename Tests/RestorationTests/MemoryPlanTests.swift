@@ -12,7 +12,7 @@ import Testing
     _ frames: [[Float]], _ options: RestorationOptions, limits: MemoryLimits = MemoryLimits()
   ) throws -> (frames: [[Float]], memory: MemoryEstimate, statistics: RestorationStatistics) {
     let restorer = try TDMPipeline(
-      schedule: try StreamingTests.schedule(), options: options, canvas: Self.canvas,
+      schedule: try PlainStream.schedule(), options: options, canvas: Self.canvas,
       limits: limits
     ) { PlainNetworks($0) }
     return (try restorer.restore(frames), restorer.memory, restorer.statistics)
@@ -30,7 +30,7 @@ import Testing
   func tilesEqualTheWhole(_ optionCase: OptionCase) throws {
     let frames = frames(7)
     for (chunk, lookahead) in [(1, 0), (2, 1), (0, 0)] {
-      var options = StreamingTests.options(optionCase.change)
+      var options = PlainStream.options(optionCase.change)
       options.chunk = chunk
       options.lookahead = lookahead
       let whole = try restore(frames, options)
@@ -52,7 +52,7 @@ import Testing
 
   @Test("The tiling is the one that computes the fewest pixels of those that fit")
   func thrift() throws {
-    let options = StreamingTests.options { $0.chunk = 2 }
+    let options = PlainStream.options { $0.chunk = 2 }
     let all = Tiling.candidates(Self.canvas).map {
       ($0, PlainNetworks($0).estimate(options, $0))
     }
@@ -68,7 +68,7 @@ import Testing
 
   @Test("What does not even fit in tiles is refused, with the numbers")
   func refusal() throws {
-    let options = StreamingTests.options { _ in }
+    let options = PlainStream.options { _ in }
     let least = Tiling.candidates(Self.canvas)
       .map { PlainNetworks($0).estimate(options, $0).total }.min()!
     let error = try #require(throws: InsufficientMemory.self) {
@@ -88,7 +88,7 @@ import Testing
   func advice() throws {
     func advice(_ change: (inout RestorationOptions) -> Void) throws -> Substring? {
       let error = try #require(throws: InsufficientMemory.self) {
-        let options = StreamingTests.options {
+        let options = PlainStream.options {
           $0.chunk = 1
           $0.lookahead = 0
           $0.radius = 0
@@ -108,7 +108,7 @@ import Testing
   func startNoise() throws {
     let tiling = Tiling(Self.canvas)
     let estimates = [RestorationOptions.Start.inversion, .noise].map { start in
-      PlainNetworks(tiling).estimate(StreamingTests.options { $0.start = start }, tiling)
+      PlainNetworks(tiling).estimate(PlainStream.options { $0.start = start }, tiling)
     }
     let latent = PlainNetworks(tiling).latentShape.count * 4
     #expect(estimates[1].total - estimates[0].total == latent)
@@ -118,7 +118,7 @@ import Testing
   func change() throws {
     let clip = try Fixture.clip()
     let device = try CPUDevice(precision: .f32, threads: 1)
-    let large = StreamingTests.options {
+    let large = PlainStream.options {
       $0.inversionSteps = 1
       $0.steps = 1
       $0.chunk = 4
@@ -144,7 +144,7 @@ import Testing
 
   @Test("Features that do not fit the cache are refused")
   func features() throws {
-    let options = StreamingTests.options { _ in }
+    let options = PlainStream.options { _ in }
     let features = PlainNetworks(Tiling(Self.canvas)).estimate(options, Tiling(Self.canvas))
       .features
     #expect(features > 0)

@@ -13,7 +13,7 @@ struct TDMRestorerTests {
   private func options(
     workSize: Int = 64, _ change: (inout RestorationOptions) -> Void = { _ in }
   ) -> RestorationOptions {
-    StreamingTests.options {
+    PlainStream.options {
       $0.workSize = workSize
       $0.steps = 1
       $0.inversionSteps = 0

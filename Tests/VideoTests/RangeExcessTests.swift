@@ -51,7 +51,8 @@ import Testing
     var restored = cut(source).map { $0 + 1 }
     for place in places { restored[place] = 254 }
     let back = try givenBack(source, restored)
-    // Changed by 1 in the whole picture. Of 25 pixels and in the corner of 9 one has an excess of 20.
+    // Changed by 1 in the whole picture. Of 25 pixels and in the corner of 9 one has an excess of
+    // 20.
     for (place, count) in zip(places, [25, 9] as [Float]) {
       let mean = 20 / count
       let rest = 1 - 1 / (400 / count - mean * mean)
@@ -70,7 +71,8 @@ import Testing
     let source = zip(clean, grain).map { $0 + $1 }
     let back = try givenBack(source, cut(clean), width: width, height: height)
     let left = zip(back, clean).map { ($0 - $1) * ($0 - $1) }.reduce(0, +) / Float(back.count)
-    // A variance of 75, of which the mean of 25 leaves 3 in two of three colours; 75 / 40² of the mean stays away.
+    // A variance of 75, of which the mean of 25 leaves 3 in two of three colours; 75 / 40² of the
+    // mean stays away.
     #expect(left < 5, "\(left)")
     // What has no noise keeps its texture.
     let unchanged = try givenBack(source, cut(source), width: width, height: height)

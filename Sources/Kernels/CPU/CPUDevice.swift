@@ -69,7 +69,7 @@ public final class CPUDevice: Device {
 
   public func releaseWorkspace() { workspace.release() }
 
-  public func plan(_ graph: Graph) throws -> any Plan {
+  public func plan(_ graph: Graph) throws(KernelError) -> any Plan {
     enter()
     return try CPUPlan(graph, on: self)
   }
@@ -95,10 +95,12 @@ final class Workspace {
   var byteCount: Int { memory.byteCount }
 
   /// Memory of at least `byteCount` bytes, with whatever the last run left in it.
-  func reserve(_ byteCount: Int) throws(OutOfMemory) -> UnsafeMutableRawPointer {
+  func reserve(_ byteCount: Int) throws(KernelError) -> UnsafeMutableRawPointer {
     if memory.byteCount < byteCount {
       memory = AlignedMemory(byteCount: 0)  // the old block goes before the new one comes
-      memory = try AlignedMemory(checking: byteCount, for: "activations")
+      do throws(OutOfMemory) {
+        memory = try AlignedMemory(checking: byteCount, for: "activations")
+      } catch { throw KernelError(error) }
     }
     return memory.pointer
   }

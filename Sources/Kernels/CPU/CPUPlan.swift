@@ -22,7 +22,7 @@ final class CPUPlan: Plan {
   private var scalars: [Float]
   private var parameters: [Float]
 
-  init(_ graph: Graph, on device: CPUDevice) throws {
+  init(_ graph: Graph, on device: CPUDevice) throws(KernelError) {
     self.device = device
     name = graph.name
     sites = graph.sites
@@ -125,7 +125,7 @@ final class CPUPlan: Plan {
     init(byteCount: Int) { memory = AlignedMemory(byteCount: byteCount) }
   }
 
-  func prepareContext(_ values: [Value: Tensor]) throws -> any PreparedContext {
+  func prepareContext(_ values: [Value: Tensor]) throws(KernelError) -> any PreparedContext {
     device.enter()
     let context = Context(byteCount: contextByteCount)
     for (value, buffer) in contextInputs {
@@ -146,7 +146,7 @@ final class CPUPlan: Plan {
 
   func run(
     frames: Int, outputs: Int, context: (any PreparedContext)?, window: WindowPass?
-  ) throws {
+  ) throws(KernelError) {
     precondition(outputs > 0 && outputs <= frames)
     if let window { precondition(window.sources.count == frames, "a window for each frame") }
     device.enter()
@@ -167,7 +167,9 @@ final class CPUPlan: Plan {
     if let start { device.profile?.add(ContinuousClock.now - start, to: step.label) }
   }
 
-  private func execution(frames: Int, context: Context?, window: WindowPass?) throws -> Execution {
+  private func execution(
+    frames: Int, context: Context?, window: WindowPass?
+  ) throws(KernelError) -> Execution {
     let memory = try device.workspace.reserve(workspaceByteCount(frames: frames))
     return Execution(
       frames: frames, frameBase: memory + scratchByteCount, frameStride: frameStride,
@@ -176,7 +178,10 @@ final class CPUPlan: Plan {
       window: window, threads: device.threads)
   }
 
-  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache {
-    try CPUFeatureCache(sites: sites, type: device.activationType, passes: passes, slots: slots)
+  func makeFeatureCache(passes: Int, slots: Int) throws(KernelError) -> any FeatureCache {
+    do throws(OutOfMemory) {
+      return try CPUFeatureCache(
+        sites: sites, type: device.activationType, passes: passes, slots: slots)
+    } catch { throw KernelError(error) }
   }
 }

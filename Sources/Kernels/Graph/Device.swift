@@ -31,7 +31,7 @@ public protocol Device: AnyObject {
   /// Makes everything that running the graph needs: weights reordered (shared with other plans of
   /// this device), primitives, one layout of all activations. Afterwards a run allocates nothing.
   /// - Throws: ``KernelError`` where the device cannot run an operation.
-  func plan(_ graph: Graph) throws -> any Plan
+  func plan(_ graph: Graph) throws(KernelError) -> any Plan
 
   /// out = a · x + b · y, all exact and alike in shape. `out` may be `x` or `y`.
   func combine(
@@ -87,7 +87,7 @@ public protocol Plan: AnyObject {
 
   /// Computes what depends on the prompt only.
   /// - Parameter values: a tensor for each input of the prompt's scope.
-  func prepareContext(_ values: [Value: Tensor]) throws -> any PreparedContext
+  func prepareContext(_ values: [Value: Tensor]) throws(KernelError) -> any PreparedContext
 
   /// Has `value`, an input or output, read from or written to `tensor` for one frame of the runs
   /// that follow.
@@ -100,8 +100,8 @@ public protocol Plan: AnyObject {
   func set(_ parameter: Parameter, to number: Float)
 
   /// Memory for the features that windows read: `slots` frames in each of `passes` passes.
-  /// - Throws: where there is not as much.
-  func makeFeatureCache(passes: Int, slots: Int) throws -> any FeatureCache
+  /// - Throws: ``KernelError`` where there is not as much.
+  func makeFeatureCache(passes: Int, slots: Int) throws(KernelError) -> any FeatureCache
 
   /// Runs frames side by side and computes the outputs of the first of them.
   /// - Parameters:
@@ -109,7 +109,8 @@ public protocol Plan: AnyObject {
   ///     read.
   ///   - window: nil has every frame read itself alone.
   func run(
-    frames: Int, outputs: Int, context: (any PreparedContext)?, window: WindowPass?) throws
+    frames: Int, outputs: Int, context: (any PreparedContext)?, window: WindowPass?
+  ) throws(KernelError)
 }
 
 /// The device cannot do what a graph asks for, a library failed, or weights cannot be read. One

@@ -54,7 +54,8 @@ final class CPUMotionFusion: MotionFusion {
   private let search, bands: AlignedMemory
   /// To each of the neighbours; grows to their greatest number.
   private var flows: [AlignedMemory] = []
-  /// Their pixels and pyramids, and the flows to them: made anew for each picture, in the same memory.
+  /// Their pixels and pyramids, and the flows to them: made anew for each picture, in the same
+  /// memory.
   private var others: [UnsafePointer<Float>?] = []
   private var motions: [UnsafePointer<Float>?] = []
   private var pyramids: [UnsafePointer<Float>?] = []

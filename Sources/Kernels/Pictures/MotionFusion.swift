@@ -12,8 +12,8 @@
 /// Of rain the mean would keep a share of each streak. A picture is fused by rank instead: of each
 /// pixel, along the motion, the second darkest.
 ///
-/// What stands still has more neighbours than motion can be followed through: their mean at the same
-/// place, a ``FusionHistory``, counts as much as it can be believed.
+/// What stands still has more neighbours than motion can be followed through: their mean at the
+/// same place, a ``FusionHistory``, counts as much as it can be believed.
 public protocol MotionFusion: AnyObject {
   func makePicture() -> any FusionPicture
 
@@ -58,6 +58,6 @@ public protocol MotionFusion: AnyObject {
 /// A picture as a ``MotionFusion`` keeps it.
 public protocol FusionPicture: AnyObject {}
 
-/// The mean of earlier pictures, and how many it is worth at each pixel, as a ``MotionFusion`` keeps
-/// it.
+/// The mean of earlier pictures, and how many it is worth at each pixel, as a ``MotionFusion``
+/// keeps it.
 public protocol FusionHistory: AnyObject {}

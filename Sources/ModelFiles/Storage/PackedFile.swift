@@ -7,8 +7,8 @@ import TensorCore
 /// It is the same object whenever it is asked for, so that what a device made of its weights serves
 /// again.
 final class PackedFile: WeightStorage {
-  /// Weights shrink by a fifth, or to a third, vocabularies by three quarters. A frame that promises more is no
-  /// part of a model.
+  /// Weights shrink by a fifth, or to a third, vocabularies by three quarters. A frame that
+  /// promises more is no part of a model.
   private static let largestRatio = 64
   private static let leastAllowed = 1 << 20
 

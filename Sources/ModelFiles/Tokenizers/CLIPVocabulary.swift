@@ -1,8 +1,8 @@
 import CEmbeddedModel
 import StrictJSON
 
-/// The tokenizer that CLIP was trained with, and every Stable Diffusion 1.x with it: for checkpoints
-/// without one. What it does follows from the pairs that it merges.
+/// The tokenizer that CLIP was trained with, and every Stable Diffusion 1.x with it: for
+/// checkpoints without one. What it does follows from the pairs that it merges.
 enum CLIPVocabulary {
   /// A file of its folder, by its name.
   static func file(_ name: String) throws(ModelError) -> StoredFile? {

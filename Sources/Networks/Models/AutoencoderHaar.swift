@@ -2,8 +2,9 @@ import Kernels
 import ModelFiles
 import TensorCore
 
-/// The Haar transform: 2 x 2 pixels of three colours become the 12 channels of a latent pixel, 4 x 4
-/// at two levels its 48, and nothing is lost. Computed in float32 whatever the device computes in.
+/// The Haar transform: 2 x 2 pixels of three colours become the 12 channels of a latent pixel, 4 x
+/// 4 at two levels its 48, and nothing is lost. Computed in float32 whatever the device computes
+/// in.
 ///
 /// Channel 3 b + c of a latent is band b of colour c. A further level takes the channels of the one
 /// before for colours.

@@ -83,8 +83,8 @@ public final class Denoiser {
   /// Predicts for frames side by side.
   /// - Parameters:
   ///   - latents: xₜ of each frame, ``latentShape``, exact.
-  ///   - second: of each frame, ``latentShape``, exact: the latent, without the autoencoder's scaling
-  ///     factor, of its second picture: where ``readsSecondPicture``, and nowhere else.
+  ///   - second: of each frame, ``latentShape``, exact: the latent, without the autoencoder's
+  ///     scaling factor, of its second picture: where ``readsSecondPicture``, and nowhere else.
   ///   - conditions: of each frame, as ``ConditionEmbedding`` gives it; nil: without ControlNet.
   ///   - timestep: 0..<trainStepCount of the noise schedule.
   ///   - context: of this denoiser.
@@ -100,10 +100,8 @@ public final class Denoiser {
   ) throws {
     precondition(latents.count >= outputs.count && !outputs.isEmpty)
     precondition(second.count == (readsSecondPicture ? latents.count : 0))
-    // Windows in the ControlNet need its features even of a pass that its output does not enter.
-    let steers = controlScale != 0 || (windowInControlNet && window != nil)
     let graph: DenoiserGraph
-    if let conditions, let controlled, steers {
+    if let conditions, let controlled, controlScale != 0 {
       precondition(conditions.count == latents.count)
       graph = controlled
       for (frame, condition) in conditions.enumerated() {

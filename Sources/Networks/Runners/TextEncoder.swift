@@ -22,7 +22,8 @@ public final class TextEncoder {
     plan.bind(features, frame: 0, to: output)
   }
 
-  /// - Parameter tokenIDs: ``CLIPTextConfig/promptLength`` of them: begin, the prompt, end and padding.
+  /// - Parameter tokenIDs: ``CLIPTextConfig/promptLength`` of them: begin, the prompt, end and
+  ///   padding.
   /// - Returns: [promptLength, hiddenSize], the last hidden state.
   /// - Throws: `ModelError` where the tokens are not the model's.
   public func encode(_ tokenIDs: [Int32]) throws -> Tensor {

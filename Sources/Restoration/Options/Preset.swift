@@ -109,12 +109,12 @@ public struct PresetValues: Sendable, Equatable {
   /// The same for tasks that have another.
   public var taskRadius: [RestorationTask: Int] = [:]
   /// Frames on either side that a frame is averaged with before the networks see it, for tasks that
-  /// gain by it (``RestorationTask/gainsByFusion``).
+  /// gain by it (``RestorationTask/isFusedByPreset``).
   public var fusion = 0
   /// The same for tasks that have another, or are fused only where a model says so.
   public var taskFusion: [RestorationTask: Int] = [:]
-  /// As how many earlier frames their mean counts at most where a frame stands still, for tasks that
-  /// gain by it (``RestorationTask/gainsByFusion``).
+  /// As how many earlier frames their mean counts at most where a frame stands still, for tasks
+  /// that gain by it (``RestorationTask/isFusedByPreset``).
   public var history = 0
   /// Frames emitted together.
   public var chunk: Int
@@ -129,8 +129,8 @@ public struct PresetValues: Sendable, Equatable {
   /// Factor of the ControlNet's residuals; 0 leaves the network out.
   public var controlScale = 1.0
 
-  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --history 0
-  /// --chunk 4 --lookahead 3`, and a work size and the ControlNet's scale where they are not as
+  /// For help texts: `--inversion-steps 10 --steps 32 --strength 1 --radius 3 --fusion 0 --history
+  /// 0 --chunk 4 --lookahead 3`, and a work size and the ControlNet's scale where they are not as
   /// usual; behind radius, fusion and work size those of tasks that have another.
   public var summary: String {
     let share = strength.shortest

@@ -1,4 +1,3 @@
-import Diffusion
 import ModelFiles
 
 /// How frames are restored: everything that the pipeline can be told.
@@ -45,8 +44,9 @@ public struct RestorationOptions: Sendable, Equatable {
   public var method = Method.tdm
   /// Read with ``Method/zeroShot`` alone.
   public var zeroShot = ZeroShotOptions()
-  /// Set by itself it leaves ``evenVeil``, ``fusion``, ``fusionNoise``, ``history``, ``innerModel``, ``radius``
-  /// and ``workSize`` as they were, which tasks differ in: see ``init(_:task:)``.
+  /// Set by itself it leaves ``evenVeil``, ``fusion``, ``fusionNoise``, ``history``,
+  /// ``innerModel``, ``radius`` and ``workSize`` as they were, which tasks differ in: see
+  /// ``init(_:task:)``.
   public var task: RestorationTask
   /// The folder, within the model's, of the one that restores in its place. The preset's and the
   /// task's to say, not the command line's.
@@ -63,8 +63,8 @@ public struct RestorationOptions: Sendable, Equatable {
   /// (`MotionFusion`), 0...16; of later ones those at most ``lookahead`` away. But for noise,
   /// networks that see two pictures see that beside the frame.
   public var fusion = 0
-  /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a frame
-  /// stands still, 0...1000; 0 with tasks whose frames are fused by rank.
+  /// As how many earlier frames, beside those of ``fusion``, their mean counts at most where a
+  /// frame stands still, 0...1000; 0 with tasks whose frames are fused by rank.
   public var history = 0
   /// The standard deviation of the noise, of 255 levels, that frames are taken to have in that
   /// where less is measured, 0...255; not read where they are fused by rank.
@@ -102,15 +102,16 @@ public struct RestorationOptions: Sendable, Equatable {
   /// changes is carried over to them (`GuidedTransfer`); 0, or 64...16384. 0: they are restored at
   /// their own size, and are what the networks make of them.
   public var workSize = 0
-  /// A frame with its levels stretched from black to white is given in the place of what the networks made of it where they changed the frame and leave that
-  /// as it is (`EvenVeil`). The model's to say, not the command line's (``PresetValues/taskEvenVeil``).
+  /// A frame with its levels stretched from black to white is given in the place of what the
+  /// networks made of it where they changed the frame and leave that as it is (`EvenVeil`). The
+  /// model's to say, not the command line's (``PresetValues/taskEvenVeil``).
   public var evenVeil = false
-  /// How much of what restoration changes is kept, 0...2: 0 is the frame that was pushed (for a task
-  /// that enlarges, enlarged), above 1 the change is exaggerated.
+  /// How much of what restoration changes is kept, 0...2: 0 is the frame that was pushed (for a
+  /// task that enlarges, enlarged), above 1 the change is exaggerated.
   public var amount = 1.0
 
-  /// What a preset stands for, with what the task says of it: frames are fused for tasks that gain
-  /// by it alone (``RestorationTask/gainsByFusion``), but where the model says so of others
+  /// What a preset stands for, with what the task says of it: frames are fused for noise alone
+  /// (``RestorationTask/isFusedByPreset``), but where the model says so of others
   /// (``PresetValues/taskFusion``), and taken to have the noise that the task says
   /// (``RestorationTask/fusionNoise``).
   public init(
@@ -118,8 +119,8 @@ public struct RestorationOptions: Sendable, Equatable {
   ) {
     self.task = task
     innerModel = values.innerModel
-    fusion = values.taskFusion[task] ?? (task.gainsByFusion ? values.fusion : 0)
-    history = task.gainsByFusion ? values.history : 0
+    fusion = values.taskFusion[task] ?? (task.isFusedByPreset ? values.fusion : 0)
+    history = task.isFusedByPreset ? values.history : 0
     radius = values.taskRadius[task] ?? values.radius
     chunk = values.chunk
     lookahead = values.lookahead
@@ -181,7 +182,8 @@ public struct RestorationOptions: Sendable, Equatable {
   /// Whether the networks see other frames than those that come.
   var usesFusion: Bool { fusion > 0 || history > 0 }
 
-  /// Whether a frame's veil may be found to be even: where frames leave one by one, each restored from itself.
+  /// Whether a frame's veil may be found to be even: where frames leave one by one, each restored
+  /// from itself.
   var looksForEvenVeil: Bool {
     evenVeil && chunk == 1 && !usesFusion && start == .inversion && Window(self) == nil
   }
@@ -196,127 +198,4 @@ public struct RestorationOptions: Sendable, Equatable {
 
   /// Without a ControlNet in sampling there is nothing whose window it could read.
   var readsWindowInControlNet: Bool { windowInControlNet && controlScale != 0 }
-}
-
-/// An option's value cannot be. One line: which, what was found, what is expected.
-public struct OptionError: Error, Equatable, CustomStringConvertible {
-  public let description: String
-
-  init(_ option: String, _ found: some CustomStringConvertible, expected: String) {
-    description = "\(option) \(found): expected \(expected)"
-  }
-}
-
-extension RestorationOptions {
-  /// Checks every value by itself.
-  ///
-  /// - Throws: the first that is out of its range.
-  public func validate() throws(OptionError) {
-    try check("--radius", radius, in: 0...64, note: "frames on either side")
-    try check("--fusion", fusion, in: 0...task.mostFusion, note: "frames on either side")
-    try check("--history", history, in: 0...1000, note: "frames that came before")
-    guard history == 0 || !task.isFusedByRank else {
-      throw OptionError(
-        "--history", history,
-        expected: "0 with --task \(task.rawValue), of which a mean keeps the streaks")
-    }
-    try check("--fusion-noise", fusionNoise, in: 0...255, note: "of 255 levels")
-    try check("--chunk", chunk, in: 0...4096, note: "frames, where 0 is the whole clip")
-    try check("--lookahead", lookahead, in: 0...4096, note: "frames")
-    try check(
-      "--inversion-steps", inversionSteps, in: 0...1000, note: "where 0 is no inversion")
-    try check("--steps", steps, in: 1...1000, note: "denoising steps")
-    guard strength > 0, strength <= 1 else {
-      throw OptionError(
-        "--strength", strength, expected: "above 0, at most 1 (1 goes through all noise levels)")
-    }
-    try check("--guidance", guidance, in: 0...100, note: "where 1 is no guidance")
-    try check(
-      "--control-scale", controlScale, in: 0...10, note: "where 0 leaves the ControlNet out")
-    try check(
-      "--inversion-control-scale", inversionControlScale, in: 0...10,
-      note: "where 0 leaves the ControlNet out")
-    // Messages tell it, so that another run can be given it, and their whole numbers end there.
-    try check("--seed", seed, in: 0...UInt64(Int.max), note: "what a frame's number is added to")
-    try check("--amount", amount, in: 0...2, note: "of the change, where 1 is all of it")
-    if workSize != 0 {
-      try check(
-        "--work-size", workSize, in: 64...16384,
-        note: "pixels along the longer side; or 0 for the frames' own size")
-      guard task.enlargement == 1 else {
-        throw OptionError(
-          "--work-size", workSize,
-          expected: "0 with --task \(task.rawValue), whose detail would be lost")
-      }
-    }
-    if method == .zeroShot { try validateZeroShot() }
-  }
-
-  private func validateZeroShot() throws(OptionError) {
-    guard task == .derain else {
-      throw OptionError(
-        "--task", task.rawValue, expected: "derain, which is all that --method zero-shot does")
-    }
-    try check(
-      "--skip", zeroShot.skip, in: 0...steps - 1, note: "of --steps \(steps), the noisiest")
-    try check("--segment", zeroShot.segment, in: 1...4096, note: "frames")
-    try check(
-      "--overlap", zeroShot.overlap, in: 0...zeroShot.segment - 1,
-      note: "frames, fewer than --segment \(zeroShot.segment)")
-  }
-
-  /// Checks that what comes out stays as large as with other options.
-  func validate(enlargementOf other: RestorationOptions) throws(OptionError) {
-    guard task.enlargement == other.task.enlargement else {
-      throw OptionError(
-        "--task", task.rawValue,
-        expected: "one that enlarges \(other.task.enlargement) times, as \(other.task.rawValue)")
-    }
-  }
-
-  /// Checks that networks which were planned for other options can follow these.
-  func validate(asChangeOf other: RestorationOptions) throws(OptionError) {
-    try validate(enlargementOf: other)
-    guard usesControl == other.usesControl else {
-      throw OptionError(
-        "--control-scale", controlScale,
-        expected: "the ControlNet \(other.usesControl ? "used" : "left out"), as it was")
-    }
-    guard readsWindowInControlNet == other.readsWindowInControlNet else {
-      throw OptionError(
-        "--window-in-controlnet", "\(windowInControlNet) with --control-scale \(controlScale)",
-        expected:
-          "the ControlNet's window \(other.readsWindowInControlNet ? "read" : "left alone"), as it was"
-      )
-    }
-  }
-
-  /// Checks strength and the numbers of moves against the levels that a model's noise schedule has.
-  func validate(for schedule: NoiseSchedule) throws(OptionError) {
-    let available = Int(strength * Double(schedule.trainStepCount) + 0.5)
-    guard available >= 1 else {
-      throw OptionError(
-        "--strength", strength,
-        expected: "\(0.5 / Double(schedule.trainStepCount)) or more, the model's first noise level")
-    }
-    guard schedule.tellsTheCleanLatent(at: schedule.levels(1, strength: strength)[0]) else {
-      throw OptionError(
-        "--strength", strength,
-        expected:
-          "less: no signal is left at that noise level of the model's, where prediction_type \"epsilon\" means nothing"
-      )
-    }
-    let note = "noise levels that the model has at --strength \(strength)"
-    try check("--inversion-steps", inversionSteps, in: 0...available, note: note)
-    try check("--steps", steps, in: 1...available, note: note)
-  }
-
-  private func check<Number: Comparable & CustomStringConvertible>(
-    _ option: String, _ value: Number, in range: ClosedRange<Number>, note: String
-  ) throws(OptionError) {
-    guard range.contains(value) else {
-      throw OptionError(
-        option, value, expected: "\(range.lowerBound) to \(range.upperBound) (\(note))")
-    }
-  }
 }

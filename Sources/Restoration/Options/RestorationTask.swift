@@ -24,13 +24,15 @@ public enum RestorationTask: String, CaseIterable, Sendable {
     }
   }
 
-  /// How many times wider and higher the output is than the source. Whoever feeds a ``FrameRestorer``
-  /// enlarges the frames bicubically by this factor first.
+  /// How many times wider and higher the output is than the source. Whoever feeds a
+  /// ``FrameRestorer`` enlarges the frames bicubically by this factor first: `BicubicEnlargement`,
+  /// in `Video`.
   public var enlargement: Int { self == .superres ? 4 : 1 }
 
-  /// Whether what is wrong is new in every frame, so that frames averaged along the motion have
-  /// less of it, and the mean of many where nothing moves.
-  public var gainsByFusion: Bool { self == .denoise }
+  /// Whether frames are fused as a preset says of all tasks, and with a history: noise is new in
+  /// every frame, and those averaged have less of it whatever the networks were trained for. Of
+  /// other tasks a model has to say so (``PresetValues/taskFusion``).
+  public var isFusedByPreset: Bool { self == .denoise }
 
   /// The deviation of what is wrong where it can't be measured, of 255 levels. Chosen by measuring.
   ///
@@ -58,8 +60,9 @@ public enum RestorationTask: String, CaseIterable, Sendable {
 
   /// How far from a frame those are that it is fused with on either side, nearest first.
   ///
-  /// Of those that are averaged each is twice as far away as the one before: what an encoder made of
-  /// a frame, and of its noise, it copies into the next ones, so that those farther away tell more.
+  /// Of those that are averaged each is twice as far away as the one before: what an encoder made
+  /// of a frame, and of its noise, it copies into the next ones, so that those farther away tell
+  /// more.
   /// - Parameter count: of them.
   func fusionDistances(_ count: Int) -> [Int] {
     (0..<count).map { isFusedByRank ? $0 + 1 : 1 << $0 }

@@ -1,11 +1,13 @@
-/// A veil that is the same all over a picture, of which a gain and an offset leave nothing, told from one that is thicker in places by what networks make of the
-/// picture, and of the picture with its levels stretched: nearly a gain and an offset, and nothing at all.
+/// A veil that is the same all over a picture, of which a gain and an offset leave nothing, told
+/// from one that is thicker in places by what networks make of the picture, and of the picture with
+/// its levels stretched: nearly a gain and an offset, and nothing at all.
 final class EvenVeil {
   /// How much of a change, root mean square of 255 levels, is none.
   private static let none: Float = 1
   /// How much of what they change may be other than a gain and an offset.
   private static let uneven: Float = 0.17
-  /// Both are so much wider where the frame before had an even veil, so that it does not come and go.
+  /// Both are so much wider where the frame before had an even veil, so that it does not come and
+  /// go.
   private static let afterOne: Float = 1.4
 
   private var levels: LevelStretch
@@ -24,7 +26,8 @@ final class EvenVeil {
     LevelStretch.byteCount(frameCount: frameCount) + frameCount * MemoryLayout<Float>.size
   }
 
-  /// Gives a frame with its levels stretched in the place of what the networks made of it, where its veil is even.
+  /// Gives a frame with its levels stretched in the place of what the networks made of it, where
+  /// its veil is even.
   /// - Parameters:
   ///   - frame: [height, width, 3], 0...255.
   ///   - restored: what the networks made of it.

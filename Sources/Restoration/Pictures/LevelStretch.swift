@@ -1,9 +1,11 @@
-/// A picture whose levels are stretched from black to white, by one gain and one offset for the three colours: what a veil that is the same all over the picture
-/// has taken is back in it, if there was black and white behind.
+/// A picture whose levels are stretched from black to white, by one gain and one offset for the
+/// three colours: what a veil that is the same all over the picture has taken is back in it, if
+/// there was black and white behind.
 struct LevelStretch {
   /// Of the pixels, one of so many may be darker than black in it, and one brighter than white.
   private static let share = 1000
-  /// The least that the two are apart before, of 255: what is hardly there is not made into a picture.
+  /// The least that the two are apart before, of 255: what is hardly there is not made into a
+  /// picture.
   private static let leastRange: Float = 25.5
   /// Classes of a level.
   private static let classes = 16

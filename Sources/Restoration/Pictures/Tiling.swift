@@ -64,8 +64,8 @@ struct Tiling: Sendable, Equatable {
     }
   }
 
-  /// What each place of each tile counts where tiles are joined: as much as some tiles' pictures, so
-  /// that only a tiling in use has it.
+  /// What each place of each tile counts where tiles are joined: as much as some tiles' pictures,
+  /// so that only a tiling in use has it.
   struct Weights: Sendable {
     fileprivate let down, across: [[Float]]
   }

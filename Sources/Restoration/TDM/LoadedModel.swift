@@ -4,8 +4,8 @@ import ModelFiles
 import Networks
 import TensorCore
 
-/// What of a model is the same for pictures of every size: read once, however many sizes its networks
-/// are then planned for.
+/// What of a model is the same for pictures of every size: read once, however many sizes its
+/// networks are then planned for.
 struct LoadedModel {
   let schedule: NoiseSchedule
   let autoencoder: any Autoencoder

@@ -16,8 +16,8 @@ final class ModelNetworks: PipelineNetworks {
   private let conditionEmbedding: ConditionEmbedding?
   var onEvaluation: (() -> Void)?
 
-  /// - Parameter replacedWeights: bytes of other networks' weights that are on the device and do not
-  ///   count, because these are to take their place.
+  /// - Parameter replacedWeights: bytes of other networks' weights that are on the device and do
+  ///   not count, because these are to take their place.
   /// - Throws: `KernelError` where the device cannot run them.
   init(
     _ model: LoadedModel, options: RestorationOptions, height: Int, width: Int,

@@ -2,8 +2,9 @@ import DequeModule
 import Kernels
 import ModelFiles
 
-/// Restores a stream of frames by a ``TDMPipeline`` for the model and the size that the options say:
-/// the frames' own, or a smaller one, and then carries over to the frames what was changed there.
+/// Restores a stream of frames by a ``TDMPipeline`` for the model and the size that the options
+/// say: the frames' own, or a smaller one, and then carries over to the frames what was changed
+/// there.
 ///
 /// What is wrong with the whole of a picture is seen in a small one as well, at the size that the
 /// networks were trained at, and these take no longer however large the frames are.

@@ -42,8 +42,8 @@ final class VideoModelNetworks: VideoDenoising {
       transformer, latentShape: Self.latentShape(coders, frames), switchedBlocks: switchedBlocks,
       on: device)
     self.denoiser = denoiser
-    // The prompts' encoder is run before all else and alone; of it the distances of tokens, here and
-    // on the device, take most.
+    // The prompts' encoder is run before all else and alone; of it the distances of tokens, here
+    // and on the device, take most.
     let heads = try model.t5Config().headCount
     let distances = 2 * heads * textShape[0] * textShape[0] * MemoryLayout<Float>.size
     workspaceByteCount = max(

@@ -20,7 +20,7 @@ struct LiveOptions {
   /// - Parameter model: where clients may change options, all models within it that may then be run
   ///   have to be there, and their files are opened: later nothing may be.
   init(_ settings: Settings, for model: ModelFolder) throws(ModelError) {
-    let isFixed = settings.controlPath == nil
+    let isFixed = !settings.isChangeable
     var presets: [Preset: [RestorationTask: PresetValues]] = [:]
     var inner: Set<String> = []
     for preset in isFixed ? [settings.preset] : Preset.allCases {

@@ -87,8 +87,8 @@ struct RunPlan {
     lines.map { name, text in (name + ":").padded(to: 11) + text }.joined(separator: "\n")
   }
 
-  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p bt601 limited,
-  /// 25 frames a second; memory 300.0 MiB at most`
+  /// What a run is about to do, in a line: `denoise, preset balanced, 640x360 yuv420p bt601
+  /// limited, 25 frames a second; memory 300.0 MiB at most`
   static func line(
     _ stream: StreamRestoration, _ preset: Preset, from format: StreamFormat
   ) -> String {

@@ -40,9 +40,8 @@ enum ProgressText {
     return "; latency p50 \(text(median)) s, p95 \(text(most)) s"
   }
 
-  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`.
-  /// `out_time_ms` is in microseconds, as ffmpeg's is whatever its name says: programs that read it
-  /// divide by a million.
+  /// A block of ffmpeg's `-progress`, every line `key=value` and the last one `progress`; without
+  /// its `out_time_ms`, which is in microseconds whatever its name says.
   static func block(_ progress: Progress, _ flow: StreamFlow?, isLast: Bool) -> String {
     var lines = [
       "frame=\(progress.framesOut)", "fps=\(progress.framesPerSecond.formatted(decimals: 2))",
@@ -51,11 +50,10 @@ enum ProgressText {
       // A header may give a frame seventy years.
       let microseconds = Int(min(Double(progress.framesOut) / rate.value * 1e6, 1e18))
       lines += [
-        "out_time_us=\(microseconds)", "out_time_ms=\(microseconds)",
-        "out_time=\(clockTime(microseconds))",
+        "out_time_us=\(microseconds)", "out_time=\(clockTime(microseconds))",
       ]
     } else {
-      lines += ["out_time_us=N/A", "out_time_ms=N/A", "out_time=N/A"]
+      lines += ["out_time_us=N/A", "out_time=N/A"]
     }
     lines += ["dup_frames=0", "drop_frames=\(progress.framesSkipped)"]
     let speed = flow?.rate.map {

@@ -13,12 +13,14 @@ import Video
 final class StatusReporter: Sendable {
   /// Where the telling goes.
   struct Outlets: Sendable {
-    enum Display: Sendable { case none, line, blocks }
+    /// A line that is rewritten, one now and then, or ffmpeg's blocks.
+    enum Display: Sendable { case none, line, lines, blocks }
 
     /// Takes events as JSON Lines.
     var descriptor: Int32?
     /// What stderr shows of the progress.
     var display = Display.none
+    var rareLines = RareLines()
     var messages = Messages.standard
   }
 
@@ -131,6 +133,7 @@ final class StatusReporter: Sendable {
   private func tell() {
     var descriptor = outlets.descriptor.map(StatusDescriptor.init)
     var shown = -1
+    var rareLines = outlets.rareLines
     var nextLook = ContinuousClock.now
     var nextServiceStatus = nextLook
     while true {
@@ -154,6 +157,9 @@ final class StatusReporter: Sendable {
           shown = progress.framesIn + progress.framesOut
           tell(.progress(progress), on: &descriptor)
           display(progress, flow)
+          if outlets.display == .lines, rareLines.isDue(at: .seconds(progress.seconds)) {
+            logger.info("\(ProgressText.line(progress, flow))")
+          }
           if let notifier, ContinuousClock.now >= nextServiceStatus {
             nextServiceStatus = .now + Self.serviceStatusPeriod
             notifier.send("STATUS=" + ProgressText.line(progress, flow))
@@ -211,7 +217,7 @@ final class StatusReporter: Sendable {
 
   private func display(_ progress: Progress, _ flow: StreamFlow?) {
     switch outlets.display {
-    case .none: break
+    case .none, .lines: break
     case .line: outlets.messages.show(ProgressText.line(progress, flow))
     case .blocks:
       outlets.messages.print(ProgressText.block(progress, flow, isLast: false))

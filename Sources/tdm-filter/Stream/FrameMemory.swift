@@ -4,8 +4,8 @@ import Restoration
 struct FrameMemory {
   /// What the program takes beside all buffers, in bytes: its libraries, the code that oneDNN makes
   /// for the networks, a model's file that is unpacked, prompts' features. Measured, with something
-  /// to spare, as is what is added where clients may change to other tasks and presets: files of all
-  /// models, and code and features of those that were changed to.
+  /// to spare, as is what is added where clients may change to other tasks and presets: files of
+  /// all models, and code and features of those that were changed to.
   let program: Int
   static let programByteCount = 72 << 20
   static let changesByteCount = 44 << 20

@@ -11,8 +11,10 @@ enum InputLength {
     return place < 0 ? nil : max(0, Int(status.st_size) - place)
   }
 
-  /// Whole frames of a stream whose header has been read. All FRAME lines are taken to be as long as the first, and no further header to be there.
-  /// - Parameter byteCount: of the file, from where `source` began; nil, as what is returned, where it is none.
+  /// Whole frames of a stream whose header has been read. All FRAME lines are taken to be as long
+  /// as the first, and no further header to be there.
+  /// - Parameter byteCount: of the file, from where `source` began; nil, as what is returned, where
+  ///   it is none.
   static func frameCount(
     _ byteCount: Int?, of format: StreamFormat, in source: ByteSource
   ) throws(VideoError) -> Int? {

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// How the process ends before its time: with a line on stderr, its status, and nothing left behind.
-/// Nothing else has to be written then, so that it can end whatever other threads are at.
+/// How the process ends before its time: with a line on stderr, its status, and nothing left
+/// behind. Nothing else has to be written then, so that it can end whatever other threads are at.
 enum Ending {
   /// The control socket, whose file would stay.
   private static let socket = Mutex<ControlSocket?>(nil)

@@ -1,6 +1,7 @@
 import Kernels
 import ModelFiles
 import Restoration
+import TensorCore
 import Video
 
 /// Why the program ends early: one line for a person, one number for a script.
@@ -24,14 +25,30 @@ extension Failure {
     case is Quit: self.init(.terminated, "a client sent quit: frames in progress are lost")
     case let error as VideoError: self.init(Self.status(of: error.kind), error.description)
     case let error as ModelError:
-      self.init(error.isOutOfMemory ? .internalFault : .unfitModel, error.description)
+      if error.isOutOfMemory {
+        self.init(outOfMemory: error.description)
+      } else {
+        self.init(.unfitModel, error.description)
+      }
     case let error as OptionError: self.init(.usage, error.description)
+    case let error as OutOfMemory: self.init(outOfMemory: error.description)
     case let error as InsufficientMemory: self.init(.insufficientMemory, error.description)
     case let error as KernelError:
-      self.init(
-        error.cause == .unreadableWeights ? .unfitModel : .internalFault, error.description)
+      switch error.cause {
+      case .device: self.init(.internalFault, error.description)
+      case .outOfMemory: self.init(outOfMemory: error.description)
+      case .unreadableWeights: self.init(.unfitModel, error.description)
+      }
     default: self.init(.internalFault, "\(error)")
     }
+  }
+
+  /// What was planned within --memory is refused by the system all the same.
+  init(outOfMemory line: String) {
+    self.init(
+      .internalFault,
+      "\(line): leave it more, or give smaller frames, or less of --fusion, --history, --chunk, --lookahead or --radius"
+    )
   }
 
   private static func status(of kind: VideoError.Kind) -> ProgramStatus {

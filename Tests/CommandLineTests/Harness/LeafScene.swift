@@ -1,8 +1,8 @@
 import Diffusion
 import Foundation
 
-/// A made-up scene with what photographs have: edges of all sizes, dark and bright, flat and textured
-/// surfaces. A camera passes over it, a pixel a frame.
+/// A made-up scene with what photographs have: edges of all sizes, dark and bright, flat and
+/// textured surfaces. A camera passes over it, a pixel a frame.
 ///
 /// Discs that lie over one another ("dead leaves") have the statistics of natural pictures' edges.
 struct LeafScene {

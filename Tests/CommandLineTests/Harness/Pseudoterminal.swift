@@ -31,7 +31,8 @@ final class Pseudoterminal {
     close(screen)
   }
 
-  /// What has been written to it since it was last looked at; line feeds come with a carriage return.
+  /// What has been written to it since it was last looked at; line feeds come with a carriage
+  /// return.
   func shown() -> String {
     var text: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)

@@ -14,7 +14,10 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case config
   /// A tokenizer's files, with a byte of 0 between, and a prompt.
   case tokenizer
-  /// A T5 tokenizer's configuration, a prompt, and its `spiece.model`, with a byte of 0 between.
+  /// The index of a checkpoint's shards.
+  case shardIndex = "shard-index"
+  /// A T5 tokenizer's configuration, a prompt, and its `spiece.model` or `tokenizer.json`, with a
+  /// byte of 0 between.
   case t5Tokenizer = "t5-tokenizer"
   /// By its first byte a packed model, the index of one, or files that are packed here.
   case packedModel = "packed-model"
@@ -26,6 +29,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .y4m: fuzzY4M(bytes)
     case .safetensors: fuzzSafetensors(bytes)
     case .singleFile: fuzzSingleFile(bytes)
+    case .shardIndex: fuzzShardIndex(bytes)
     case .config: fuzzConfig(bytes)
     case .tokenizer: fuzzTokenizer(bytes)
     case .t5Tokenizer: fuzzT5Tokenizer(bytes)

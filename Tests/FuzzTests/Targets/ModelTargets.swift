@@ -131,12 +131,14 @@ func fuzzTokenizer(_ bytes: UnsafeRawBufferPointer) {
   precondition(tokens.allSatisfy { (0...tokenizer.largestID).contains($0) })
 }
 
-/// The same of a T5's, whose model comes last because it may hold any byte.
+/// The same of a T5's, whose model comes last because it may hold any byte: `spiece.model`, or with
+/// a brace at its start `tokenizer.json`.
 func fuzzT5Tokenizer(_ bytes: UnsafeRawBufferPointer) {
   let parts = bytes.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
     .map { Array($0) }
   guard parts.count == 3 else { return }
-  var files = ["spiece.model": file("spiece.model", parts[2])]
+  let model = parts[2].first == UInt8(ascii: "{") ? "tokenizer.json" : "spiece.model"
+  var files = [model: file(model, parts[2])]
   let config = "tokenizer_config.json"
   if !parts[0].isEmpty { files[config] = file(config, parts[0]) }
   for length in [1, 24] {
@@ -145,6 +147,25 @@ func fuzzT5Tokenizer(_ bytes: UnsafeRawBufferPointer) {
     precondition(tokens.count == length)
     precondition(tokens.allSatisfy { (0...tokenizer.largestID).contains($0) })
   }
+}
+
+/// Shards that an index is taken for hold exactly what it says.
+func fuzzShardIndex(_ bytes: UnsafeRawBufferPointer) {
+  func shard(_ names: [String]) -> [UInt8] {
+    let tensors = names.enumerated().map { place, name in
+      "\"\(name)\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[\(place),\(place + 1)]}"
+    }
+    let header = Array("{\(tensors.joined(separator: ","))}".utf8)
+    return withUnsafeBytes(of: UInt64(header.count).littleEndian, Array.init) + header
+      + [UInt8](repeating: 0, count: names.count)
+  }
+  let index = "diffusion_pytorch_model.safetensors.index.json"
+  let tree = MemoryTree(files: [
+    index: file(index, bytes), "1.safetensors": file("1", shard(["a", "b"])),
+    "2.safetensors": file("2", shard(["c"])),
+  ])
+  guard let checkpoint = try? PartWeights.checkpoint(.unet, in: tree) else { return }
+  precondition([["a", "b"], ["c"], ["a", "b", "c"], []].contains(checkpoint.unused))
 }
 
 /// Everything that can be asked of a packed model is asked.
@@ -175,8 +196,8 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
   }
 }
 
-/// A sound packed model of files that follow each other: a path's number, how many of its numbers are
-/// parted or, as many, parted and steps, a length in two bytes, the content.
+/// A sound packed model of files that follow each other: a path's number, how many of its numbers
+/// are parted or, as many, parted and steps, a length in two bytes, the content.
 private func packed(_ bytes: [UInt8]) -> [UInt8] {
   let paths = [
     "model_index.json", "presets.json", "unet/config.json", "scheduler/scheduler_config.json",
