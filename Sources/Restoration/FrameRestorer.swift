@@ -8,8 +8,6 @@ public protocol FrameRestorer: AnyObject {
   /// Said before the first frame.
   var memory: MemoryEstimate { get }
   var statistics: RestorationStatistics { get }
-  /// Frames that have to arrive before the first can leave; nil is the whole clip.
-  var latency: Int? { get }
   /// Called after each evaluation of a network, by the thread that pushes.
   var onEvaluation: (() -> Void)? { get set }
 

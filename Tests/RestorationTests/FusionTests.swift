@@ -155,7 +155,7 @@ struct FusionTests {
     for (fusion, chunk, lookahead, reads) in [(2, 1, 2, 2), (2, 1, 0, 0), (4, 3, 3, 2)] {
       let restorer = try makeRestorer(options(fusion, chunk: chunk, lookahead: lookahead))
       let latency = chunk + lookahead + reads
-      #expect(restorer.latency == latency)
+      #expect(restorer.options.latency == latency)
       var left = 0
       for (index, frame) in PlainStream.frames(20).enumerated() {
         try restorer.push(frame) { _ in left += 1 }

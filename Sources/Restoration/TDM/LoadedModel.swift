@@ -33,7 +33,10 @@ struct LoadedModel {
     try model.requireFit(withControlNet: options.usesControl)
     tokenCount = try model.textConfig().promptLength
     tokenizer = try model.tokenizer(length: tokenCount)
-    textEncoder = try TextEncoder(CLIPTextModel(model), on: device)
+    let text = try CLIPTextModel(model)
+    // Whether the tokenizer is the model's.
+    _ = try text.embed(tokenizer.encode(options.taskPrompt))
+    textEncoder = try TextEncoder(text, on: device)
     autoencoder = try model.autoencoder()
     scalingFactor = try model.autoencoderConfig().scalingFactor
     unet = try UNet2DConditionModel(model)

@@ -85,9 +85,6 @@ final class TDMPipeline {
     latentValues = Array(repeating: 0, count: networks.latentShape.count)
   }
 
-  /// Frames that have to arrive before the first can leave; nil is the whole clip.
-  var latency: Int? { options.latency }
-
   /// Frames that have arrived and not yet left.
   var heldFrameCount: Int { queue.frames.count + (course.fusion?.heldCount ?? 0) }
 

@@ -59,7 +59,6 @@ final class TDMRestorer: FrameRestorer {
     statistics.carry = carrying
     return statistics
   }
-  var latency: Int? { pipeline.latency }
 
   var memory: MemoryEstimate {
     let own = ownByteCount(options)

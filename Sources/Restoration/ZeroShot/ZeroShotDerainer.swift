@@ -97,8 +97,6 @@ final class ZeroShotDerainer: FrameRestorer {
     return multiple
   }
 
-  var latency: Int? { options.latency }
-
   var onEvaluation: (() -> Void)? {
     get { networks.onEvaluation }
     set { networks.onEvaluation = newValue }

@@ -104,7 +104,7 @@ final class StreamRestoration {
   }
 
   /// The restorer's numbers: see ``FrameRestorer``.
-  var latency: Int? { restorer.latency }
+  var latency: Int? { restorer.options.latency }
   var options: RestorationOptions { restorer.options }
   var sceneCutCount: Int { restorer.statistics.sceneCuts }
 
