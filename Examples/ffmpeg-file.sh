@@ -30,6 +30,17 @@ fi
 # The first line of it alone: ffprobe tells it again for each program of a transport stream.
 probe() { ffprobe -v error -show_entries "$1" -of default=nw=1:nk=1 "${@:2}" "$in" | sed -n 1p; }
 property() { probe "stream=$1" -select_streams v:0; }
+# Writes a file. ffmpeg ends well where it could not write a file's end, as on a full disk: its messages tell.
+write() {
+  ffmpeg -v error -y "$@" 2>&1 | {
+    status=0
+    while IFS= read -r line; do
+      echo "$line" >&2
+      case $line in *"Error writing trailer"* | *"Error closing file"* | *"when ending segment"*) status=74 ;; esac
+    done
+    exit $status
+  }
+}
 case $in in
 *://* | *%*d*) ;;  # an address, or numbered pictures
 *)
@@ -94,9 +105,20 @@ bt2020*) matrix=bt2020 ;;
 *) matrix=bt601 ;;
 esac
 # What Y4M can carry: of other pictures (RGB, palettes, packed, with alpha) ffmpeg makes the one that loses least.
-planar="yuv420p|yuv422p|yuv444p|yuva444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p|gray10le|gray12le|gray16le"
+planar="yuv420p|yuv422p|yuv444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p|gray10le|gray12le|gray16le"
 for bits in 10 12 14 16; do planar+="|yuv420p${bits}le|yuv422p${bits}le|yuv444p${bits}le"; done
 pixels=$(property pix_fmt)
+case ${ENCODE:-}:$pixels in
+*yuva* | *rgba* | *bgra* | *argb* | *abgr* | *gbrap* | *:ya*)
+  case ${ENCODE:-} in
+  *-c:v* | *-vcodec* | *-codec:v* | *-c\ * | *-codec\ *)
+    planar+="|yuva444p"
+    case $pixels in *1[0-9]?e | *64?e | *f32?e) say "$in: frames with alpha get 8 bits, more of which Y4M does not carry" ;; esac
+    ;;
+  *) say "$in: its alpha is left out; ENCODE=\"-c:v ffv1\" keeps it, for which OUT has to be .mkv" ;;
+  esac
+  ;;
+esac
 odd=$(($(property width) % 2))$(($(property height) % 2))
 case $odd$pixels in
 1?yuv42[02]p1?le) planar=yuv444p${pixels#yuv42?p} ;;  # of odd widths ffmpeg writes the others wrongly
@@ -123,9 +145,10 @@ frames() {
     -strict -1 -f yuv4mpegpipe - "${sound[@]}"
 }
 begin=""
-rate=$(sound=() && frames "" -frames:v 1 | sed -n '1s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/p') || true
+# Of the header, where a frame follows.
+rate=$(sound=() && frames "" -frames:v 1 | LC_ALL=C sed -n '1{s/.* F\([0-9]*\):\([0-9]*\).*/\1\/\2/;h;};2{/^FRAME/{x;p;};}') || true
 if [ -z "$rate" ]; then
-  say "$in: none of its pictures can be decoded"
+  say "$in: none of its pictures can be decoded${INPUT:+, or none is left by INPUT=\"$INPUT\"}"
   exit 65
 fi
 # Pictures that begin less than a frame after the sound would have their first one repeated: the sound begins so much earlier instead.
@@ -161,23 +184,38 @@ case ${from,,}:${to,,} in mkv:mkv) all+=(-map '1:t?' -c:t copy) ;; esac
 # Of two options for one thing ffmpeg takes the last: the user's.
 all=(-itsoffset "-$late" ${INPUT:-} -i "$in" "${all[@]}" $encode)
 if [ -z "$parts" ]; then
-  frames "" | filter 0 "$@" | ffmpeg -v error -y -f yuv4mpegpipe -i - "${all[@]}" "$out" "${picture[@]}"
+  frames "" | filter 0 "$@" | write -f yuv4mpegpipe -i - "${all[@]}" "$out" "${picture[@]}"
   exit
 fi
 
+# How many frames a part has that is whole; fails of others. Asked once, of which "whole" is the record.
+count() {
+  local told
+  told=$(sed -n "s/^$1 //p" "$parts/whole")
+  if [ -z "$told" ]; then
+    # Frames and packets, and what is wrong with them.
+    told=$(ffprobe -v error -count_frames -count_packets -show_entries stream=nb_read_frames,nb_read_packets -of csv=p=0 "$parts/$1" 2>&1) || return
+    [ "${told%,*}" = "${told#*,}" ] && [ "${told%,*}" -gt 0 ] 2> /dev/null || return
+    told=${told%,*}
+    echo "$1 $told" >> "$parts/whole"
+  fi
+  echo "$told"
+}
 # The parts that runs have finished, and how many frames they have.
 list() {
+  local part frames
   done=0 runs=0
   : > "$parts/parts"
+  touch "$parts/whole"
   for finished in "$parts"/*.list; do
     [ -e "$finished" ] || continue
     runs=$((runs + 1))
     while read -r part; do
-      # Of a run that was stopped among the frames that lead, the only part is empty, and ffprobe can't read it.
-      count=$(ffprobe -v quiet -count_packets -show_entries stream=nb_read_packets -of default=nw=1:nk=1 "$parts/$part") || continue
-      [ "${count:-0}" -gt 0 ] || continue
-      done=$((done + count))
-      printf "file '%s'\nduration %s\n" "$part" "$(LC_ALL=C awk "BEGIN { printf \"%.9f\", $count / ($rate) }")" >> "$parts/parts"
+      # Of a run that was stopped among the frames that lead, the only part is empty; where the disk was full, one is cut short. The next
+      # run went on, or goes on, from there.
+      frames=$(count "$part") || break
+      done=$((done + frames))
+      printf "file '%s'\nduration %s\n" "$part" "$(LC_ALL=C awk "BEGIN { printf \"%.9f\", $frames / ($rate) }")" >> "$parts/parts"
     done < "$finished"
   done
 }
@@ -186,10 +224,10 @@ if [ ! -e "$parts/complete" ]; then
   # Some frames before them again, for those that read what was before.
   lead=$((done < 40 ? done : 40)) run=$(printf '%s/%04d' "$parts" "$runs")
   frames "fps=$rate:start_time=0,trim=start_frame=$((done - lead)),setpts=PTS-STARTPTS," | filter $((done - lead)) "$@" |
-    ffmpeg -v error -y -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" $encode "${tags[@]}" \
+    write -f yuv4mpegpipe -i - -vf "trim=start_frame=$lead,setpts=PTS-STARTPTS" $encode "${tags[@]}" \
       -force_key_frames 'expr:gte(t,n_forced*5)' -f segment -segment_time 5 -segment_format nut -reset_timestamps 1 \
       -segment_list "$run.list" -segment_list_type flat "${run//%/%%}-%05d.nut"
   touch "$parts/complete"
   list
 fi
-ffmpeg -nostdin -v error -y -f concat -safe 0 -i "$parts/parts" "${all[@]}" -c:v copy "$out" "${picture[@]}"
+write -nostdin -f concat -safe 0 -i "$parts/parts" "${all[@]}" -c:v copy "$out" "${picture[@]}"

@@ -20,5 +20,5 @@ for word in "$@"; do
 done
 ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -pix_fmt yuv420p10le -f rawvideo - |
   ${TDM_FILTER:-tdm-filter} --input-format raw --size "${width}x$height" --pixel-format yuv420p10le --rate "$rate" "$@" |
-  ffmpeg -v error -y -f rawvideo -video_size "$((width * factor))x$((height * factor))" -pixel_format yuv420p10le \
+  ffmpeg -v error -xerror -y -f rawvideo -video_size "$((width * factor))x$((height * factor))" -pixel_format yuv420p10le \
     -framerate "$rate" -i - -c:v ffv1 "$out"

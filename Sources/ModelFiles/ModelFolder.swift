@@ -50,11 +50,24 @@ public struct ModelFolder: Sendable {
     let isVideo = transformer?["_class_name"]?.string == "CogVideoXTransformer3DModel"
     if index == nil, !isVideo, try tree.file("unet/config.json") == nil {
       throw ModelError(
-        "\(tree.place("model_index.json")): missing: expected a model's folder as diffusers writes it"
-      )
+        "\(tree.name): expected a model's folder as diffusers writes it, with unet/config.json and the other parts, found "
+          + (try Self.description(of: tree)))
     }
     family = isVideo ? .cogVideoX : .stableDiffusion
     self.classNames = classNames
+  }
+
+  /// What a folder holds instead of a model.
+  private static func description(of tree: any FileTree) throws(ModelError) -> String {
+    if let config = try tree.file("config.json") {
+      let name = try config.object()["_class_name"]?.string ?? "another model"
+      return name == "ControlNetModel"
+        ? "a ControlNet: give it by --controlnet, with a model to steer"
+        : "a part of one (\(name.quoted)): give the folder around it"
+    }
+    let checkpoints = tree.names(in: "").filter { $0.hasSuffix(".safetensors") }
+    guard let first = checkpoints.first else { return "none of them: nothing is downloaded" }
+    return "checkpoints: give one of them, as \(tree.place(first))"
   }
 
   private static func tree(
@@ -148,9 +161,14 @@ public struct ModelFolder: Sendable {
   private func reader(_ part: ModelPart) throws(ModelError) -> ConfigReader {
     try requireClass(part)
     let advice =
-      part == .controlnet
-      ? "the model has no ControlNet: leave it out with --control-scale 0, or give a model of your own one by --controlnet"
-      : "the part \(part.rawValue) of the model has to be complete"
+      switch part {
+      case .controlnet where controlNet != nil:
+        "expected a ControlNet's folder, or one with a folder controlnet"
+      case .controlnet:
+        "the model has no ControlNet: leave it out with --control-scale 0 and no --inversion-control-scale, or give a model of your own one by "
+          + "--controlnet"
+      default: "the part \(part.rawValue) of the model has to be complete"
+      }
     return try ConfigReader(try folder(of: part).required(part.configFile, advice))
   }
 

@@ -9,7 +9,9 @@ extension Settings {
   /// take, and at what strength, was made for those.
   func doubts(about model: ModelFolder) throws(ModelError) -> [String] {
     guard method == .tdm else { return [] }
-    let doubts = try doubts(aboutPromptsOf: model) + doubts(aboutRadiusOf: model)
+    let doubts =
+      try doubts(aboutPromptsOf: model) + doubts(aboutRadiusOf: model)
+      + doubts(aboutUnreadOf: model)
     let own = try model.presets().filter { $0.value.steps != nil }.keys.sorted()
     if own.isEmpty { return doubts }
     guard let values = try model.presets()[preset.rawValue], own.contains(preset.rawValue) else {
@@ -37,6 +39,27 @@ extension Settings {
     return doubts
   }
 
+  /// Of options that nothing reads because of others.
+  private func doubts(aboutUnreadOf model: ModelFolder) throws(ModelError) -> [String] {
+    let given = arguments.ablations
+    let startsFromNoise = given.start == .noise
+    let standard = try preset.values(for: model, task: task).inversionSteps
+    let inversionSteps = arguments.restoration.inversionSteps ?? standard
+    var doubts: [String] = []
+    if given.seed != nil, !startsFromNoise {
+      doubts.append("--seed: has no effect without --start noise")
+    }
+    if inversionSteps == 0 || startsFromNoise {
+      if given.inversionControlScale ?? 0 != 0 {
+        doubts.append("--inversion-control-scale: has no effect without an inversion")
+      }
+      if given.inversionPrompt == .task {
+        doubts.append("--inversion-prompt: has no effect without an inversion")
+      }
+    }
+    return doubts
+  }
+
   private func doubts(aboutRadiusOf model: ModelFolder) throws(ModelError) -> [String] {
     guard let radius = arguments.restoration.radius, radius > 0,
       !arguments.ablations.windowInControlNet
@@ -44,7 +67,7 @@ extension Settings {
     let unet = try model.unetConfig()
     guard !unet.windowAttention, unet.windowInput == 0 else { return [] }
     return [
-      "--radius \(radius): \(model.name) reads no window, so that frames only leave later; leave the option out"
+      "--radius \(radius): has no effect on pictures, because \(model.name) reads no window; leave the option out"
     ]
   }
 

@@ -224,7 +224,7 @@ struct ControlChangeTests {
           let result = try FilterProcess.run(
             base + options + dryRun, input: Y4M().stream(frames: 1))
           if isMissed {
-            expectFailure(result, .unfitModel, saying: ["/none/model_index.json: missing"])
+            expectFailure(result, .unfitModel, saying: ["/none: expected a model's folder"])
           } else {
             #expect(result.status == 0, "\(result.errors)")
           }

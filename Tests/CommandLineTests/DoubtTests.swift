@@ -58,9 +58,22 @@ struct DoubtTests {
     #expect(found.count == 3)
   }
 
-  @Test("and a window that nothing reads, which only makes frames leave later")
+  @Test("and that nothing reads an option because of others")
+  func unread() throws {
+    #expect(try doubt("--seed", "5") == "--seed: has no effect without --start noise")
+    for words in [["--inversion-control-scale", "1"], ["--inversion-prompt", "task"]] {
+      #expect(try doubt(words) == "\(words[0]): has no effect without an inversion")
+      let model = try Fixture.small.modelFolder()
+      #expect(try doubt(words + ["--model", model]) == nil)
+      #expect(
+        try doubt(words + ["--model", model, "--start", "noise", "--seed", "1"])?
+          .hasPrefix(words[0]) == true)
+    }
+  }
+
+  @Test("and a window that nothing reads")
   func radius() throws {
-    #expect(try doubt("--radius", "3")?.hasPrefix("--radius 3: the embedded model") == true)
+    #expect(try doubt("--radius", "3")?.hasPrefix("--radius 3: has no effect on pictures") == true)
     #expect(try doubt("--radius", "0") == nil && doubt("--radius", "2", "--task", "derain") == nil)
     #expect(try doubt("--radius", "1", "--model", Fixture.small.modelFolder()) == nil)
   }

@@ -49,7 +49,7 @@ struct ExampleTests {
       ffmpeg -v error -f lavfi -i testsrc2=size=48x32:rate=4:duration=9 -f lavfi -i sine=duration=10 \
         -filter_complex '[0]setpts=PTS+1/TB[v]' -map '[v]' -map 1 -pix_fmt yuv420p -c:v ffv1 -c:a pcm_s16le in.mkv
       export TDM_FILTER='\(FilterProcess.path)' ENCODE="-c:v ffv1"
-      # What is cut short has 27 frames behind the stream's header, of which parts hold 20 and 7.
+      # What is cut short has 27 frames behind the stream's header, of which parts hold 24 and 3.
       printf '#!/bin/bash\n%s "$@" | head -c %d\nexit 1\n' "$TDM_FILTER" $((100 + 27 * (6 + 48 * 32 * 3 / 2))) > short
       # What is cut shorter does not come past the frames that lead.
       sed 's/head -c [0-9]*/head -c 20000/' short > shorter
@@ -58,9 +58,12 @@ struct ExampleTests {
       TDM_FILTER=./short PARTS=parts '\(script)' in.mkv out.mkv \(options) --quiet 2> /dev/null && exit 1
       ls out.mkv 2> /dev/null && exit 1
       cat parts/0000.list
+      # As a full disk leaves it.
+      truncate -s -2000 parts/0000-00001.nut
       TDM_FILTER=./shorter PARTS=parts '\(script)' in.mkv out.mkv \(options) --quiet 2> /dev/null && exit 1
       cat parts/0001.list
       PARTS=parts '\(script)' in.mkv out.mkv \(options) --quiet
+      cat parts/whole >&2
       for file in whole.mkv out.mkv; do
         ffmpeg -v error -i $file -map 0:v -f framemd5 - | grep -v '^#'
         ffprobe -v error -show_entries stream=codec_type -of csv=p=0 $file
@@ -76,6 +79,36 @@ struct ExampleTests {
     #expect(restored.count == 2 * 42, "\(lines)")
     #expect(restored.prefix(42) == restored.suffix(42), "\(lines)")
     #expect(result.errors.contains("holds the parts of another command"), "\(result.errors)")
+    // Of 40 frames, with those that were repeated while there was sound alone; nothing of the part
+    // that was cut.
+    #expect(
+      result.errors.contains("0000-00000.nut 24\n0002-00000.nut 16\n"), "\(result.errors)")
+  }
+
+  @Test("fail where ffmpeg could not write the end of a file, of which it only says so")
+  func fullDisk() throws {
+    let script = Self.folder.appending(path: "ffmpeg-file.sh").path
+    let result = try inFolder(
+      """
+      printf '#!/bin/bash\nexec cat\n' > unchanged
+      mkdir full
+      # What ffmpeg 5 does when the disk is full, where it writes FULL.
+      printf '#!/bin/bash\n%s "$@" || exit\ncase "$*" in *FULL*) echo "Error writing trailer of FULL: No space left on device" >&2 ;; esac\n' \
+        "$(command -v ffmpeg)" > full/ffmpeg
+      chmod +x unchanged full/ffmpeg
+      export TDM_FILTER=./unchanged
+      ffmpeg -v error -f lavfi -i testsrc2=size=48x32:rate=25:duration=0.4 -pix_fmt yuv420p -c:v ffv1 in.mkv
+      export PATH="$folder/full:$PATH"
+      '\(script)' in.mkv FULL.mkv || echo "status $?"
+      PARTS=FULL-parts '\(script)' in.mkv out.mkv || echo "status $?"
+      ls FULL-parts/complete 2> /dev/null || echo incomplete
+      '\(script)' in.mkv out.mkv && echo fine
+      """)
+    let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n")
+    #expect(lines == ["status 74", "status 74", "incomplete", "fine"], "\(lines)")
+    #expect(
+      result.errors.contains("Error writing trailer of FULL")
+        && result.errors.contains("not restored"))
   }
 
   @Test(
@@ -160,6 +193,9 @@ struct ExampleTests {
       ENCODE="-c:v ffv1" RATE=8 '\(examples)/ffmpeg-file.sh' plain.mkv rated.mkv --quiet --amount 0
       ffprobe -v error -count_frames -select_streams v:0 -show_entries \
         stream=codec_name,pix_fmt,color_space,nb_read_frames -of csv=p=0 rated.mkv
+      ffmpeg -v error -i plain.mkv -pix_fmt yuva444p10le -c:v ffv1 deep.mkv
+      '\(examples)/ffmpeg-file.sh' deep.mkv deeper.mkv --quiet --amount 0
+      ffprobe -v error -select_streams v:0 -show_entries stream=pix_fmt -of csv=p=0 deeper.mkv
       '\(examples)/ffmpeg-raw.sh' turned.mp4 larger.mkv \(options) --quiet --task sr
       ffprobe -v error -count_frames -select_streams v:0 -show_entries stream=width,height,nb_read_frames \
         -of csv=p=0 larger.mkv
@@ -169,8 +205,9 @@ struct ExampleTests {
     #expect(
       lines == [
         "bt709", "bt709", "bt709", "Name", "tv,smpte170m", "bt709", "ffv1,yuva444p,bt709,3",
-        "64,96,2",
+        "yuv444p10le", "64,96,2",
       ], "\(lines)")
+    #expect(result.errors.contains("deep.mkv: its alpha is left out"), "\(result.errors)")
   }
 
   @Test(
@@ -230,6 +267,7 @@ struct ExampleTests {
       ffmpeg -v error -i in.mkv -attach font.ttf -metadata:s:t mimetype=application/x-truetype-font -map 0 -c copy worded.mkv
       '\(script)' worded.mkv out.mkv; told out.mkv
       '\(script)' nothing.mkv out.mkv || echo "status $?"
+      INPUT="-ss 100" '\(script)' in.mkv out.mkv || echo "status $?"
       """)
     #expect(result.status == 0, "\(result.errors)")
     let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n").map(
@@ -244,10 +282,11 @@ struct ExampleTests {
         "h264,yuv420p,0.000000,4", "aac,0.009000,5", "h264,yuv422p,0.000000,2",
         "h264,yuv444p,0.000000,2", "h264,yuv444p10le,0.000000,2",
         "h264,yuv444p,0.000000,2", "h264,yuv444p10le,0.000000,2",
-      ] + kept + ["ttf,0.000000,N/A", "status 66"], "\(lines)")
+      ] + kept + ["ttf,0.000000,N/A", "status 66", "status 65"], "\(lines)")
     for line in [
       "holds the parts of another command", "filters would cut the parts wrongly",
       "out.mp4 cannot hold the sound as it is: it is encoded anew", "nothing.mkv: no such file",
+      "none is left by INPUT=\"-ss 100\"",
     ] {
       #expect(result.errors.contains(line), "\(result.errors)")
     }

@@ -43,6 +43,20 @@ struct ProgressTests {
         .hasPrefix("241 frames in 8.0 s"))
   }
 
+  @Test("tells what remains of a file, and of what is expected until more has come")
+  func remaining() {
+    let file = StreamFlow(start: .now, rate: nil, frameCount: 26)
+    // 27 have come, of which 24 are out in eight seconds and two are left out.
+    #expect(file.secondsLeft(after: progress(24, in: 8)) == 0)
+    #expect(file.secondsLeft(after: progress(12, in: 8)) == 8)
+    #expect(file.secondsLeft(after: progress(0, in: 8)) == nil)
+    var expected = StreamFlow(start: .now, rate: nil, frameCount: 26, isEstimate: true)
+    #expect(expected.secondsLeft(after: progress(24, in: 8)) == nil)
+    #expect(expected.secondsLeft(after: progress(12, in: 8)) == 8)
+    expected = StreamFlow(start: .now, rate: nil, frameCount: nil)
+    #expect(expected.secondsLeft(after: progress(12, in: 8)) == nil)
+  }
+
   @Test("is ffmpeg's blocks, as ffmpeg writes them")
   func block() {
     let flow = StreamFlow(start: .now, rate: Ratio(30000, 1001), frameCount: nil)

@@ -185,7 +185,7 @@ struct UsageTests {
       let error = #expect(throws: ModelError.self) {
         try used("--model", path, "--preset", "live")
       }
-      #expect(error?.description.contains("fast/model_index.json: missing") == true)
+      #expect(error?.description.contains("fast: expected a model's folder") == true)
       try withPresets(#"{"live": {"radius": 2}}"#) { inner in
         try FileManager.default.copyItem(atPath: inner, toPath: path + "/fast")
       }

@@ -34,7 +34,17 @@ struct ModelFolderTests {
 
   @Test("a place without a model is refused, saying what belongs there")
   func nothing() {
-    #expect(message { _ = try model() }.hasPrefix("model_index.json: missing"))
+    #expect(message { _ = try model() }.contains("expected a model's folder"))
+    folder.write("part/config.json", #"{"_class_name": "ControlNetModel"}"#)
+    folder.write("parts/config.json", #"{"_class_name": "UNet2DConditionModel"}"#)
+    folder.write("files/sd.safetensors", "")
+    for (name, found) in [
+      ("part", "found a ControlNet: give it by --controlnet"),
+      ("parts", "found a part of one (\"UNet2DConditionModel\"): give the folder around it"),
+      ("files", "found checkpoints: give one of them, as files/sd.safetensors"),
+    ] {
+      #expect(message { _ = try ModelFolder(path: folder.path + "/" + name) }.contains(found))
+    }
     #expect(
       message { _ = try ModelFolder(path: folder.path + "/x") }
         .hasPrefix("x: no such file or folder"))
@@ -62,7 +72,7 @@ struct ModelFolderTests {
   func inner() throws {
     copyConfigs("small", ["unet"])
     let whole = try model()
-    #expect(message { _ = try whole.inner("fast") }.hasPrefix("fast/model_index.json: missing"))
+    #expect(message { _ = try whole.inner("fast") }.hasPrefix("fast: expected a model's folder"))
     copyConfigs("wide", ["unet"], to: "superres/")
     folder.write("superres/model_index.json", Array("{}".utf8))
     let own = try model().inner("superres")

@@ -170,7 +170,7 @@ struct FusionTests {
   @Test("waits for as much of the lookahead as it reads where no window reads any")
   func latencyWithoutWindow() throws {
     let restorer = try makeRestorer(options(2, chunk: 1, lookahead: 3) { $0.radius = 0 })
-    #expect(restorer.latency == 3)
+    #expect(restorer.options.latency == 3)
     var left = 0
     for (index, frame) in PlainStream.frames(9).enumerated() {
       try restorer.push(frame) { _ in left += 1 }

@@ -38,7 +38,7 @@ import Testing
         $0.lookahead = lookahead
       }
       let restorer = try PlainStream.makeRestorer(options).restorer
-      #expect(restorer.latency == chunk + lookahead)
+      #expect(restorer.options.latency == chunk + lookahead)
       var left = 0
       for (index, frame) in PlainStream.frames(20).enumerated() {
         try restorer.push(frame) { _ in left += 1 }
@@ -67,7 +67,7 @@ import Testing
       }
       let (restorer, networks) = try PlainStream.makeRestorer(options(lookahead: 3))
       let without = try PlainStream.makeRestorer(options(lookahead: 0)).restorer
-      #expect(restorer.latency == 2 && restorer.memory == without.memory)
+      #expect(restorer.options.latency == 2 && restorer.memory == without.memory)
       #expect(try restorer.rehearse().groupSize == 2)
       let frames = PlainStream.frames(5)
       #expect(try restorer.restore(frames) == without.restore(frames))

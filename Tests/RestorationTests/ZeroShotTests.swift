@@ -99,7 +99,7 @@ struct ZeroShotTests {
     var left: [Int] = []
     let restored = try restorer.restoreClip { left.append($0) }
     #expect(left == [0, 0, 0, 0, 2, 2, 4])
-    #expect(restorer.latency == 5)
+    #expect(restorer.options.latency == 5)
     #expect(restorer.statistics.framesIn == 7 && restorer.statistics.framesOut == 7)
     // What is pushed afterwards is a clip of its own.
     #expect(try restorer.restoreClip() == restored)

@@ -154,6 +154,9 @@ struct SingleFileModel: FileTree {
     }
   }
 
+  /// No file lies there, but errors have to tell what of the whole they mean.
+  func place(_ path: String) -> String { "\(name) (\(path))" }
+
   func file(_ path: String) throws(ModelError) -> StoredFile? {
     guard let slash = path.firstIndex(of: "/"),
       let part = ModelPart(rawValue: String(path[..<slash]))

@@ -7,6 +7,9 @@ protocol FileTree: Sendable {
   /// What errors call it.
   var name: String { get }
 
+  /// What errors call a file of the tree.
+  func place(_ path: String) -> String
+
   /// - Returns: nil where there is no such file.
   func file(_ path: String) throws(ModelError) -> StoredFile?
 
@@ -24,7 +27,6 @@ extension FileTree {
       part, in: folder.isEmpty ? self : Subtree(base: self, folder: folder))
   }
 
-  /// What errors call a file of the tree.
   func place(_ path: String) -> String { "\(name)/\(path)" }
 
   func required(_ path: String, _ advice: String) throws(ModelError) -> StoredFile {
@@ -80,6 +82,7 @@ struct Subtree: FileTree {
   let folder: String
 
   var name: String { base.place(folder) }
+  func place(_ path: String) -> String { base.place("\(folder)/\(path)") }
   func file(_ path: String) throws(ModelError) -> StoredFile? { try base.file("\(folder)/\(path)") }
   func names(in folder: String) -> [String] {
     base.names(in: path(of: folder))
@@ -94,12 +97,13 @@ struct Subtree: FileTree {
 
 /// What lies at a path.
 enum PathKind {
+  /// `other` also where it cannot be told, which is told when it is opened.
   case nothing, folder, other
 
   init(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else {
-      self = .nothing
+      self = errno == ENOENT || errno == ENOTDIR ? .nothing : .other
       return
     }
     self = status.st_mode & S_IFMT == S_IFDIR ? .folder : .other

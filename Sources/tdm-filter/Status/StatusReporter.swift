@@ -241,10 +241,7 @@ final class StatusReporter: Sendable {
       framesSkipped: counts.framesSkipped, framesPassedThrough: counts.framesPassedThrough,
       sceneCuts: counts.restoration.sceneCuts,
       seconds: flow.map { $0.start.duration(to: .now) / .seconds(1) } ?? 0)
-    if let total = flow?.frameCount, progress.framesPerSecond > 0 {
-      let left = max(0, total - progress.framesSkipped - progress.framesOut)
-      progress.secondsLeft = Double(left) / progress.framesPerSecond
-    }
+    progress.secondsLeft = flow?.secondsLeft(after: progress)
     return progress
   }
 
