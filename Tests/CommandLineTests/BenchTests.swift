@@ -40,7 +40,7 @@ import Testing
     let text = String(decoding: result.output, as: UTF8.self)
     #expect(text.contains("/superres, 64x48") && !text.contains("controlnet"), "\(text)")
     let missing = try bench(["--inner", "nothing"])
-    #expect(missing.status == 66 && missing.errors.contains("nothing/model_index.json"))
+    #expect(missing.status == 66 && missing.errors.contains("nothing: expected a model's folder"))
   }
 
   @Test func `tdm-bench says in one line what it cannot do`() throws {
