@@ -56,8 +56,9 @@ if [ -z "$(property width)" ]; then
 fi
 # What ffmpeg takes for AVI, MPEG and the parts below, if it is not told, is MPEG-4 or MPEG-2 at 200 kbit/s.
 case ${ENCODE:-} in
-*-c:v* | *-vcodec* | *-codec:v* | *-c\ * | *-codec\ *) encode=$ENCODE ;;
+*-c:v* | *-vcodec* | *-codec:v* | *-c\ * | *-codec\ *) encode=$ENCODE chosen=yes ;;
 *)
+  chosen=
   case ${out,,} in
   *.webm) encode="-c:v libvpx-vp9 -b:v 0" ;;
   *.avi) encode="-c:v libx264 -bf 0" ;;  # it has no times of its own for frames out of order
@@ -108,15 +109,14 @@ esac
 planar="yuv420p|yuv422p|yuv444p|yuv411p|gray|yuvj420p|yuvj422p|yuvj444p|gray10le|gray12le|gray16le"
 for bits in 10 12 14 16; do planar+="|yuv420p${bits}le|yuv422p${bits}le|yuv444p${bits}le"; done
 pixels=$(property pix_fmt)
-case ${ENCODE:-}:$pixels in
-*yuva* | *rgba* | *bgra* | *argb* | *abgr* | *gbrap* | *:ya*)
-  case ${ENCODE:-} in
-  *-c:v* | *-vcodec* | *-codec:v* | *-c\ * | *-codec\ *)
+case $pixels in
+yuva* | rgba* | bgra* | argb* | abgr* | gbrap* | ya*)
+  if [ -z "$chosen" ]; then
+    say "$in: its alpha is left out; ENCODE=\"-c:v ffv1\" keeps it, for which OUT has to be .mkv"
+  else
     planar+="|yuva444p"
     case $pixels in *1[0-9]?e | *64?e | *f32?e) say "$in: frames with alpha get 8 bits, more of which Y4M does not carry" ;; esac
-    ;;
-  *) say "$in: its alpha is left out; ENCODE=\"-c:v ffv1\" keeps it, for which OUT has to be .mkv" ;;
-  esac
+  fi
   ;;
 esac
 odd=$(($(property width) % 2))$(($(property height) % 2))

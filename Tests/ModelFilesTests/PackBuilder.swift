@@ -56,15 +56,3 @@ struct PackBuilder {
     return frame
   }
 }
-
-/// Bytes that a file would hold.
-final class HeldBytes: WeightStorage {
-  private let bytes: [UInt8]
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  func withBytes<R>(
-    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
-  ) throws(StorageError) -> R {
-    bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
-  }
-}

@@ -60,3 +60,10 @@ struct StoredFile: Sendable {
     return try result.get()
   }
 }
+
+extension StoredFile {
+  /// A file that lies nowhere.
+  init(name: String, bytes: [UInt8]) {
+    self.init(name: name, storage: HeldBytes(bytes), range: 0..<bytes.count)
+  }
+}

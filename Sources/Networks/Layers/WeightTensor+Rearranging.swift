@@ -25,7 +25,7 @@ extension WeightTensor {
       }
     }
     return WeightTensor(
-      name: name, shape: shape, elementType: elementType, storage: OwnedBytes(bytes),
+      name: name, shape: shape, elementType: elementType, storage: HeldBytes(bytes),
       range: 0..<bytes.count)
   }
 
@@ -55,18 +55,5 @@ extension WeightTensor {
     do throws(StorageError) { return try storage.withBytes(in: range, body) } catch {
       throw ModelError(error)
     }
-  }
-}
-
-/// Weights that were rearranged and lie in no file.
-private final class OwnedBytes: WeightStorage {
-  private let bytes: [UInt8]
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  func withBytes<R>(
-    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
-  ) throws(StorageError) -> R {
-    bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
 }

@@ -4,21 +4,8 @@ import TensorCore
 
 @testable import ModelFiles
 
-/// Bytes that a file would hold. Reading beyond them fails a precondition.
-private final class MemoryStorage: WeightStorage {
-  private let bytes: [UInt8]
-  init(_ bytes: some Collection<UInt8>) { self.bytes = Array(bytes) }
-
-  func withBytes<R>(
-    in range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> R
-  ) throws(StorageError) -> R {
-    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
-    return bytes.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
-  }
-}
-
 private func file(_ name: String, _ bytes: some Collection<UInt8>) -> StoredFile {
-  StoredFile(name: name, storage: MemoryStorage(bytes), range: 0..<bytes.count)
+  StoredFile(name: name, bytes: Array(bytes))
 }
 
 /// The tensors of a checkpoint that is accepted fill its data exactly.
@@ -179,7 +166,7 @@ func fuzzPackedModel(_ bytes: UnsafeRawBufferPointer) {
     default: packed(rest)
     }
   guard
-    let tree = try? PackedModel(name: "fuzz", storage: MemoryStorage(pack), byteCount: pack.count),
+    let tree = try? PackedModel(name: "fuzz", storage: HeldBytes(pack), byteCount: pack.count),
     let folder = try? ModelFolder(tree: tree)
   else { return }
   _ = try? folder.unetConfig()
