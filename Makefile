@@ -90,7 +90,7 @@ UNDEFINED_FLAGS = -Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined
   -Xlinker $$(clang -print-resource-dir)/lib/linux/libclang_rt.ubsan_standalone-$$(uname -m).a
 
 # libgomp's barriers are out of the thread sanitizer's sight, and to it every team of threads is a race: teams are of one. The sandbox would
-# keep it from naming places, by which false reports are told.
+# keep it from naming places, by which false reports are told; the examples' tests run the program as it is, with its sandbox.
 # What stands between the program and the C library cannot stand there together with a sanitizer, and what is measured of the program's
 # memory is then the sanitizer's.
 sanitize: setup-tests
@@ -99,7 +99,7 @@ sanitize: setup-tests
 	  case $$sanitizer in thread) export OMP_THREAD_LIMIT=1 TDM_OPTIONS="--sandbox off" ;; esac; \
 	  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.supp \
 	    $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/sanitize-$$sanitizer --disable-xctest \
-	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests $(if $(FILTER),--filter '$(FILTER)') \
+	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests --skip ExampleTests $(if $(FILTER),--filter '$(FILTER)') \
 	  ) || exit 1; \
 	done
 
