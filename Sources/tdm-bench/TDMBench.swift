@@ -63,6 +63,9 @@ struct TDMBench: ParsableCommand {
 
   func validate() throws {
     guard `repeat` > 0 else { throw ValidationError("--repeat \(`repeat`): expected 1 or more") }
+    guard model != nil || controlNet == nil else {
+      throw ValidationError("--controlnet goes with --model: give both")
+    }
     if let threads, !(1...1024).contains(threads) {
       throw ValidationError("--threads \(threads): expected 1 to 1024")
     }

@@ -48,5 +48,6 @@ import Testing
     #expect(missing.status == 66 && missing.errorLines.count == 1, "\(missing.errors)")
     #expect(try bench(["--model", "/nowhere", "--parts", "unet,lunch"]).status == 64)
     #expect(try bench(["--model", "/nowhere", "--repeat", "0"]).status == 64)
+    #expect(try bench(["--controlnet", "/nowhere"]).status == 64)
   }
 }

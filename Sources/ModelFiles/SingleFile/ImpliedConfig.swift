@@ -25,6 +25,15 @@ struct ImpliedConfig {
     return count
   }
 
+  /// The widths of the blocks that `block` names from 0 on.
+  private func widths(_ block: (Int) -> String) throws(ModelError) -> [JSON] {
+    var widths: [JSON] = []
+    while shapes["\(block(widths.count)).resnets.0.conv1.weight"] != nil {
+      widths.append(try extent("\(block(widths.count)).resnets.0.conv1.weight", 0))
+    }
+    return widths
+  }
+
   private func hasAttention(_ block: String) -> Bool {
     shapes["\(block).attentions.0.proj_in.weight"] != nil
   }
@@ -68,11 +77,8 @@ struct ImpliedConfig {
 
   /// What U-Net and ControlNet have in common.
   private func trunk() throws(ModelError) -> [String: JSON] {
-    let blocks = count { "down_blocks.\($0).resnets.0.conv1.weight" }
-    var widths: [JSON] = []
-    for block in 0..<blocks {
-      widths.append(try extent("down_blocks.\(block).resnets.0.conv1.weight", 0))
-    }
+    let widths = try widths { "down_blocks.\($0)" }
+    let blocks = widths.count
     let attention =
       ((0..<blocks).map { "down_blocks.\($0)" } + ["mid_block"]).first(where: hasAttention)
       ?? "mid_block"
@@ -104,11 +110,7 @@ struct ImpliedConfig {
   }
 
   private func autoencoder() throws(ModelError) -> JSON {
-    let blocks = count { "encoder.down_blocks.\($0).resnets.0.conv1.weight" }
-    var widths: [JSON] = []
-    for block in 0..<blocks {
-      widths.append(try extent("encoder.down_blocks.\(block).resnets.0.conv1.weight", 0))
-    }
+    let widths = try widths { "encoder.down_blocks.\($0)" }
     return .object([
       "_class_name": .string("AutoencoderKL"),
       "in_channels": try extent("encoder.conv_in.weight", 1),

@@ -20,7 +20,6 @@ final class StatusReporter: Sendable {
     var descriptor: Int32?
     /// What stderr shows of the progress.
     var display = Display.none
-    var rareLines = RareLines()
     var messages = Messages.standard
   }
 
@@ -133,7 +132,7 @@ final class StatusReporter: Sendable {
   private func tell() {
     var descriptor = outlets.descriptor.map(StatusDescriptor.init)
     var shown = -1
-    var rareLines = outlets.rareLines
+    var rareLines = RareLines()
     var nextLook = ContinuousClock.now
     var nextServiceStatus = nextLook
     while true {
