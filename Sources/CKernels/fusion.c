@@ -108,8 +108,9 @@ TDM_INLINE void square_band(const job *j, const band *b) {
     for (size_t i = 0; i < line; i++) b->row[i] = tdm_blurred(at, i, near_taps, NEAR);
     size_t index = (size_t)(row - b->low) * w;
     for (int k = 0; k < WEIGHTS; k++) {
-      for (size_t i = 0; i < w; i++)
-        b->single[i] = tdm_weighed(b->row + 3 * i, j->shares[k].coarse);
+      tdm_noise_shares shares = j->shares[k];
+      TDM_LANES
+      for (size_t i = 0; i < w; i++) b->single[i] = tdm_weighed(b->row + 3 * i, shares.coarse);
       tdm_blur_row(b->square[k] + index, b->single, w, 1, far_taps, FAR);
     }
     const float *warped = b->warped + (size_t)(row - b->top) * line;
@@ -117,8 +118,10 @@ TDM_INLINE void square_band(const job *j, const band *b) {
     const float *left = b->left + (size_t)(row - b->top) * w;
     for (size_t i = 0; i < line; i++) b->row[i] = warped[i] - own[i] - b->row[i];
     for (int k = 0; k < WEIGHTS; k++) {
+      tdm_noise_shares shares = j->shares[k];
+      TDM_LANES
       for (size_t i = 0; i < w; i++)
-        b->single[i] = tdm_weighed(b->row + 3 * i, j->shares[k].fine) / (1 + left[i]);
+        b->single[i] = tdm_weighed(b->row + 3 * i, shares.fine) / (1 + left[i]);
       tdm_blur_row(b->fine[k] + index, b->single, w, 1, far_taps, FAR);
     }
   }

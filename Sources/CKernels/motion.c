@@ -152,9 +152,12 @@ typedef struct {
   float *flow;     // [2, height, width]
 } flow_job;
 
+/// A patch's rows.
+typedef float row8 __attribute__((ext_vector_type(SIDE), aligned(4)));
+
 /// A patch of `picture`, `x` and `y` pixels from its own corner, between pixels by bilinear
 /// interpolation.
-TDM_INLINE void look(float *patch, const float *picture, size s, float x, float y) {
+TDM_INLINE void look(row8 *patch, const float *picture, size s, float x, float y) {
   float floor_x = floorf(x), floor_y = floorf(y), fx = x - floor_x, fy = y - floor_y;
   ptrdiff_t left = (ptrdiff_t)floor_x, top = (ptrdiff_t)floor_y;
   float region[(SIDE + 1) * (SIDE + 1)];
@@ -170,39 +173,41 @@ TDM_INLINE void look(float *patch, const float *picture, size s, float x, float 
         region[r * (SIDE + 1) + c] =
             picture[tdm_clamped(top + r, s.height) * s.width + tdm_clamped(left + c, s.width)];
   }
-  float a = (1 - fx) * (1 - fy), b = fx * (1 - fy), c = (1 - fx) * fy, d = fx * fy;
-  for (int r = 0; r < SIDE; r++) {
-    const float *above = from + (size_t)r * line, *below = above + line;
-    for (int i = 0; i < SIDE; i++)
-      patch[r * SIDE + i] = a * above[i] + b * above[i + 1] + c * below[i] + d * below[i + 1];
+  row8 above = 0;
+  for (int r = 0; r <= SIDE; r++, from += line) {
+    row8 below = (1 - fx) * *(const row8 *)from + fx * *(const row8 *)(from + 1);
+    if (r > 0) patch[r - 1] = (1 - fy) * above + fy * below;
+    above = below;
   }
 }
 
 /// Sums column by column, which the processor does side by side.
-TDM_INLINE float product(const float *x, const float *y) {
-  float columns[SIDE] = {0}, sum = 0;
-  for (int r = 0; r < SIDE; r++)
-    for (int i = 0; i < SIDE; i++) columns[i] += x[r * SIDE + i] * y[r * SIDE + i];
-  for (int i = 0; i < SIDE; i++) sum += columns[i];
+TDM_INLINE float sum_of(const row8 *columns) {
+  float sum = 0;
+  for (int i = 0; i < SIDE; i++) sum += (*columns)[i];
   return sum;
 }
 
-TDM_INLINE float total(const float *x) {
-  float columns[SIDE] = {0}, sum = 0;
-  for (int r = 0; r < SIDE; r++)
-    for (int i = 0; i < SIDE; i++) columns[i] += x[r * SIDE + i];
-  for (int i = 0; i < SIDE; i++) sum += columns[i];
-  return sum;
+TDM_INLINE float product(const row8 *x, const row8 *y) {
+  row8 columns = 0;
+  for (int r = 0; r < SIDE; r++) columns += x[r] * y[r];
+  return sum_of(&columns);
+}
+
+TDM_INLINE float total(const row8 *x) {
+  row8 columns = 0;
+  for (int r = 0; r < SIDE; r++) columns += x[r];
+  return sum_of(&columns);
 }
 
 /// `look` less the patch's own picture and the mean of the difference.
 /// - Returns: the sum of squares.
 TDM_INLINE float
-residual(float *out, const float *own, const float *picture, size s, float x, float y) {
+residual(row8 *out, const row8 *own, const float *picture, size s, float x, float y) {
   look(out, picture, s, x, y);
-  for (int i = 0; i < AREA; i++) out[i] -= own[i];
+  for (int r = 0; r < SIDE; r++) out[r] -= own[r];
   float mean = total(out) / AREA;
-  for (int i = 0; i < AREA; i++) out[i] -= mean;
+  for (int r = 0; r < SIDE; r++) out[r] -= mean;
   return product(out, out);
 }
 
@@ -218,17 +223,17 @@ TDM_INLINE void match_body(const flow_job *j, size_t row) {
   size_t y = patch_place(row, s.height), columns = patch_count(s.width);
   for (size_t column = 0; column < columns; column++) {
     size_t x = patch_place(column, s.width);
-    float own[AREA], gx[AREA], gy[AREA], error[AREA];
+    row8 own[SIDE], gx[SIDE], gy[SIDE], error[SIDE];
     for (int r = 0; r < SIDE; r++) {
-      size_t at = (y + (size_t)r) * s.width + x;
-      memcpy(own + r * SIDE, j->own + at, SIDE * sizeof(float));
-      memcpy(gx + r * SIDE, j->own + area(s) + at, SIDE * sizeof(float));
-      memcpy(gy + r * SIDE, j->own + 2 * area(s) + at, SIDE * sizeof(float));
+      const float *at = j->own + (y + (size_t)r) * s.width + x;
+      own[r] = *(const row8 *)at;
+      gx[r] = *(const row8 *)(at + area(s));
+      gy[r] = *(const row8 *)(at + 2 * area(s));
     }
     float sx = total(gx) / AREA, sy = total(gy) / AREA;
-    for (int i = 0; i < AREA; i++) {
-      gx[i] -= sx;
-      gy[i] -= sy;
+    for (int r = 0; r < SIDE; r++) {
+      gx[r] -= sx;
+      gy[r] -= sy;
     }
     // Flat patches, and those along an edge, stay where they are believed to be.
     float still = 0.5f * AREA;

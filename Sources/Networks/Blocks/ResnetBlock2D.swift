@@ -64,12 +64,9 @@ struct ResnetBlock2D {
   func callAsFunction(_ x: Value, time: Value? = nil, in graph: Graph) -> Value {
     var stepBias: Value?
     if let timeProjection, let time { stepBias = timeProjection(time, in: graph) }
-    func activated(_ x: Value, _ norm: GroupNorm?) -> Value {
-      norm.map { $0(x, activation: .silu, in: graph) } ?? graph.activation(.silu, x)
-    }
-    var h = activated(x, norm1)
-    h = conv1(h, stepBias: stepBias, in: graph)
-    h = activated(h, norm2)
+    var h = norm1.map { $0(x, activation: .silu, in: graph) } ?? graph.activation(.silu, x)
+    h = conv1(h, stepBias: stepBias, activation: norm2 == nil ? .silu : .none, in: graph)
+    if let norm2 { h = norm2(h, activation: .silu, in: graph) }
     h = conv2(h, adding: shortcut.map { $0(x, in: graph) } ?? x, in: graph)
     return outputScaleFactor == 1 ? h : graph.affine(h, scale: 1 / outputScaleFactor)
   }

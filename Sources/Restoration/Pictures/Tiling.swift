@@ -52,13 +52,14 @@ struct Tiling: Sendable, Equatable {
     let inside = min(max(canvas.width - origin.x, 0), width)
     frame.withUnsafeBufferPointer { frame in
       picture.withUnsafeMutableBufferPointer { picture in
+        let (frame, picture) = (frame.baseAddress!, picture.baseAddress!)
         for y in 0..<height {
           let line = min(origin.y + y, canvas.height - 1) * canvas.width
-          let from = (line + origin.x) * 3
-          let to = y * width * 3
-          for x in 0..<inside * 3 { picture[to + x] = frame[from + x] / 127.5 - 1 }
-          let edge = (line + canvas.width - 1) * 3
-          for x in inside * 3..<width * 3 { picture[to + x] = frame[edge + x % 3] / 127.5 - 1 }
+          let from = frame + (line + origin.x) * 3
+          let to = picture + y * width * 3
+          for x in 0..<inside * 3 { to[x] = from[x] / 127.5 - 1 }
+          let edge = frame + (line + canvas.width - 1) * 3
+          for x in inside * 3..<width * 3 { to[x] = edge[x % 3] / 127.5 - 1 }
         }
       }
     }
@@ -89,17 +90,15 @@ struct Tiling: Sendable, Equatable {
       frame.withUnsafeMutableBufferPointer { frame in
         if tile == 0, !isWhole { frame.update(repeating: 0) }
         for y in 0..<min(canvas.height - origin.y, height) {
-          let from = y * width * 3
-          let to = ((origin.y + y) * canvas.width + origin.x) * 3
+          let from = picture.baseAddress! + y * width * 3
+          let to = frame.baseAddress! + ((origin.y + y) * canvas.width + origin.x) * 3
           if isWhole {
-            for x in 0..<inside * 3 { frame[to + x] = (picture[from + x] + 1) * 127.5 }
+            for x in 0..<inside * 3 { to[x] = (from[x] + 1) * 127.5 }
             continue
           }
           for x in 0..<inside {
             let weight = down[y] * across[x] * 127.5
-            for channel in 0..<3 {
-              frame[to + 3 * x + channel] += weight * (picture[from + 3 * x + channel] + 1)
-            }
+            for channel in 0..<3 { to[3 * x + channel] += weight * (from[3 * x + channel] + 1) }
           }
         }
       }
