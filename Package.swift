@@ -58,7 +58,7 @@ let package = Package(
       name: "ModelFiles", dependencies: ["TensorCore", "StrictJSON", "CZstd", "CEmbeddedModel"]),
     .target(name: "Networks", dependencies: ["TensorCore", "Kernels", "ModelFiles"]),
     .target(name: "Diffusion", dependencies: ["ModelFiles"]),
-    .target(name: "Video", dependencies: ["TensorCore", "CAVUtil", "CSWScale"]),
+    .target(name: "Video", dependencies: ["TensorCore", "CKernels", "CAVUtil", "CSWScale"]),
     .target(
       name: "Restoration",
       dependencies: [

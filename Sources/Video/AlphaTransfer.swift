@@ -9,7 +9,7 @@ final class AlphaTransfer {
   private var enlarged: [Float] = []
 
   /// - Precondition: both have the same pixel format, which has alpha.
-  init(from source: FrameLayout, to target: FrameLayout) {
+  init(from source: FrameLayout, to target: FrameLayout, threads: Int) {
     let component = source.pixelFormat.components.count - 1
     reader = SampleRows(source, component: component, zero: 0, scale: 1)
     writer = SampleRows(target, component: component, zero: 0, scale: 1)
@@ -20,7 +20,8 @@ final class AlphaTransfer {
       isSameSize
       ? nil
       : BicubicEnlargement(
-        from: (source.size.width, source.size.height), to: (target.size.width, target.size.height))
+        from: (source.size.width, source.size.height), to: (target.size.width, target.size.height),
+        threads: threads)
   }
 
   /// Values of the pictures that it works in.

@@ -5,15 +5,18 @@
 public struct BicubicEnlargement: Sendable {
   private let across: ResamplingFilter
   private let down: ResamplingFilter
+  private let threads: Int
 
   /// - Parameters:
   ///   - width, height: of the pictures that are enlarged, 1 or more.
   ///   - factor: 1 or more.
-  public init(width: Int, height: Int, factor: Int) {
-    self.init(from: (width, height), to: (width * factor, height * factor))
+  ///   - threads: that a picture is enlarged by.
+  public init(width: Int, height: Int, factor: Int, threads: Int = 1) {
+    self.init(from: (width, height), to: (width * factor, height * factor), threads: threads)
   }
 
-  init(from: (width: Int, height: Int), to: (width: Int, height: Int)) {
+  init(from: (width: Int, height: Int), to: (width: Int, height: Int), threads: Int) {
+    self.threads = threads
     across = Self.filter(from.width, to.width)
     down = Self.filter(from.height, to.height)
   }
@@ -38,16 +41,19 @@ public struct BicubicEnlargement: Sendable {
     precondition(picture.count == lineCount * down.inputCount)
     let count = across.outputCount * down.outputCount * channels
     if enlarged.count != count { enlarged = [Float](repeating: 0, count: count) }
-    withUnsafeTemporaryAllocation(of: Float.self, capacity: lineCount) { line in
-      picture.withUnsafeBufferPointer { picture in
-        enlarged.withUnsafeMutableBufferPointer { enlarged in
-          for y in 0..<down.outputCount {
-            let output = enlarged.baseAddress! + y * across.outputCount * channels
-            down.combineLines(
-              picture.baseAddress!, lineCount: lineCount, at: y, into: line.baseAddress!)
-            across.resampleLine(line.baseAddress!, into: output, channels: channels)
-            for x in 0..<across.outputCount * channels {
-              output[x] = min(max(output[x], limits.lowerBound), limits.upperBound)
+    picture.withUnsafeBufferPointer { picture in
+      enlarged.withUnsafeMutableBufferPointer { enlarged in
+        let (picture, enlarged) = (picture.baseAddress!, enlarged.baseAddress!)
+        forBands(of: down.outputCount, threads: threads) { _, rows in
+          withUnsafeTemporaryAllocation(of: Float.self, capacity: lineCount) { line in
+            let line = line.baseAddress!
+            for y in rows {
+              let output = enlarged + y * across.outputCount * channels
+              down.combineLines(picture, lineCount: lineCount, at: y, into: line)
+              across.resampleLine(line, into: output, channels: channels)
+              for x in 0..<across.outputCount * channels {
+                output[x] = min(max(output[x], limits.lowerBound), limits.upperBound)
+              }
             }
           }
         }

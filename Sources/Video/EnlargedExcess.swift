@@ -12,8 +12,10 @@ public struct EnlargedExcess: ExcessReturn {
   /// - Parameters:
   ///   - size: of the pictures as they come.
   ///   - factor: 1 or more.
-  public init(_ size: PictureSize, factor: Int) {
-    enlargement = BicubicEnlargement(width: size.width, height: size.height, factor: factor)
+  ///   - threads: that a picture is worked on by.
+  public init(_ size: PictureSize, factor: Int, threads: Int = 1) {
+    enlargement = BicubicEnlargement(
+      width: size.width, height: size.height, factor: factor, threads: threads)
     excess = Array(repeating: 0, count: 3 * size.pixelCount)
     enlarged = Array(repeating: 0, count: excess.count * factor * factor)
   }

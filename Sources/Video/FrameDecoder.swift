@@ -5,20 +5,23 @@ public final class FrameDecoder: @unchecked Sendable {
   // Sendable: one thread at a time uses it.
   /// The pictures' size.
   public let size: PictureSize
+  private let threads: Int
   private let samples: StreamSamples
   /// Nil where the format has no colour differences.
   private let chroma: ChromaResampling?
   /// [2][colour lines, width]: colour differences, at the luma samples' places along the line.
   private var differences: [[Float]]
-  /// [3][width]: luma and the differences.
+  /// [threads, 3, width]: luma and the differences.
   private var lines: [Float]
 
+  /// - Parameter threads: that a frame is decoded by.
   /// - Throws: ``VideoError`` of kind `fault` where libswscale is needed and fails.
-  public init(_ stream: StreamFormat) throws(VideoError) {
+  public init(_ stream: StreamFormat, threads: Int = 1) throws(VideoError) {
+    self.threads = threads
     samples = try StreamSamples(stream)
     size = stream.size
     chroma = ChromaResampling.up(samples.format)
-    lines = [Float](repeating: 0, count: 3 * size.width)
+    lines = [Float](repeating: 0, count: threads * 3 * size.width)
     let differenceCount = chroma == nil ? 0 : samples.rows[1].height * size.width
     differences = [[Float]](repeating: [Float](repeating: 0, count: differenceCount), count: 2)
   }
@@ -54,17 +57,17 @@ public final class FrameDecoder: @unchecked Sendable {
     let rows = samples.rows
     switch samples.format.pixelFormat.family {
     case .rgb, .xyz:
-      for y in 0..<size.height {
+      forLines { y, _ in
         for (channel, row) in rows.enumerated() {
           row.read(frame, line: y, into: rgb + 3 * y * size.width + channel, stride: 3)
         }
         // Integers cannot be outside.
-        guard rows[0].component.depth > 16 else { continue }
+        guard rows[0].component.depth > 16 else { return }
         for x in 3 * y * size.width..<3 * (y + 1) * size.width { rgb[x] = clamped(rgb[x]) }
       }
     case .gray:
       let isFloat = rows[0].component.depth > 16
-      for y in 0..<size.height {
+      forLines { y, _ in
         let output = rgb + 3 * y * size.width
         rows[0].read(frame, line: y, into: output, stride: 3)
         for x in 0..<size.width {
@@ -74,25 +77,34 @@ public final class FrameDecoder: @unchecked Sendable {
       }
     case .yuv:
       guard let chroma else { return }
-      lines.withUnsafeMutableBufferPointer {
-        decodeDifferences(frame, chroma.across, line: $0.baseAddress!)
+      decodeDifferences(frame, chroma.across)
+      forLines { y, line in
+        decodeLine(frame, y, chroma.down, by: line, into: rgb + 3 * y * size.width)
       }
-      for y in 0..<size.height {
-        decodeLine(frame, y, chroma.down, into: rgb + 3 * y * size.width)
+    }
+  }
+
+  /// - Parameters:
+  ///   - count: of lines, by default the picture's.
+  ///   - body: takes a line's place, and room for three lines.
+  private func forLines(_ count: Int? = nil, _ body: (Int, UnsafeMutablePointer<Float>) -> Void) {
+    lines.withUnsafeMutableBufferPointer { lines in
+      let lines = lines.baseAddress!
+      forBands(of: count ?? size.height, threads: threads) { band, rows in
+        for y in rows { body(y, lines + band * 3 * size.width) }
       }
     }
   }
 
   /// Brings the colour differences to the luma samples' places along the lines.
-  private func decodeDifferences(
-    _ frame: UnsafeRawPointer, _ across: ResamplingFilter, line: UnsafeMutablePointer<Float>
-  ) {
+  private func decodeDifferences(_ frame: UnsafeRawPointer, _ across: ResamplingFilter) {
     for channel in 0..<2 {
       let row = samples.rows[1 + channel]
       differences[channel].withUnsafeMutableBufferPointer { plane in
-        for y in 0..<row.height {
+        let plane = plane.baseAddress!
+        forLines(row.height) { y, line in
           row.read(frame, line: y, into: line)
-          across.resampleLine(line, into: plane.baseAddress! + y * size.width)
+          across.resampleLine(line, into: plane + y * size.width)
         }
       }
     }
@@ -100,22 +112,19 @@ public final class FrameDecoder: @unchecked Sendable {
 
   private func decodeLine(
     _ frame: UnsafeRawPointer, _ y: Int, _ down: ResamplingFilter,
-    into rgb: UnsafeMutablePointer<Float>
+    by luma: UnsafeMutablePointer<Float>, into rgb: UnsafeMutablePointer<Float>
   ) {
     let width = size.width
     let arithmetic = samples.arithmetic
-    lines.withUnsafeMutableBufferPointer { lines in
-      let luma = lines.baseAddress!
-      let (cb, cr) = (luma + width, luma + 2 * width)
-      samples.rows[0].read(frame, line: y, into: luma)
-      down.combineLines(differences[0], lineCount: width, at: y, into: cb)
-      down.combineLines(differences[1], lineCount: width, at: y, into: cr)
-      for x in 0..<width {
-        rgb[3 * x] = luma[x] + arithmetic.redFromCr * cr[x]
-        rgb[3 * x + 1] =
-          luma[x] - arithmetic.greenFromCb * cb[x] - arithmetic.greenFromCr * cr[x]
-        rgb[3 * x + 2] = luma[x] + arithmetic.blueFromCb * cb[x]
-      }
+    let (cb, cr) = (luma + width, luma + 2 * width)
+    samples.rows[0].read(frame, line: y, into: luma)
+    down.combineLines(differences[0], lineCount: width, at: y, into: cb)
+    down.combineLines(differences[1], lineCount: width, at: y, into: cr)
+    for x in 0..<width {
+      rgb[3 * x] = luma[x] + arithmetic.redFromCr * cr[x]
+      rgb[3 * x + 1] =
+        luma[x] - arithmetic.greenFromCb * cb[x] - arithmetic.greenFromCr * cr[x]
+      rgb[3 * x + 2] = luma[x] + arithmetic.blueFromCb * cb[x]
     }
   }
 }

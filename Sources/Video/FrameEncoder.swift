@@ -6,22 +6,27 @@ public final class FrameEncoder: @unchecked Sendable {
   // Sendable: one thread at a time uses it.
   /// The pictures' size.
   public let size: PictureSize
+  private let threads: Int
   private let samples: StreamSamples
   private let pool: FramePool
   /// Nil where the format has no colour differences.
   private let chroma: ChromaResampling?
   private let alpha: AlphaTransfer?
-  /// [2][height, colour samples a line]
-  private var differences: [[Float]]
-  /// [3][width]
+  /// [2, height, colour samples a line]
+  private var differences: [Float]
+  /// [threads, 3, width]
   private var lines: [Float]
 
   /// - Parameters:
   ///   - stream: the frames that are made.
   ///   - source: the frames that the pictures come from, which give the alpha; its pixel format is
   ///     the same.
+  ///   - threads: that a frame is encoded by.
   /// - Throws: ``VideoError`` of kind `fault` where libswscale is needed and fails.
-  public init(_ stream: StreamFormat, from source: StreamFormat) throws(VideoError) {
+  public init(
+    _ stream: StreamFormat, from source: StreamFormat, threads: Int = 1
+  ) throws(VideoError) {
+    self.threads = threads
     precondition(
       stream.pixelFormat == source.pixelFormat, "the output has the input's pixel format")
     samples = try StreamSamples(stream)
@@ -29,16 +34,17 @@ public final class FrameEncoder: @unchecked Sendable {
     pool = FramePool(stream.layout)
     chroma = ChromaResampling.down(samples.format)
     alpha =
-      stream.pixelFormat.hasAlpha ? AlphaTransfer(from: source.layout, to: stream.layout) : nil
-    lines = [Float](repeating: 0, count: 3 * size.width)
-    let differenceCount = chroma == nil ? 0 : samples.rows[1].width * size.height
-    differences = [[Float]](repeating: [Float](repeating: 0, count: differenceCount), count: 2)
+      stream.pixelFormat.hasAlpha
+      ? AlphaTransfer(from: source.layout, to: stream.layout, threads: threads) : nil
+    lines = [Float](repeating: 0, count: threads * 3 * size.width)
+    let differenceCount = chroma == nil ? 0 : 2 * samples.rows[1].width * size.height
+    differences = [Float](repeating: 0, count: differenceCount)
   }
 
   /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
     samples.byteCount(
-      floats: lines.count + differences.reduce(0) { $0 + $1.count } + (alpha?.valueCount ?? 0))
+      floats: lines.count + differences.count + (alpha?.valueCount ?? 0))
   }
 
   /// Encodes a picture.
@@ -75,53 +81,73 @@ public final class FrameEncoder: @unchecked Sendable {
   private func encode(_ rgb: UnsafePointer<Float>, into frame: UnsafeMutableRawPointer) {
     switch samples.format.pixelFormat.family {
     case .rgb, .xyz:
-      for y in 0..<size.height {
-        for (channel, row) in samples.rows.enumerated() {
-          row.write(rgb + 3 * y * size.width + channel, stride: 3, to: frame, line: y)
+      forBands(of: size.height, threads: threads) { _, lines in
+        for y in lines {
+          for (channel, row) in samples.rows.enumerated() {
+            row.write(rgb + 3 * y * size.width + channel, stride: 3, to: frame, line: y)
+          }
         }
       }
     case .gray, .yuv:
-      for y in 0..<size.height { encodeLine(rgb + 3 * y * size.width, y, into: frame) }
+      encodeLuma(rgb, into: frame)
       if let chroma { encodeDifferences(chroma.down, into: frame) }
     }
   }
 
-  /// Writes a line of luma, and keeps the line's colour differences, already as few as the format
-  /// has.
-  private func encodeLine(
-    _ rgb: UnsafePointer<Float>, _ y: Int, into frame: UnsafeMutableRawPointer
-  ) {
-    let width = size.width
-    let arithmetic = samples.arithmetic
+  /// Writes the luma, and keeps the colour differences, already as few a line as the format has.
+  private func encodeLuma(_ rgb: UnsafePointer<Float>, into frame: UnsafeMutableRawPointer) {
+    let across = chroma?.across
     lines.withUnsafeMutableBufferPointer { lines in
-      let luma = lines.baseAddress!
-      let (cb, cr) = (luma + width, luma + 2 * width)
-      for x in 0..<width {
-        let (r, g, b) = (rgb[3 * x], rgb[3 * x + 1], rgb[3 * x + 2])
-        let y = arithmetic.red * r + arithmetic.green * g + arithmetic.blue * b
-        luma[x] = y
-        cb[x] = (b - y) / arithmetic.blueFromCb
-        cr[x] = (r - y) / arithmetic.redFromCr
-      }
-      samples.rows[0].write(luma, to: frame, line: y)
-      guard let across = chroma?.across else { return }
-      for channel in 0..<2 {
-        differences[channel].withUnsafeMutableBufferPointer {
-          let line = $0.baseAddress! + y * across.outputCount
-          across.resampleLine(channel == 0 ? cb : cr, into: line)
+      differences.withUnsafeMutableBufferPointer { differences in
+        let (lines, differences) = (lines.baseAddress!, differences.baseAddress)
+        forBands(of: size.height, threads: threads) { band, rows in
+          let luma = lines + band * 3 * size.width
+          for y in rows {
+            encodeLine(rgb + 3 * y * size.width, y, by: luma, into: frame)
+            guard let across, let differences else { continue }
+            for channel in 0..<2 {
+              across.resampleLine(
+                luma + (1 + channel) * size.width,
+                into: differences + (channel * size.height + y) * across.outputCount)
+            }
+          }
         }
       }
     }
   }
 
+  /// Writes a line of luma; leaves it and the colour differences in three lines, `luma`.
+  private func encodeLine(
+    _ rgb: UnsafePointer<Float>, _ y: Int, by luma: UnsafeMutablePointer<Float>,
+    into frame: UnsafeMutableRawPointer
+  ) {
+    let width = size.width
+    let arithmetic = samples.arithmetic
+    let (cb, cr) = (luma + width, luma + 2 * width)
+    for x in 0..<width {
+      let (r, g, b) = (rgb[3 * x], rgb[3 * x + 1], rgb[3 * x + 2])
+      let y = arithmetic.red * r + arithmetic.green * g + arithmetic.blue * b
+      luma[x] = y
+      cb[x] = (b - y) / arithmetic.blueFromCb
+      cr[x] = (r - y) / arithmetic.redFromCr
+    }
+    samples.rows[0].write(luma, to: frame, line: y)
+  }
+
   private func encodeDifferences(_ down: ResamplingFilter, into frame: UnsafeMutableRawPointer) {
     lines.withUnsafeMutableBufferPointer { lines in
-      let line = lines.baseAddress!
-      for channel in 0..<2 {
-        let row = samples.rows[1 + channel]
-        for y in 0..<row.height {
-          down.combineLines(differences[channel], lineCount: row.width, at: y, into: line)
-          row.write(line, to: frame, line: y)
+      differences.withUnsafeBufferPointer { differences in
+        let (lines, differences) = (lines.baseAddress!, differences.baseAddress!)
+        for channel in 0..<2 {
+          let row = samples.rows[1 + channel]
+          let plane = differences + channel * size.height * row.width
+          forBands(of: row.height, threads: threads) { band, rows in
+            let line = lines + band * 3 * size.width
+            for y in rows {
+              down.combineLines(plane, lineCount: row.width, at: y, into: line)
+              row.write(line, to: frame, line: y)
+            }
+          }
         }
       }
     }

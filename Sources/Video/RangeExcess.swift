@@ -26,30 +26,35 @@ public struct RangeExcess: ExcessReturn {
   private static let reach = 2
 
   private let size: PictureSize
+  private let threads: Int
   /// Squares of the changes, [height, width, 3].
   private var changes: [Float]
-  /// Whether a row has anything beyond.
-  private var isBeyond: [Bool]
-  /// Sums over a window's rows, [3][reach + width + reach, 3]: of the excess, its squares and the
-  /// changes'; 0 where the picture has no columns.
-  private var sums: [[Float]]
+  /// Of each row: the squares' sum over values that are not beyond, and how many these are.
+  private var within: [(sum: Float, count: Int32)]
+  /// Sums over a window's rows, [threads, 3, reach + width + reach, 3]: of the excess, its squares
+  /// and the changes'; 0 where the picture has no columns.
+  private var sums: [Float]
   /// [width, 3]: one over a window's columns.
   private let shares: [Float]
 
-  public init(_ size: PictureSize) {
+  /// - Parameter threads: that a picture is worked on by.
+  public init(_ size: PictureSize, threads: Int = 1) {
     self.size = size
+    self.threads = threads
     changes = Array(repeating: 0, count: 3 * size.pixelCount)
-    isBeyond = Array(repeating: false, count: size.height)
-    sums = Array(
-      repeating: Array(repeating: 0, count: 3 * (size.width + 2 * Self.reach)), count: 3)
+    within = Array(repeating: (0, 0), count: size.height)
+    sums = Array(repeating: 0, count: threads * 3 * Self.sumCount(size))
     shares = (0..<size.width).flatMap { x in
       Array(repeating: 1 / Float(Self.window(x, size.width).count), count: 3)
     }
   }
 
   public var bufferByteCount: Int {
-    (changes.count + 3 * sums[0].count + shares.count) * MemoryLayout<Float>.size + isBeyond.count
+    (changes.count + sums.count + shares.count) * MemoryLayout<Float>.size
+      + within.count * MemoryLayout<(Float, Int32)>.size
   }
+
+  private static func sumCount(_ size: PictureSize) -> Int { 3 * (size.width + 2 * reach) }
 
   /// What networks are shown of a picture: each value within 0...255.
   public static func cut(_ rgb: inout [Float]) {
@@ -60,12 +65,12 @@ public struct RangeExcess: ExcessReturn {
 
   public mutating func giveBack(_ source: [Float], to restored: inout [Float]) {
     precondition(source.count == changes.count && restored.count == source.count)
-    let everywhere = compare(source, &restored)
-    for y in 0..<size.height {
-      let rows = Self.window(y, size.height)
-      guard isBeyond[rows].contains(true) else { continue }
-      sum(source, rows)
-      giveBackLine(source, y, rows.count, everywhere, to: &restored)
+    source.withUnsafeBufferPointer { source in
+      restored.withUnsafeMutableBufferPointer { restored in
+        let (source, restored) = (source.baseAddress!, restored.baseAddress!)
+        compare(source, restored)
+        giveBack(source, to: restored, everywhere: changeWithin)
+      }
     }
   }
 
@@ -74,90 +79,114 @@ public struct RangeExcess: ExcessReturn {
     max(place - reach, 0)...min(place + reach, count - 1)
   }
 
-  /// Cuts the restored picture; the mean square of what was changed where nothing is beyond.
-  private mutating func compare(_ source: [Float], _ restored: inout [Float]) -> Float {
+  /// Cuts the restored picture, and keeps the squares of what was changed.
+  private mutating func compare(
+    _ source: UnsafePointer<Float>, _ restored: UnsafeMutablePointer<Float>
+  ) {
     let lineCount = 3 * size.width
-    var (sum, count) = (0.0, 0)
-    source.withUnsafeBufferPointer { source in
-      restored.withUnsafeMutableBufferPointer { restored in
-        changes.withUnsafeMutableBufferPointer { changes in
-          for y in isBeyond.indices {
-            var (lineSum, within): (Float, Int32) = (0, 0)
+    changes.withUnsafeMutableBufferPointer { changes in
+      within.withUnsafeMutableBufferPointer { within in
+        let (changes, within) = (changes.baseAddress!, within.baseAddress!)
+        forBands(of: size.height, threads: threads) { _, rows in
+          for y in rows {
+            var (sum, count): (Float, Int32) = (0, 0)
             for index in y * lineCount..<(y + 1) * lineCount {
               let shown = clamped(source[index])
               restored[index] = clamped(restored[index])
               let change = restored[index] - shown
               changes[index] = change * change
-              lineSum += source[index] == shown ? change * change : 0
-              within += source[index] == shown ? 1 : 0
+              sum += source[index] == shown ? change * change : 0
+              count += source[index] == shown ? 1 : 0
             }
-            isBeyond[y] = within < lineCount
-            sum += Double(lineSum)
-            count += Int(within)
-          }
-        }
-      }
-    }
-    return count == 0 ? 0 : Float(sum / Double(count))
-  }
-
-  private mutating func sum(_ source: [Float], _ rows: ClosedRange<Int>) {
-    let lineCount = 3 * size.width
-    for place in sums.indices {
-      sums[place].withUnsafeMutableBufferPointer { sums in
-        sums.update(repeating: 0)
-        let sums = sums.baseAddress! + 3 * Self.reach
-        source.withUnsafeBufferPointer { source in
-          changes.withUnsafeBufferPointer { changes in
-            for row in rows {
-              let source = source.baseAddress! + row * lineCount
-              let changes = changes.baseAddress! + row * lineCount
-              switch place {
-              case 0: for i in 0..<lineCount { sums[i] += source[i] - clamped(source[i]) }
-              case 1:
-                for i in 0..<lineCount {
-                  let excess = source[i] - clamped(source[i])
-                  sums[i] += excess * excess
-                }
-              default: for i in 0..<lineCount { sums[i] += changes[i] }
-              }
-            }
+            within[y] = (sum, count)
           }
         }
       }
     }
   }
 
-  private func giveBackLine(
-    _ source: [Float], _ y: Int, _ rowCount: Int, _ everywhere: Float, to restored: inout [Float]
+  /// The mean square of what was changed where nothing is beyond.
+  private var changeWithin: Float {
+    let count = within.reduce(0) { $0 + Int($1.count) }
+    return count == 0 ? 0 : Float(within.reduce(0.0) { $0 + Double($1.sum) } / Double(count))
+  }
+
+  private mutating func giveBack(
+    _ source: UnsafePointer<Float>, to restored: UnsafeMutablePointer<Float>, everywhere: Float
   ) {
-    let ofRows = 1 / Float(rowCount)
     let lineCount = 3 * size.width
-    sums[0].withUnsafeBufferPointer { excesses in
-      sums[1].withUnsafeBufferPointer { squares in
-        sums[2].withUnsafeBufferPointer { changes in
-          source.withUnsafeBufferPointer { source in
-            restored.withUnsafeMutableBufferPointer { restored in
-              let source = source.baseAddress! + y * lineCount
-              let restored = restored.baseAddress! + y * lineCount
-              for i in 0..<lineCount {
-                func average(_ sums: UnsafeBufferPointer<Float>) -> Float {
-                  let columns = sums[i] + sums[i + 3] + sums[i + 6] + sums[i + 9] + sums[i + 12]
-                  return columns * ofRows * shares[i]
-                }
-                let (mean, change) = (average(excesses), average(changes))
-                // Where both are 0 the share is 1.
-                let least = Float.leastNormalMagnitude
-                let noise = max(change, everywhere)
-                let ofMean = max(0, 1 - noise / (mean * mean + least))
-                let variance = max(0, average(squares) - mean * mean)
-                let ofRest = max(0, 1 - noise / (variance + least))
-                let excess = source[i] - clamped(source[i])
-                restored[i] += ofRest * excess + (1 - ofRest) * ofMean * mean
+    let sumCount = Self.sumCount(size)
+    changes.withUnsafeBufferPointer { changes in
+      within.withUnsafeBufferPointer { within in
+        sums.withUnsafeMutableBufferPointer { sums in
+          shares.withUnsafeBufferPointer { shares in
+            let (changes, sums) = (changes.baseAddress!, sums.baseAddress!)
+            let (height, shares) = (size.height, shares.baseAddress!)
+            forBands(of: height, threads: threads) { band, lines in
+              let own = Sums(
+                excesses: sums + band * 3 * sumCount, count: sumCount, lineCount: lineCount)
+              for y in lines {
+                let rows = Self.window(y, height)
+                guard within[rows].contains(where: { $0.count < lineCount }) else { continue }
+                own.add(rows, of: source, changes: changes)
+                own.giveBack(
+                  source + y * lineCount, rowCount: rows.count, shares: shares,
+                  everywhere: everywhere, to: restored + y * lineCount)
               }
             }
           }
         }
+      }
+    }
+  }
+
+  /// Sums over a window's rows.
+  private struct Sums {
+    let excesses: UnsafeMutablePointer<Float>
+    /// Of each of the three kinds, and of a row without what is beside the picture.
+    let count, lineCount: Int
+    var squares: UnsafeMutablePointer<Float> { excesses + count }
+    var changes: UnsafeMutablePointer<Float> { squares + count }
+
+    func add(
+      _ rows: ClosedRange<Int>, of source: UnsafePointer<Float>, changes: UnsafePointer<Float>
+    ) {
+      excesses.update(repeating: 0, count: 3 * count)
+      let own = 3 * RangeExcess.reach
+      let (excesses, squares, sums) = (excesses + own, squares + own, self.changes + own)
+      for row in rows {
+        let source = source + row * lineCount
+        let changes = changes + row * lineCount
+        for i in 0..<lineCount { excesses[i] += source[i] - clamped(source[i]) }
+        for i in 0..<lineCount {
+          let excess = source[i] - clamped(source[i])
+          squares[i] += excess * excess
+        }
+        for i in 0..<lineCount { sums[i] += changes[i] }
+      }
+    }
+
+    /// Of a line.
+    func giveBack(
+      _ source: UnsafePointer<Float>, rowCount: Int, shares: UnsafePointer<Float>,
+      everywhere: Float, to restored: UnsafeMutablePointer<Float>
+    ) {
+      let ofRows = 1 / Float(rowCount)
+      let (excesses, squares, changes) = (excesses, squares, changes)
+      for i in 0..<lineCount {
+        func average(_ sums: UnsafeMutablePointer<Float>) -> Float {
+          let columns = sums[i] + sums[i + 3] + sums[i + 6] + sums[i + 9] + sums[i + 12]
+          return columns * ofRows * shares[i]
+        }
+        let (mean, change) = (average(excesses), average(changes))
+        // Where both are 0 the share is 1.
+        let least = Float.leastNormalMagnitude
+        let noise = max(change, everywhere)
+        let ofMean = max(0, 1 - noise / (mean * mean + least))
+        let variance = max(0, average(squares) - mean * mean)
+        let ofRest = max(0, 1 - noise / (variance + least))
+        let excess = source[i] - clamped(source[i])
+        restored[i] += ofRest * excess + (1 - ofRest) * ofMean * mean
       }
     }
   }

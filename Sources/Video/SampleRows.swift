@@ -1,5 +1,4 @@
 import CAVUtil
-import TensorCore
 
 /// Reads and writes lines of one component of frames, as floats.
 ///
@@ -13,8 +12,6 @@ struct SampleRows {
   private let plane: FrameLayout.Plane
   private let zero: Float
   private let scale: Float
-  /// [width] 16-bit codes, where libavutil is to take lines apart.
-  private let scratch: AlignedMemory?
 
   /// - Parameters:
   ///   - zero: the code that means 0.
@@ -26,7 +23,6 @@ struct SampleRows {
     plane = layout.planes[component.plane]
     self.zero = zero
     self.scale = scale
-    scratch = component.access == .described ? AlignedMemory(byteCount: 2 * width) : nil
   }
 
   /// Writes the values of line `y` of `frame` to `output`, `stride` floats apart.
@@ -138,7 +134,8 @@ struct SampleRows {
     }
   }
 
+  /// A line's 16-bit codes, which libavutil takes apart or puts together.
   private func withCodes(_ body: (UnsafeMutablePointer<UInt16>) -> Void) {
-    if let scratch { body(scratch.pointer.assumingMemoryBound(to: UInt16.self)) }
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: width) { body($0.baseAddress!) }
   }
 }

@@ -1,4 +1,3 @@
-import CAVUtil
 import Testing
 
 @testable import Video
@@ -204,15 +203,5 @@ let manyFormats = [
           isSame || name.hasPrefix("xyz") || name.contains("f32"), "\(name) \(width)x\(height)")
       }
     }
-  }
-}
-
-extension PixelFormat {
-  /// Every one of libavutil's that can be used.
-  fileprivate static var all: [PixelFormat] {
-    sequence(state: UnsafePointer<AVPixFmtDescriptor>?.none) { described in
-      described = av_pix_fmt_desc_next(described)
-      return described
-    }.compactMap { try? PixelFormat(named: String(cString: $0.pointee.name)) }
   }
 }

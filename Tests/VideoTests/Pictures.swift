@@ -1,3 +1,4 @@
+import CAVUtil
 import Foundation
 
 @testable import Video
@@ -75,4 +76,14 @@ func decoded(_ frame: Frame, _ format: StreamFormat) -> [Float] {
   var rgb: [Float] = []
   try! FrameDecoder(format).decode(frame, into: &rgb)
   return rgb
+}
+
+extension PixelFormat {
+  /// Every one of libavutil's that can be used.
+  static var all: [PixelFormat] {
+    sequence(state: UnsafePointer<AVPixFmtDescriptor>?.none) { described in
+      described = av_pix_fmt_desc_next(described)
+      return described
+    }.compactMap { try? PixelFormat(named: String(cString: $0.pointee.name)) }
+  }
 }

@@ -15,6 +15,9 @@ public enum Precision: String, Sendable, CaseIterable {
 public protocol Device: AnyObject {
   var precision: Precision { get }
 
+  /// Of the processor: how many compute.
+  var threadCount: Int { get }
+
   /// Memory for a tensor that outlives a run, all zero.
   func makeTensor(_ shape: Shape, storage: Storage) -> any DeviceTensor
 

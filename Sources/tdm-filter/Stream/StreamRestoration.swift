@@ -52,12 +52,14 @@ final class StreamRestoration {
   ) throws {
     let factor = options.task.enlargement
     outputFormat = try format.enlarged(by: factor)
-    decoder = try FrameDecoder(format)
-    encoder = try FrameEncoder(outputFormat, from: format)
+    let threads = device.threadCount
+    decoder = try FrameDecoder(format, threads: threads)
+    encoder = try FrameEncoder(outputFormat, from: format, threads: threads)
     enlargement =
       factor == 1
       ? nil
-      : BicubicEnlargement(width: format.size.width, height: format.size.height, factor: factor)
+      : BicubicEnlargement(
+        width: format.size.width, height: format.size.height, factor: factor, threads: threads)
     // Of a frame that is restored, and of one that is passed through enlarged meanwhile.
     let decodedCount = factor > 1 && whenLate == .passthrough ? 2 : 1
     let pictures =
@@ -67,9 +69,9 @@ final class StreamRestoration {
       if format.pixelFormat.isRGB {
         nil
       } else if factor == 1 {
-        RangeExcess(format.size)
+        RangeExcess(format.size, threads: threads)
       } else {
-        EnlargedExcess(format.size, factor: factor)
+        EnlargedExcess(format.size, factor: factor, threads: threads)
       }
     let outgoingCount =
       outputFormat.size.pixelCount + (excess == nil ? 0 : format.size.pixelCount)
