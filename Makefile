@@ -13,7 +13,11 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+# Packagers, who strip by themselves, want it empty.
+STRIP = -s
 SWIFT ?= swift
+# Packagers, who have said what building needs, set it to true.
+SETUP = SWIFT="$(SWIFT)" .ci/setup
 # A pipe fails where its first command does.
 SHELL = /bin/bash
 .SHELLFLAGS = -o pipefail -c
@@ -34,10 +38,10 @@ build: setup
 	$(BUILD) --product tdm-filter
 
 setup:
-	@.ci/setup
+	@$(SETUP)
 
 setup-tests:
-	@.ci/setup $(TEST_PACKAGES)
+	@$(SETUP) $(TEST_PACKAGES)
 
 # CLIP, TASK, NOISE, FRAMES, OPTIONS and OUT as Examples/demo.sh says.
 demo: build
@@ -63,7 +67,7 @@ compare: build Training/.venv/installed
 
 PYTHON ?= python3
 Training/.venv/installed: Training/pyproject.toml
-	.ci/setup ffmpeg python3-venv
+	$(SETUP) ffmpeg python3-venv
 	$(PYTHON) -m venv Training/.venv
 	Training/.venv/bin/pip install -q -e "Training[test,compare]"
 	touch $@
@@ -97,7 +101,7 @@ sanitize: setup-tests
 	for sanitizer in $(SANITIZE); do ( \
 	  case $$sanitizer in undefined) flags="$(UNDEFINED_FLAGS)" ;; *) flags="--sanitize $$sanitizer" ;; esac; \
 	  case $$sanitizer in thread) export OMP_THREAD_LIMIT=1 TDM_OPTIONS="--sandbox off" ;; esac; \
-	  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/thread-sanitizer.supp \
+	  ASAN_OPTIONS=detect_leaks=0 TSAN_OPTIONS=suppressions="$(CURDIR)/Tests/thread-sanitizer.supp" \
 	    $(SWIFT) test -c release -Xswiftc -enable-testing --scratch-path .build/sanitize-$$sanitizer --disable-xctest \
 	    $$flags --skip FaultTests --skip SandboxTests --skip MemoryTests --skip SoakTests --skip ExampleTests $(if $(FILTER),--filter '$(FILTER)') \
 	  ) || exit 1; \
@@ -108,17 +112,25 @@ bench: setup
 	"$$($(BUILD) --show-bin-path)/tdm-bench" $(BENCH) --json
 
 DOC = $(PREFIX)/share/doc/tdm-filter
-LICENCES = LICENSE Sources/CEmbeddedModel/CLIP-LICENSE
+# The model's card says what its weights were trained on, and by which terms.
+LICENCES = LICENSE Sources/CEmbeddedModel/MODEL.md Sources/CEmbeddedModel/CLIP-LICENSE
+# Those of the packages that are linked into the program.
+NOTICES = $(wildcard .build/program/checkouts/*/LICENSE.txt .build/program/checkouts/*/NOTICE.txt)
 SCRIPTS = $(addprefix Examples/,camera.sh ffmpeg-file.sh ffmpeg-raw.sh gstreamer.sh)
 
 # Builds where nothing is built, so that it can be run by root, who may have no Swift.
 install:
 	@[ -x "$(PROGRAM)" ] || $(MAKE) build
-	install -D -s -m 755 "$(PROGRAM)" "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
+	@[ -z "$$(find Package.swift Sources -newer "$(PROGRAM)" -print -quit)" ] || \
+	  echo 'install: the program is older than its sources: make builds it anew' >&2
+	install -D $(STRIP) -m 755 "$(PROGRAM)" "$(DESTDIR)$(PREFIX)/bin/tdm-filter"
 	for page in man/*.[157]; do \
 	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
 	done
 	install -D -t "$(DESTDIR)$(DOC)" -m 644 $(LICENCES)
+	for notice in $(NOTICES); do \
+	  install -D -m 644 "$$notice" "$(DESTDIR)$(DOC)/packages/$${notice#.build/program/checkouts/}" || exit 1; \
+	done
 	install -D -t "$(DESTDIR)$(DOC)/examples" -m 755 $(SCRIPTS)
 	install -D -t "$(DESTDIR)$(DOC)/examples" -m 644 Examples/tdm-filter-camera.service
 

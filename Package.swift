@@ -20,7 +20,8 @@ let package = Package(
     .executable(name: "tdm-filter", targets: ["tdm-filter"]),
     .executable(name: "tdm-bench", targets: ["tdm-bench"]),
     // What a program that embeds the restorer imports.
-    .library(name: "Restoration", targets: ["Restoration", "Kernels", "ModelFiles", "Video"]),
+    .library(
+      name: "Restoration", targets: ["Restoration", "Kernels", "ModelFiles", "TensorCore", "Video"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),

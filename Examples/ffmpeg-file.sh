@@ -27,6 +27,12 @@ if ! command -v "$tdm_filter" > /dev/null; then
   say "$tdm_filter: not found; install it, or give TDM_FILTER=.build/program/release/tdm-filter"
   exit 69
 fi
+for tool in ffmpeg ffprobe; do
+  if ! command -v $tool > /dev/null; then
+    say "$tool: not found; install ffmpeg"
+    exit 69
+  fi
+done
 # The first line of it alone: ffprobe tells it again for each program of a transport stream.
 probe() { ffprobe -v error -show_entries "$1" -of default=nw=1:nk=1 "${@:2}" "$in" | sed -n 1p; }
 property() { probe "stream=$1" -select_streams v:0; }

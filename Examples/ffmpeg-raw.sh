@@ -10,7 +10,11 @@ if [ "$in" -ef "$out" ]; then
   exit 64
 fi
 # As its frames will be, turned upright: YUV4MPEG2 W640 H360 F25:1 ...
-header=$(ffmpeg -nostdin -v quiet -i "$in" -map 0:v:0 -frames:v 1 -pix_fmt yuv420p -f yuv4mpegpipe - | head -n 1 || true)
+header=$(ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -frames:v 1 -pix_fmt yuv420p -f yuv4mpegpipe - | head -n 1) || true
+if [ -z "$header" ]; then
+  echo "ffmpeg-raw.sh: $in: no pictures in it that ffmpeg can decode; expected a file with video" >&2
+  exit 65
+fi
 read -r _ width height rate _ <<<"$header"
 width=${width#W} height=${height#H} rate=${rate#F} rate=${rate/:/\/}
 factor=1 last=
@@ -19,6 +23,6 @@ for word in "$@"; do
   last=$word
 done
 ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -pix_fmt yuv420p10le -f rawvideo - |
-  ${TDM_FILTER:-tdm-filter} --input-format raw --size "${width}x$height" --pixel-format yuv420p10le --rate "$rate" "$@" |
+  "${TDM_FILTER:-tdm-filter}" --input-format raw --size "${width}x$height" --pixel-format yuv420p10le --rate "$rate" "$@" |
   ffmpeg -v error -xerror -y -f rawvideo -video_size "$((width * factor))x$((height * factor))" -pixel_format yuv420p10le \
     -framerate "$rate" -i - -c:v ffv1 "$out"

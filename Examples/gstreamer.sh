@@ -14,5 +14,5 @@ if [ "$in" -ef "$out" ]; then
 fi
 gst-launch-1.0 -q filesrc "location=$in" ! decodebin ! videoconvert ! video/x-raw,format=YV12 ! \
   videoconvert ! video/x-raw,format=I420 ! y4menc ! fdsink fd=1 |
-  ${TDM_FILTER:-tdm-filter} "$@" |
+  "${TDM_FILTER:-tdm-filter}" "$@" |
   gst-launch-1.0 -q fdsrc fd=0 ! y4mdec ! videoconvert ! jpegenc quality=95 ! matroskamux ! filesink "location=$out"

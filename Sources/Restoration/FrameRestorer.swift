@@ -3,6 +3,9 @@ import ModelFiles
 
 /// Restores a stream of frames, by whichever method: one out for each in, in the same order. One
 /// thread at a time, the device's.
+///
+/// After an error other than ``RefusedChange`` nothing of it may be called any more. Where the
+/// system has no memory for what was planned the program ends (`AlignedMemory.whenRefused`).
 public protocol FrameRestorer: AnyObject {
   var options: RestorationOptions { get }
   /// Said before the first frame.
@@ -13,21 +16,31 @@ public protocol FrameRestorer: AnyObject {
 
   /// Takes the next frame, and gives those that are done.
   /// - Parameters:
-  ///   - rgb: [height, width, 3], 0...255.
+  ///   - rgb: [height, width, 3], as many as the frames that it was made for have; finite numbers,
+  ///     0...255.
   ///   - emit: takes a restored frame of the same shape, about 0...255, neither rounded nor
   ///     clamped. An error ends the restoration.
+  /// - Throws: `ModelError` where networks make other than finite numbers, as of a frame that has
+  ///   others; `KernelError` where the device fails; what `emit` throws.
   func push(_ rgb: [Float], emit: ([Float]) throws -> Void) throws
 
   /// Gives the frames that are left. What is pushed afterwards belongs to another clip.
+  /// - Throws: as ``push(_:emit:)``.
   func finish(emit: ([Float]) throws -> Void) throws
 
-  /// Has networks run once before the first frame. No result depends on it.
+  /// Has networks run once. No result depends on it.
+  /// - Precondition: no frame has been pushed.
+  /// - Throws: as ``push(_:emit:)``.
   func warmUp() throws
 
   /// Measures each stage on blank frames. No result depends on it.
+  /// - Precondition: no frame has been pushed.
+  /// - Throws: as ``push(_:emit:)``.
   func rehearse() throws -> Rehearsal
 
-  /// - Throws: where the options could not be changed to these.
+  /// - Throws: where the options could not be changed to these: ``OptionError``,
+  ///   ``InsufficientMemory``, and where another model's networks are planned for it `ModelError` and
+  ///   `KernelError`.
   func check(_ options: RestorationOptions, limits: MemoryLimits?) throws
 
   /// Gives the frames that are left, and restores those that follow by other options.

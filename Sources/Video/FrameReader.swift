@@ -64,7 +64,7 @@ public struct InputDescription: Sendable {
 
   /// Reads as much of `source` as tells what the stream is.
   /// - Throws: ``VideoError``: `usage` as ``validate()`` does, and where raw lacks its size or
-  ///   pixel format, `badStream` for a header that is none.
+  ///   pixel format, `badStream` for a header that is none, `transfer` where reading fails.
   public func open(_ source: ByteSource) throws(VideoError) -> any FrameReader {
     try validate()
     let known: Container

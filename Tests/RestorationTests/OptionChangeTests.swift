@@ -92,6 +92,13 @@ import Testing
     }
     try restorer.finish { restored.append($0) }
     #expect(restored == (try PlainStream.restore(frames, base)))
+    let otherMethod = PlainStream.options {
+      $0.method = .zeroShot
+      $0.task = .derain
+      $0.zeroShot.skip = 0
+    }
+    let error = #expect(throws: OptionError.self) { try restorer.check(otherMethod) }
+    #expect(error?.description.hasPrefix("--method zero-shot: expected tdm") == true)
     // Without the ControlNet in sampling there is no window of its to be read, and none is planned.
     let windowed = PlainStream.options {
       $0.windowInControlNet = true

@@ -39,7 +39,13 @@ public final class CPUDevice: Device {
     }
   }
 
-  /// - Parameter threads: how many compute; nil for one a processor.
+  /// Teams of threads are libgomp's, which reads its environment when the program starts: with
+  /// `GOMP_SPINCOUNT=2000` there, as tdm-filter sets it for itself, they lose less where other
+  /// programs compute beside them.
+  /// - Parameters:
+  ///   - precision: bf16 where ``supportsBF16`` alone.
+  ///   - threads: how many compute; nil for one a processor.
+  /// - Throws: ``KernelError`` where oneDNN cannot be used.
   public init(precision: Precision, threads: Int? = nil) throws(KernelError) {
     self.precision = precision
     // oneDNN cuts its work for as many threads as were asked for, and computes a part of it where

@@ -67,8 +67,13 @@ extension RestorationOptions {
       note: "frames, fewer than --segment \(zeroShot.segment)")
   }
 
-  /// Checks that what comes out stays as large as with other options.
-  func validate(enlargementOf other: RestorationOptions) throws(OptionError) {
+  /// Checks that what comes out is made by the same method and stays as large as with other
+  /// options.
+  func validate(asSuccessorOf other: RestorationOptions) throws(OptionError) {
+    guard method == other.method else {
+      throw OptionError(
+        "--method", method.rawValue, expected: "\(other.method.rawValue), as it was")
+    }
     guard task.enlargement == other.task.enlargement else {
       throw OptionError(
         "--task", task.rawValue,
@@ -78,7 +83,7 @@ extension RestorationOptions {
 
   /// Checks that networks which were planned for other options can follow these.
   func validate(asChangeOf other: RestorationOptions) throws(OptionError) {
-    try validate(enlargementOf: other)
+    try validate(asSuccessorOf: other)
     guard usesControl == other.usesControl else {
       throw OptionError(
         "--control-scale", controlScale,

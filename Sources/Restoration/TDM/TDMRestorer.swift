@@ -137,7 +137,7 @@ final class TDMRestorer: FrameRestorer {
         return try pipeline.check(options, limits: limits)
       }
     }
-    try options.validate(enlargementOf: self.options)
+    try options.validate(asSuccessorOf: self.options)
     if let planned, (planned.options, planned.limits) == (options, limits) { return }
     planned = nil
     device.discardUnusedWeights()
@@ -174,7 +174,7 @@ final class TDMRestorer: FrameRestorer {
     // done yet, takes as long again.
     try RefusedChange.because {
       try options.validate()
-      try options.validate(enlargementOf: self.options)
+      try options.validate(asSuccessorOf: self.options)
     }
     try finish(emit: emit)
     let (former, progress) = (self.options, pipeline.progress)
