@@ -64,7 +64,10 @@ public final class FrameEncoder: @unchecked Sendable {
       let rgb = rgb.baseAddress!
       frame.withMutableBytes { bytes in
         if let filler = samples.format.pixelFormat.filler {
-          bytes.withMemoryRebound(to: UInt8.self) { $0.update(repeating: filler) }
+          bytes.withMemoryRebound(to: UInt32.self) { $0.update(repeating: filler.littleEndian) }
+          for place in bytes.count / 4 * 4..<bytes.count {
+            bytes[place] = UInt8(truncatingIfNeeded: filler)
+          }
         }
         if let conversion = samples.conversion {
           conversion.scratch.withMutableBytes { encode(rgb, into: $0.baseAddress!) }

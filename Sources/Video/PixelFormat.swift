@@ -24,8 +24,9 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
   /// Colour samples are shared by 2^this luma samples.
   let log2ChromaWidth: Int
   let log2ChromaHeight: Int
-  /// What bytes that hold no sample are set to; nil where every byte holds some.
-  let filler: UInt8?
+  /// What every four bytes of a frame are set to, the least first, before its samples are written;
+  /// nil where they are all of it.
+  let filler: UInt32?
 
   /// - Parameter name: as `ffmpeg -pix_fmts` lists it.
   /// - Throws: ``VideoError`` of kind `usage` for a name that libavutil does not know or a format
@@ -82,18 +83,26 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
         inverted: code == AV_PIX_FMT_MONOWHITE)
     }
     self.components = components
+    // A reader that takes rgb0 for rgba, or x2rgb10 for what has alpha there, finds an opaque picture.
+    let hasRoomForAlpha =
+      has(AV_PIX_FMT_FLAG_RGB) && !has(AV_PIX_FMT_FLAG_PLANAR) && !hasAlpha
+      && components[0].step == 4
     filler =
       if components.contains(where: { $0.access == .described }) {
         // libavutil's writer of such lines only sets bits.
-        0
-      } else if has(AV_PIX_FMT_FLAG_RGB), !has(AV_PIX_FMT_FLAG_PLANAR), !hasAlpha,
-        components[0].step == 4
-      {
-        // A reader that takes rgb0 for rgba finds an opaque picture.
-        0xff
+        hasRoomForAlpha && !has(AV_PIX_FMT_FLAG_BE) ? Self.unusedBits(of: all) : 0
+      } else if hasRoomForAlpha {
+        .max
       } else {
         nil
       }
+  }
+
+  /// Of a pixel in four bytes, the least first: 1 where no component has a bit.
+  private static func unusedBits(of components: ArraySlice<AVComponentDescriptor>) -> UInt32 {
+    ~components.reduce(0) {
+      $0 | ((1 << UInt32($1.depth)) - 1) << UInt32(8 * $1.offset + $1.shift)
+    }
   }
 
   /// The name of a format that loses nothing of one of these, which can be used.

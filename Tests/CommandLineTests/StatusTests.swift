@@ -61,6 +61,46 @@ struct StatusTests {
     }
   }
 
+  @Test("tell of the stream's end where a signal comes after it was read")
+  func signalBehindTheEnd() throws {
+    let filter = try FilterProcess(
+      try options(["--chunk", "1", "--lookahead", "0"]), readsOutput: false, status: .read)
+    // Three fit into the pipe, one is being written and two wait.
+    filter.narrowOutput()
+    filter.feed(Y4M().stream(frames: 6))
+    filter.closeInput()
+    usleep(1_500_000)
+    filter.send(signal: SIGTERM)
+    filter.waitForError(containing: "SIGTERM")
+    try filter.readOutput()
+    #expect(filter.wait().status == 0)
+    let end = try #require(try filter.statusLines().last.map(Message.init))
+    #expect(end["reason"] == .string("end_of_stream") && end["frames_out"]?.integer == 6)
+  }
+
+  @Test("are taken by a pipe also where one is longer than all that is kept for it")
+  func longPrompt() throws {
+    let prompt = String(repeating: "rain ", count: 20_000)
+    let filter = try FilterProcess(
+      try options(Self.streaming + ["--prompt", prompt]), status: .read)
+    filter.feed(Y4M().stream(frames: 3))
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+    let messages = try filter.statusLines().map(Message.init)
+    #expect(messages.contains { $0.event == "hello" })
+    #expect(messages.last?["lost_events"] == .integer(0))
+  }
+
+  @Test("that cannot be written are warned of, once, and frames go on")
+  func fullDisk() throws {
+    let arguments = try options().map { "'\($0)'" }.joined(separator: " ")
+    let result = try FilterProcess.pipeline(
+      "\"$TDM_FILTER\" \(arguments) 3>/dev/full", input: Y4M().stream(frames: 3))
+    #expect(result.status == 0 && Y4M.frameCount(of: result.output) == 3)
+    #expect(result.errorLines.count { $0.contains("--status-fd: events cannot be written") } == 1)
+    #expect(result.errors.contains("No space left on device"))
+  }
+
   @Test("know the length of a file")
   func fileLength() throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "tdm-\(UUID()).y4m")

@@ -59,6 +59,16 @@ struct TerminalTests {
     #expect(terminal.shown().contains("--status-fd 3: expected a descriptor that is open"))
   }
 
+  @Test("is not taken for a stdin or stdout that is closed")
+  func closedStreams() throws {
+    for (closed, name) in [("<&- >/dev/null", "stdin"), ("</dev/null >&-", "stdout")] {
+      let terminal = try Pseudoterminal()
+      let result = try FilterProcess.pipeline("\"$TDM_FILTER\" \(closed) 2>\(terminal.path)")
+      #expect(result.status == ProgramStatus.inputOutput.rawValue)
+      #expect(terminal.shown().contains("\(name) is closed"))
+    }
+  }
+
   @Test("is neither read for frames nor flooded with them")
   func refusals() throws {
     let terminal = try Pseudoterminal()

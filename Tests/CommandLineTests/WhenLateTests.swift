@@ -40,6 +40,25 @@ struct WhenLateTests {
     #expect(result.errors.contains("latency p50 "))
   }
 
+  @Test("late frames are told of also while no more come")
+  func silence() throws {
+    let filter = try FilterProcess(
+      Tiny.model() + Tiny.steps + Self.options + ["--when-late", "skip", "--status-fd", "3"],
+      readsOutput: false, status: .read)
+    filter.narrowOutput()
+    filter.feed(Y4M().stream(frames: 30))
+    func late() throws -> [Int] {
+      try filter.statusLines(atLeast: 0).map(Message.init).filter { $0.event == "late" }
+        .compactMap { $0["total"]?.integer }
+    }
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try late().count < 2, ContinuousClock.now < deadline { usleep(50_000) }
+    #expect(try late().last.map { $0 > 10 } == true)
+    filter.closeInput()
+    try filter.readOutput()
+    #expect(filter.wait().status == 0)
+  }
+
   @Test("late frames pass through in their places with passthrough")
   func passthrough() throws {
     let result = try run("passthrough")

@@ -20,6 +20,20 @@ import Testing
     #expect(layout.byteCount == byteCount)
   }
 
+  @Test("what no sample has of a pixel is set, so that a reader that takes it for alpha sees it")
+  func unusedBits() throws {
+    let unused: [(String, [UInt8])] = [
+      ("rgb0", [0, 0, 0, 0xff]), ("0bgr", [0xff, 0, 0, 0]), ("x2rgb10le", [0, 0, 0, 0xc0]),
+      ("rgba", [0, 0, 0, 0]),
+    ]
+    for (name, bytes) in unused {
+      let format = try stream(name, 3, 2)
+      encoded([Float](repeating: 0, count: 18), format).withBytes {
+        #expect(Array($0) == (0..<6).flatMap { _ in bytes }, "\(name)")
+      }
+    }
+  }
+
   @Test(
     "a format that cannot be used says why",
     arguments: [

@@ -10,8 +10,9 @@ struct StatusDescriptor {
   /// What a pipe that is ready for writing takes without blocking (PIPE_BUF).
   private static let piece = 4096
 
-  /// Nil once nobody reads any more.
+  /// Nil once nobody reads any more, or writing has failed.
   private(set) var descriptor: Int32?
+  private var failure: Int32?
   private var pending: [UInt8] = []
   private var lostSinceTold = 0
   /// Events that had no room.
@@ -30,7 +31,8 @@ struct StatusDescriptor {
     guard descriptor != nil else { return }
     var lines = line
     if lostSinceTold > 0 { lines = Event.lost(count: lostSinceTold).line(at: seconds) + line }
-    guard isLast || pending.count + lines.count <= Self.capacity else {
+    // What is longer than all that is kept, as of a long prompt, has its turn where nothing is.
+    guard isLast || pending.isEmpty || pending.count + lines.count <= Self.capacity else {
       lostSinceTold += 1
       lostCount += 1
       return
@@ -38,6 +40,12 @@ struct StatusDescriptor {
     lostSinceTold = 0
     pending += lines
     flush()
+  }
+
+  /// Why no more is written, where that is not because the reader has gone; once.
+  mutating func takeFailure() -> Int32? {
+    defer { failure = nil }
+    return failure
   }
 
   /// Writes as much as is taken now.
@@ -52,6 +60,7 @@ struct StatusDescriptor {
         pending.removeFirst(count)
       } else if errno != EINTR {
         if errno == EAGAIN || errno == EWOULDBLOCK { return }
+        if errno != EPIPE, errno != ECONNRESET { failure = errno }
         self.descriptor = nil
         pending = []
       }

@@ -63,6 +63,7 @@ final class StatusReporter: Sendable {
   }
 
   private let observer = Mutex<Observer?>(nil)
+  private let lateNotices = Mutex<LateNotices?>(nil)
 
   init(_ outlets: Outlets, logger: Logger, notifier: ServiceNotifier?) throws(Failure) {
     self.outlets = outlets
@@ -103,6 +104,17 @@ final class StatusReporter: Sendable {
     post(.ready)
   }
 
+  /// What tells of late frames, also while no frames come. To be called once.
+  func lateNotices(_ whenLate: WhenLate) -> LateNotices {
+    // Both live as long as the process.
+    let notices = LateNotices(whenLate) { [self] late in
+      logger.notice("\(late.line)")
+      post(.late(late))
+    }
+    lateNotices.withLock { $0 = notices }
+    return notices
+  }
+
   /// Nothing more will be read.
   func beginStopping() {
     if !isStopping.exchange(true, ordering: .relaxed) { notifier?.send("STOPPING=1") }
@@ -137,6 +149,7 @@ final class StatusReporter: Sendable {
     var nextServiceStatus = nextLook
     while true {
       wakeup.clear()
+      lateNotices.withLock { $0 }?.reportDue()
       // Asked before the events are taken: what was posted before the end is told before it.
       let ending = ending.change { $0 }
       while let stamped = handover.takeIfThere() {
@@ -159,15 +172,24 @@ final class StatusReporter: Sendable {
           if outlets.display == .lines, rareLines.isDue(at: .seconds(progress.seconds)) {
             logger.info("\(ProgressText.line(progress, flow))")
           }
-          if let notifier, ContinuousClock.now >= nextServiceStatus {
-            nextServiceStatus = .now + Self.serviceStatusPeriod
-            notifier.send("STATUS=" + ProgressText.line(progress, flow))
-          }
+        }
+        // Also while no frames move: who asks for it then wants to know that.
+        if let notifier, ContinuousClock.now >= nextServiceStatus {
+          nextServiceStatus = .now + Self.serviceStatusPeriod
+          notifier.send("STATUS=" + ProgressText.line(progress, flow))
         }
       }
       descriptor?.flush()
+      tellFailure(of: &descriptor)
       wait(for: descriptor)
     }
+  }
+
+  private func tellFailure(of descriptor: inout StatusDescriptor?) {
+    guard let error = descriptor?.takeFailure() else { return }
+    logger.warning(
+      "--status-fd: events cannot be written (\(String(cString: strerror(error)))), and no more are"
+    )
   }
 
   private func tell(_ event: Event, on descriptor: inout StatusDescriptor?) {
@@ -177,6 +199,7 @@ final class StatusReporter: Sendable {
   private func tell(_ event: Event, at seconds: Double, on descriptor: inout StatusDescriptor?) {
     let line = event.line(at: seconds)
     descriptor?.write(line, at: seconds, isLast: event.name == .end)
+    tellFailure(of: &descriptor)
     observer.withLock { $0 }?.tell(event.name, line)
   }
 

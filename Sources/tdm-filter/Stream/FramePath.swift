@@ -20,6 +20,8 @@ struct FramePath: Sendable {
   private let incoming: BoundedQueue<Arrival>
   private let announced = BoundedQueue<StreamFormat>(capacity: 1)
   private let outgoing: BoundedQueue<Departure>
+  /// Whether the stream's end was read, and not only what came before a signal.
+  private let isReadToEnd = Monitor(false)
   /// Whether nothing more will be written.
   private let isWritten = Monitor(false)
   /// What clients want and may know.
@@ -77,7 +79,8 @@ struct FramePath: Sendable {
     try PlainThread.start(name: "reader") { read() }
     try PlainThread.start(name: "compute", stackByteCount: 64 << 20) { compute() }
     try write()
-    guard stop.isRequested else {
+    let isWhole = isReadToEnd.change { $0 }
+    guard stop.isRequested, !isWhole else {
       if reporter.statistics.counts.framesRead == 0 {
         reporter.warn("the input ended before its first frame: check what writes it")
       }
@@ -97,16 +100,14 @@ struct FramePath: Sendable {
           fileFrameCount: try InputLength.frameCount(byteCount, of: reader.format, in: source)))
       opened.finish()
       let intake = Intake(
-        incoming, whenLate: settings.whenLate, statistics: reporter.statistics
-      ) { late in
-        reporter.logger.notice("\(late.line)")
-        reporter.post(.late(late))
-      }
+        incoming, whenLate: settings.whenLate, statistics: reporter.statistics,
+        notices: reporter.lateNotices(settings.whenLate))
       do {
         // Before the end is known: whoever it reaches ends the process.
         defer { intake.reportRest() }
         while let frame = try reader.next() { intake.take(frame) }
       }
+      isReadToEnd.change { $0 = !source.wasInterrupted }
       incoming.finish()
     } catch {
       // Stopped inside a header: there is no stream, and nothing is wrong.

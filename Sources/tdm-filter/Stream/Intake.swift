@@ -16,21 +16,21 @@ final class Intake {
   private let whenLate: WhenLate
   private let line: BoundedQueue<Arrival>
   private let statistics: StreamStatistics
-  private var notices: LateNotices
+  private let notices: LateNotices
   /// Whether a clip's first frame was left out.
   private var owesClipStart = false
 
   /// - Parameters:
   ///   - line: to the computing.
-  ///   - report: takes what is to be told of late frames.
+  ///   - notices: is told of late frames.
   init(
     _ line: BoundedQueue<Arrival>, whenLate: WhenLate, statistics: StreamStatistics,
-    report: @escaping (Late) -> Void
+    notices: LateNotices
   ) {
     self.line = line
     self.whenLate = whenLate
     self.statistics = statistics
-    notices = LateNotices(whenLate, report: report)
+    self.notices = notices
   }
 
   /// How many frames of so many bytes are held at most to be passed through.
@@ -44,7 +44,7 @@ final class Intake {
       frame: frame, instant: .now, beginsClip: frame.beginsSequence || owesClipStart)
     statistics.update { $0.framesRead += 1 }
     owesClipStart = false
-    if line.offer(arrival) { return notices.reportDue() }
+    if line.offer(arrival) { return }
     switch whenLate {
     case .skip:
       owesClipStart = arrival.beginsClip

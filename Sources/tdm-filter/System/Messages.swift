@@ -18,10 +18,18 @@ final class Messages: Sendable {
   init(descriptor: Int32) {
     self.descriptor = descriptor
     isTerminal = isatty(descriptor) == 1
-    let opened =
-      isTerminal
-      ? open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) : -1
-    impatient = opened < 0 ? descriptor : opened
+    let again = isTerminal ? Self.opened(descriptor) : -1
+    impatient = again < 0 ? descriptor : again
+  }
+
+  /// The file of a descriptor, opened once more for writing without blocking; -1 where it cannot be.
+  /// Not as 0 to 2: which of these are closed is to be seen.
+  private static func opened(_ descriptor: Int32) -> Int32 {
+    let opened = open(
+      "/proc/self/fd/\(descriptor)", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+    guard (0...STDERR_FILENO).contains(opened) else { return opened }
+    defer { close(opened) }
+    return fcntl(opened, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
   }
 
   deinit { if impatient != descriptor { close(impatient) } }
