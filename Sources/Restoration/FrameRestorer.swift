@@ -39,8 +39,8 @@ public protocol FrameRestorer: AnyObject {
   func rehearse() throws -> Rehearsal
 
   /// - Throws: where the options could not be changed to these: ``OptionError``,
-  ///   ``InsufficientMemory``, and where another model's networks are planned for it `ModelError` and
-  ///   `KernelError`.
+  ///   ``InsufficientMemory``, and where another model's networks are planned for it `ModelError`
+  ///   and `KernelError`.
   func check(_ options: RestorationOptions, limits: MemoryLimits?) throws
 
   /// Gives the frames that are left, and restores those that follow by other options.

@@ -83,7 +83,8 @@ public struct PixelFormat: Sendable, CustomStringConvertible {
         inverted: code == AV_PIX_FMT_MONOWHITE)
     }
     self.components = components
-    // A reader that takes rgb0 for rgba, or x2rgb10 for what has alpha there, finds an opaque picture.
+    // A reader that takes rgb0 for rgba, or x2rgb10 for what has alpha there, finds an opaque
+    // picture.
     let hasRoomForAlpha =
       has(AV_PIX_FMT_FLAG_RGB) && !has(AV_PIX_FMT_FLAG_PLANAR) && !hasAlpha
       && components[0].step == 4

@@ -2,8 +2,8 @@ import ControlProtocol
 import Synchronization
 import Video
 
-/// Tells of late frames: of the first at once, of the others in one line every few seconds. From any
-/// thread.
+/// Tells of late frames: of the first at once, of the others in one line every few seconds. From
+/// any thread.
 final class LateNotices: Sendable {
   private struct State {
     var told: ContinuousClock.Instant?

@@ -22,8 +22,8 @@ final class Messages: Sendable {
     impatient = again < 0 ? descriptor : again
   }
 
-  /// The file of a descriptor, opened once more for writing without blocking; -1 where it cannot be.
-  /// Not as 0 to 2: which of these are closed is to be seen.
+  /// The file of a descriptor, opened once more for writing without blocking; -1 where it cannot
+  /// be. Not as 0 to 2: which of these are closed is to be seen.
   private static func opened(_ descriptor: Int32) -> Int32 {
     let opened = open(
       "/proc/self/fd/\(descriptor)", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
