@@ -49,6 +49,40 @@ struct HostileClientTests {
     }
   }
 
+  @Test("that there is no descriptor for waits in line, and costs nothing until there is one")
+  func noDescriptor() throws {
+    let path = ControlConnection.path()
+    let filter = try FilterProcess(
+      try Tiny.model() + Tiny.steps + Self.streaming + ["--control", path])
+    filter.feed(Y4M().stream(frames: 4))
+    filter.waitForOutput(2 * Y4M.frameByteCount)
+    let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(filter.process)/fd")
+    func allow(_ descriptors: String) throws {
+      let change = try Process.run(
+        URL(filePath: "/usr/bin/prlimit"),
+        arguments: ["--pid", "\(filter.process)", "--nofile=\(descriptors):"])
+      change.waitUntilExit()
+      #expect(change.terminationStatus == 0)
+    }
+    try allow("\(files.compactMap(Int.init).max()! + 1)")
+    let client = try ControlConnection(path)
+    client.send(#"{"command":"ping"}"#)
+    /// Of the processor, in hundredths of a second.
+    func used() throws -> Int {
+      let stat = try String(contentsOfFile: "/proc/\(filter.process)/stat", encoding: .utf8)
+      let fields = stat.split(separator: ") ").last!.split(separator: " ")
+      return Int(fields[11])! + Int(fields[12])!
+    }
+    let before = try used()
+    // Longer than the first pause.
+    usleep(2_500_000)
+    #expect(try used() - before < 50)
+    try allow("256")
+    #expect(try client.message().isOK)
+    filter.closeInput()
+    #expect(filter.wait().status == 0)
+  }
+
   @Test("that sends and never reads is held up itself, and nobody else")
   func stall() throws {
     try expectFrames { path in

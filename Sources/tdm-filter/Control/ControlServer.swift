@@ -37,9 +37,7 @@ final class ControlServer: Sendable {
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          // A client that there is no descriptor for waits in line, and would be tried for without
-          // a pause.
-          try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+          try channel.pipeline.syncOperations.addHandler(AcceptPause())
         }
       }
       .childChannelOption(.autoRead, value: false)
@@ -85,6 +83,22 @@ final class ControlServer: Sendable {
     group.next().execute { [self] in
       inFlight.subtract(1, ordering: .relaxed)
       clients.send(name, line, lostBefore: lost)
+    }
+  }
+}
+
+/// Accepts nobody for a moment where that has failed, as where there is no descriptor for a client:
+/// it stays in line, and would be tried for without end. (NIO's AcceptBackoffHandler pauses once.)
+private final class AcceptPause: ChannelInboundHandler {
+  typealias InboundIn = Channel
+
+  private static let duration = TimeAmount.seconds(1)
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    let channel = context.channel
+    try? channel.syncOptions?.setOption(.autoRead, value: false)
+    context.eventLoop.scheduleTask(in: Self.duration) {
+      _ = channel.setOption(.autoRead, value: true)
     }
   }
 }
