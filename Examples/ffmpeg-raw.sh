@@ -10,7 +10,7 @@ if [ "$in" -ef "$out" ]; then
   exit 64
 fi
 # As its frames will be, turned upright: YUV4MPEG2 W640 H360 F25:1 ...
-header=$(ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -frames:v 1 -pix_fmt yuv420p -f yuv4mpegpipe - | head -n 1) || true
+header=$(ffmpeg -nostdin -v error -i "$in" -map 0:v:0 -frames:v 1 -pix_fmt yuv420p -f yuv4mpegpipe - | LC_ALL=C sed -n 1p) || true
 if [ -z "$header" ]; then
   echo "ffmpeg-raw.sh: $in: no pictures in it that ffmpeg can decode; expected a file with video" >&2
   exit 65

@@ -5,30 +5,28 @@ public final class FrameDecoder: @unchecked Sendable {
   // Sendable: one thread at a time uses it.
   /// The pictures' size.
   public let size: PictureSize
-  private let threads: Int
   private let samples: StreamSamples
   /// Nil where the format has no colour differences.
   private let chroma: ChromaResampling?
   /// [2][colour lines, width]: colour differences, at the luma samples' places along the line.
   private var differences: [[Float]]
-  /// [threads, 3, width]: luma and the differences.
-  private var lines: [Float]
+  /// For luma and the differences.
+  private var room: LineRoom
 
   /// - Parameter threads: that a frame is decoded by.
   /// - Throws: ``VideoError`` of kind `fault` where libswscale is needed and fails.
   public init(_ stream: StreamFormat, threads: Int = 1) throws(VideoError) {
-    self.threads = threads
     samples = try StreamSamples(stream)
     size = stream.size
     chroma = ChromaResampling.up(samples.format)
-    lines = [Float](repeating: 0, count: threads * 3 * size.width)
+    room = LineRoom(width: size.width, threads: threads)
     let differenceCount = chroma == nil ? 0 : samples.rows[1].height * size.width
     differences = [[Float]](repeating: [Float](repeating: 0, count: differenceCount), count: 2)
   }
 
   /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
-    samples.byteCount(floats: lines.count + differences.reduce(0) { $0 + $1.count })
+    samples.byteCount(floats: room.valueCount + differences.reduce(0) { $0 + $1.count })
   }
 
   /// Decodes a frame.
@@ -57,7 +55,7 @@ public final class FrameDecoder: @unchecked Sendable {
     let rows = samples.rows
     switch samples.format.pixelFormat.family {
     case .rgb, .xyz:
-      forLines { y, _ in
+      room.forLines(size.height) { y, _ in
         for (channel, row) in rows.enumerated() {
           row.read(frame, line: y, into: rgb + 3 * y * size.width + channel, stride: 3)
         }
@@ -67,7 +65,7 @@ public final class FrameDecoder: @unchecked Sendable {
       }
     case .gray:
       let isFloat = rows[0].component.depth > 16
-      forLines { y, _ in
+      room.forLines(size.height) { y, _ in
         let output = rgb + 3 * y * size.width
         rows[0].read(frame, line: y, into: output, stride: 3)
         for x in 0..<size.width {
@@ -78,20 +76,8 @@ public final class FrameDecoder: @unchecked Sendable {
     case .yuv:
       guard let chroma else { return }
       decodeDifferences(frame, chroma.across)
-      forLines { y, line in
+      room.forLines(size.height) { y, line in
         decodeLine(frame, y, chroma.down, by: line, into: rgb + 3 * y * size.width)
-      }
-    }
-  }
-
-  /// - Parameters:
-  ///   - count: of lines, by default the picture's.
-  ///   - body: takes a line's place, and room for three lines.
-  private func forLines(_ count: Int? = nil, _ body: (Int, UnsafeMutablePointer<Float>) -> Void) {
-    lines.withUnsafeMutableBufferPointer { lines in
-      let lines = lines.baseAddress!
-      forBands(of: count ?? size.height, threads: threads) { band, rows in
-        for y in rows { body(y, lines + band * 3 * size.width) }
       }
     }
   }
@@ -102,7 +88,7 @@ public final class FrameDecoder: @unchecked Sendable {
       let row = samples.rows[1 + channel]
       differences[channel].withUnsafeMutableBufferPointer { plane in
         let plane = plane.baseAddress!
-        forLines(row.height) { y, line in
+        room.forLines(row.height) { y, line in
           row.read(frame, line: y, into: line)
           across.resampleLine(line, into: plane + y * size.width)
         }

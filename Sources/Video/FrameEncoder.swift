@@ -6,7 +6,6 @@ public final class FrameEncoder: @unchecked Sendable {
   // Sendable: one thread at a time uses it.
   /// The pictures' size.
   public let size: PictureSize
-  private let threads: Int
   private let samples: StreamSamples
   private let pool: FramePool
   /// Nil where the format has no colour differences.
@@ -14,8 +13,8 @@ public final class FrameEncoder: @unchecked Sendable {
   private let alpha: AlphaTransfer?
   /// [2, height, colour samples a line]
   private var differences: [Float]
-  /// [threads, 3, width]
-  private var lines: [Float]
+  /// For luma and the differences.
+  private var room: LineRoom
 
   /// - Parameters:
   ///   - stream: the frames that are made.
@@ -26,7 +25,6 @@ public final class FrameEncoder: @unchecked Sendable {
   public init(
     _ stream: StreamFormat, from source: StreamFormat, threads: Int = 1
   ) throws(VideoError) {
-    self.threads = threads
     precondition(
       stream.pixelFormat == source.pixelFormat, "the output has the input's pixel format")
     samples = try StreamSamples(stream)
@@ -36,7 +34,7 @@ public final class FrameEncoder: @unchecked Sendable {
     alpha =
       stream.pixelFormat.hasAlpha
       ? AlphaTransfer(from: source.layout, to: stream.layout, threads: threads) : nil
-    lines = [Float](repeating: 0, count: threads * 3 * size.width)
+    room = LineRoom(width: size.width, threads: threads)
     let differenceCount = chroma == nil ? 0 : 2 * samples.rows[1].width * size.height
     differences = [Float](repeating: 0, count: differenceCount)
   }
@@ -44,7 +42,7 @@ public final class FrameEncoder: @unchecked Sendable {
   /// Bytes of the buffers that are made once.
   public var bufferByteCount: Int {
     samples.byteCount(
-      floats: lines.count + differences.count + (alpha?.valueCount ?? 0))
+      floats: room.valueCount + differences.count + (alpha?.valueCount ?? 0))
   }
 
   /// Encodes a picture.
@@ -84,11 +82,9 @@ public final class FrameEncoder: @unchecked Sendable {
   private func encode(_ rgb: UnsafePointer<Float>, into frame: UnsafeMutableRawPointer) {
     switch samples.format.pixelFormat.family {
     case .rgb, .xyz:
-      forBands(of: size.height, threads: threads) { _, lines in
-        for y in lines {
-          for (channel, row) in samples.rows.enumerated() {
-            row.write(rgb + 3 * y * size.width + channel, stride: 3, to: frame, line: y)
-          }
+      room.forLines(size.height) { y, _ in
+        for (channel, row) in samples.rows.enumerated() {
+          row.write(rgb + 3 * y * size.width + channel, stride: 3, to: frame, line: y)
         }
       }
     case .gray, .yuv:
@@ -100,20 +96,15 @@ public final class FrameEncoder: @unchecked Sendable {
   /// Writes the luma, and keeps the colour differences, already as few a line as the format has.
   private func encodeLuma(_ rgb: UnsafePointer<Float>, into frame: UnsafeMutableRawPointer) {
     let across = chroma?.across
-    lines.withUnsafeMutableBufferPointer { lines in
-      differences.withUnsafeMutableBufferPointer { differences in
-        let (lines, differences) = (lines.baseAddress!, differences.baseAddress)
-        forBands(of: size.height, threads: threads) { band, rows in
-          let luma = lines + band * 3 * size.width
-          for y in rows {
-            encodeLine(rgb + 3 * y * size.width, y, by: luma, into: frame)
-            guard let across, let differences else { continue }
-            for channel in 0..<2 {
-              across.resampleLine(
-                luma + (1 + channel) * size.width,
-                into: differences + (channel * size.height + y) * across.outputCount)
-            }
-          }
+    differences.withUnsafeMutableBufferPointer { differences in
+      let differences = differences.baseAddress
+      room.forLines(size.height) { y, luma in
+        encodeLine(rgb + 3 * y * size.width, y, by: luma, into: frame)
+        guard let across, let differences else { return }
+        for channel in 0..<2 {
+          across.resampleLine(
+            luma + (1 + channel) * size.width,
+            into: differences + (channel * size.height + y) * across.outputCount)
         }
       }
     }
@@ -138,19 +129,13 @@ public final class FrameEncoder: @unchecked Sendable {
   }
 
   private func encodeDifferences(_ down: ResamplingFilter, into frame: UnsafeMutableRawPointer) {
-    lines.withUnsafeMutableBufferPointer { lines in
-      differences.withUnsafeBufferPointer { differences in
-        let (lines, differences) = (lines.baseAddress!, differences.baseAddress!)
-        for channel in 0..<2 {
-          let row = samples.rows[1 + channel]
-          let plane = differences + channel * size.height * row.width
-          forBands(of: row.height, threads: threads) { band, rows in
-            let line = lines + band * 3 * size.width
-            for y in rows {
-              down.combineLines(plane, lineCount: row.width, at: y, into: line)
-              row.write(line, to: frame, line: y)
-            }
-          }
+    differences.withUnsafeBufferPointer { differences in
+      for channel in 0..<2 {
+        let row = samples.rows[1 + channel]
+        let plane = differences.baseAddress! + channel * size.height * row.width
+        room.forLines(row.height) { y, line in
+          down.combineLines(plane, lineCount: row.width, at: y, into: line)
+          row.write(line, to: frame, line: y)
         }
       }
     }

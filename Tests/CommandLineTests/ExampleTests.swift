@@ -39,6 +39,26 @@ struct ExampleTests {
     #expect(lines.first?.hasSuffix("30000/1001,6") == true, "\(lines)")
   }
 
+  @Test("pass raw frames on in silence, and say in one line that there are none")
+  func rawFrames() throws {
+    let script = Self.folder.appending(path: "ffmpeg-raw.sh").path
+    let result = try inFolder(
+      """
+      printf '#!/bin/bash\nexec cat\n' > unchanged
+      chmod +x unchanged
+      export TDM_FILTER=./unchanged
+      # Larger than what a pipe holds.
+      ffmpeg -v error -f lavfi -i testsrc2=size=640x480:rate=25:duration=0.2 -c:v ffv1 in.mkv
+      '\(script)' in.mkv out.mkv && echo fine
+      echo "none yet" >&2
+      echo nothing > empty.mkv
+      '\(script)' empty.mkv out.mkv || echo "status $?"
+      """)
+    #expect(String(decoding: result.output, as: UTF8.self) == "fine\nstatus 65\n")
+    #expect(result.errors.hasPrefix("none yet\n"), "\(result.errors)")
+    #expect(result.errors.contains("empty.mkv: no pictures in it"), "\(result.errors)")
+  }
+
   @Test("go on from the parts that are done, and refuses another command's")
   func exampleParts() throws {
     let script = Self.folder.appending(path: "ffmpeg-file.sh").path
